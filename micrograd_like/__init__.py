@@ -1,0 +1,1 @@
+"""A scalar autograd engine that can be read in one sitting."""

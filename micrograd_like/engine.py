@@ -1,0 +1,508 @@
+"""The engine: Values record the graph of a computation and differentiate it.
+
+>>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+>>> out = a * b + 10.0
+>>> out.backward()
+>>> out.data, a.grad, b.grad
+(4.0, -3.0, 2.0)
+
+Every operation makes a node that remembers its op, its inputs and their numbers at that moment.
+``backward`` walks the graph once in topological order, users before inputs, and lets each op's
+rule (ops.py) pass the gradient on. This file knows no derivative and no network.
+
+Names: v is a node, x and y its inputs, g the gradient of the final output with respect to v.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from itertools import filterfalse, repeat
+from numbers import Real
+from typing import Any, TypeAlias
+
+from . import ops
+from .ops import Op
+
+_recording: ContextVar[bool] = ContextVar("recording", default=True)
+_is_recording = _recording.get
+
+
+class Value:
+    """A number that remembers how it was computed.
+
+    Args:
+        data: any real number; kept as a float.
+        label: a name for pictures and messages.
+
+    Raises:
+        TypeError: data is not a real number.
+
+    Example:
+        >>> x = Value(3.0, label="x")
+        >>> y = x**2 + 1.0
+        >>> y.backward()
+        >>> y.data, x.grad
+        (10.0, 6.0)
+    """
+
+    # A training step makes one node for every operation, and Python's garbage collector visits
+    # each of them: one object without a dict is ten times faster than closures and sets. One or
+    # two inputs sit in _x and _y, more as a tuple in _x; beside them the numbers they had when the
+    # op was applied, so that changing a leaf's data later (every optimiser does) does not change
+    # what is differentiated. A constant argument is a number in _y_data with no input in _y.
+    __slots__ = ("_grad", "_number", "_x", "_x_data", "_y", "_y_data", "label", "op")
+    __array_ufunc__ = None  # numpy leaves np.float64(2) * v to us
+
+    _number: float
+    _grad: float
+    _x: Any
+    _y: Any
+    _x_data: Any
+    _y_data: float | None
+    label: str
+    op: Op | None
+
+    def __init__(self, data: float, _children: Any = (), _op: str = "", label: str = "") -> None:
+        self._number = as_float(data)
+        self._grad = 0.0
+        self.label = label
+        self.op = self._x = self._y = self._x_data = self._y_data = None
+        if _children:
+            self._set_children(_children, _op)
+
+    @property
+    def data(self) -> float:
+        """The number."""
+        return self._number
+
+    @data.setter
+    def data(self, data: float) -> None:
+        self._number = as_float(data)
+
+    @property
+    def grad(self) -> float:
+        """d(final output) / d(this), as backward left it."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, grad: float) -> None:
+        self._grad = as_float(grad)
+
+    @property
+    def inputs(self) -> tuple[Value, ...]:
+        """The Values that this one was computed from; none for a leaf."""
+        return _together(self._x, self._y)
+
+    @property
+    def arguments(self) -> tuple[float, ...]:
+        """What the op was applied to: the inputs' numbers at that time, then a constant."""
+        return _together(self._x_data, self._y_data)
+
+    def backward(self, gradient: float = 1.0) -> None:
+        """Adds d(self)/d(leaf), times gradient, to the grad of every leaf below this Value.
+
+        The grads of the Values between are set, not added to: they belong to the last call.
+        Everything is computed aside and written at the end, so an interrupt changes nothing.
+
+        Example:
+            >>> a = Value(2.0)
+            >>> (a * a).backward()
+            >>> (a * a).backward()
+            >>> a.grad
+            8.0
+
+        Source: torch.Tensor.backward with retain_graph=True.
+        """
+        grads = _backward_pass(self, as_float(gradient))
+        for leaf in [v for v in grads if v.op is None]:
+            grads[leaf] += leaf._grad
+        _set_grads(grads, grads.values())
+
+    def detach(self) -> Value:
+        """A new leaf with the same number and no history."""
+        return Value(self._number, label=self.label)
+
+    # fmt: off
+    # --- operators: a number on either side becomes a constant leaf ---
+
+    def __add__(self, other: Number) -> Value: return _binary(ops.ADD, self, other)
+    def __radd__(self, other: float) -> Value: return _binary(ops.ADD, other, self)
+    def __sub__(self, other: Number) -> Value: return _binary(ops.SUB, self, other)
+    def __rsub__(self, other: float) -> Value: return _binary(ops.SUB, other, self)
+    def __mul__(self, other: Number) -> Value: return _binary(ops.MUL, self, other)
+    def __rmul__(self, other: float) -> Value: return _binary(ops.MUL, other, self)
+    def __truediv__(self, other: Number) -> Value: return _binary(ops.DIV, self, other)
+    def __rtruediv__(self, other: float) -> Value: return _binary(ops.DIV, other, self)
+    def __pow__(self, other: Number) -> Value:
+        if isinstance(other, Real):
+            return _unary_with(ops.POWC, self, other)  # type: ignore[arg-type]
+        return _binary(ops.POW, self, other)
+    def __rpow__(self, other: float) -> Value: return _binary(ops.POW, other, self)
+    def __neg__(self) -> Value: return _unary(ops.NEG, self)
+    def __pos__(self) -> Value: return self
+    def __abs__(self) -> Value: return _unary(ops.ABS, self)
+
+    # --- the named ops; functional.py describes them ---
+
+    def abs(self) -> Value: return _unary(ops.ABS, self)
+    def sqrt(self) -> Value: return _unary(ops.SQRT, self)
+    def exp(self) -> Value: return _unary(ops.EXP, self)
+    def expm1(self) -> Value: return _unary(ops.EXPM1, self)
+    def log(self) -> Value: return _unary(ops.LOG, self)
+    def log1p(self) -> Value: return _unary(ops.LOG1P, self)
+    def sin(self) -> Value: return _unary(ops.SIN, self)
+    def cos(self) -> Value: return _unary(ops.COS, self)
+    def tan(self) -> Value: return _unary(ops.TAN, self)
+    def sinh(self) -> Value: return _unary(ops.SINH, self)
+    def cosh(self) -> Value: return _unary(ops.COSH, self)
+    def tanh(self) -> Value: return _unary(ops.TANH, self)
+    def atan(self) -> Value: return _unary(ops.ATAN, self)
+    def erfc(self) -> Value: return _unary(ops.ERFC, self)
+    def sigmoid(self) -> Value: return _unary(ops.SIGMOID, self)
+    def softplus(self) -> Value: return _unary(ops.SOFTPLUS, self)
+    def silu(self) -> Value: return _unary(ops.SILU, self)
+    def gelu(self) -> Value: return _unary(ops.GELU, self)
+    def relu(self) -> Value: return _unary(ops.RELU, self)
+    def elu(self, alpha: float = 1.0) -> Value: return _unary_with(ops.ELU, self, alpha)
+    def leaky_relu(self, negative_slope: float = 0.01) -> Value:
+        return _unary_with(ops.LEAKY_RELU, self, negative_slope)
+
+    # --- comparisons look at the numbers and record nothing; == is identity: the graph needs it ---
+
+    def __lt__(self, other: Number) -> bool: return _compare(operator.lt, self, other)
+    def __le__(self, other: Number) -> bool: return _compare(operator.le, self, other)
+    def __gt__(self, other: Number) -> bool: return _compare(operator.gt, self, other)
+    def __ge__(self, other: Number) -> bool: return _compare(operator.ge, self, other)
+    def __bool__(self) -> bool: return self._number != 0.0
+    # fmt: on
+
+    def __format__(self, spec: str) -> str:
+        return format(self._number, spec) if spec else repr(self)
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        return f"Value(data={self._number!r}, grad={self._grad!r}{label})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.op is not None:
+            raise TypeError(
+                f"cannot copy or pickle a Value with history (the result of {self.op.name}): "
+                "copy the parameters it was computed from, or call detach() first"
+            )
+        return Value, (self._number, (), "", self.label), (None, {"grad": self._grad})
+
+    def apply_op(self, op: Op, args: Sequence[Number]) -> Value:
+        """What an op means in a rule when one of its arguments is a Value."""
+        return apply(op, *args)
+
+    # --- micrograd's names: code written for it, and its lecture, run unchanged ---
+
+    @property
+    def _prev(self) -> tuple[Value, ...]:
+        return self.inputs
+
+    @property
+    def _op(self) -> str:
+        symbol = self.op.symbol if self.op else ""
+        return f"{symbol}{self._y_data:g}" if self.op is ops.POWC else symbol
+
+    def _set_children(self, children: Any, op: str) -> None:
+        if isinstance(children, str):  # Value(2.0, "a"), where label is second
+            self.label = children
+            return
+        self._x = tuple(children)
+        self._x_data = tuple([v._number for v in self._x])
+
+        def no_rule(*args: Any) -> Any:
+            raise TypeError(f"{self!r} was made by hand: set its _backward to a function")
+
+        self.op = Op(op, op, None, forward=no_rule, backward=no_rule)
+
+    @property
+    def _backward(self) -> Callable[[], None]:
+        def step() -> None:
+            for x, g in _contributions(self, self._grad):
+                x._grad += g
+
+        return step
+
+    @_backward.setter
+    def _backward(self, function: Callable[[], None]) -> None:
+        inputs = self.inputs
+
+        def rule(g: float, *args: float) -> tuple[float, ...]:
+            kept = [v._grad for v in (self, *inputs)]
+            try:  # function adds to the inputs' grads: let it add to clean ones
+                self.grad = g
+                _set_grads(inputs, repeat(0.0))
+                function()
+                got = {v: v._grad for v in inputs}
+                return tuple([got.pop(v, 0.0) for v in inputs])  # an input used twice counts once
+            finally:
+                _set_grads((self, *inputs), kept)
+
+        self.op = Op(self._op, self._op, None, forward=lambda *args: self._number, backward=rule)
+
+
+Number: TypeAlias = float | Value
+_new = object.__new__
+
+
+def _together(x: Any, y: Any) -> tuple[Any, ...]:
+    if y is not None:
+        return (x, y)
+    return x if type(x) is tuple else () if x is None else (x,)
+
+
+def _set_grads(nodes: Iterable[Value], grads: Iterable[float]) -> None:
+    """All or nothing: one call into C, where no signal handler and no thread can cut in."""
+    any(map(setattr, nodes, repeat("_grad"), grads))
+
+
+# --- recording ---
+
+
+def as_float(number: float) -> float:
+    """The number as a float, or a TypeError that names what came."""
+    if type(number) is float:
+        return number
+    if isinstance(number, Real):
+        return float(number)
+    hint = "convert it first, for example with float(...)"
+    if isinstance(number, Value):
+        hint = "use the Value itself, or its .data for the plain number"
+    elif hasattr(number, "__len__") and not isinstance(number, str | bytes):
+        hint = "a Value is one scalar, make one for each element: [Value(x) for x in data]"
+    raise TypeError(f"expected a real number, got {type(number).__name__} {number!r:.60}: {hint}")
+
+
+def as_value(number: Number) -> Value:
+    """The Value itself, or a constant leaf made from a plain number."""
+    return number if isinstance(number, Value) else Value(number)
+
+
+def apply(op: Op, *args: Number) -> Value:
+    """Records op(*args); numbers among the arguments become constant leaves."""
+    if op.constants:
+        return _unary_with(op, as_value(args[0]), args[1])  # type: ignore[arg-type]
+    if op.arity == 1:
+        return _unary(op, as_value(args[0]))
+    if op.arity == 2:
+        return _binary(op, as_value(args[0]), as_value(args[1]))
+    return _nary(op, args)
+
+
+def _node(op: Op | None, number: float, x: Any, y: Any, x_data: Any, y_data: Any) -> Value:
+    if not _is_recording():
+        op = x = y = x_data = y_data = None
+    v = _new(Value)
+    v._number = number
+    v._grad = 0.0
+    v.label = ""
+    v.op = op
+    v._x = x
+    v._y = y
+    v._x_data = x_data
+    v._y_data = y_data
+    return v
+
+
+def _unary(op: Op, x: Value) -> Value:
+    a = x._number
+    return _node(op, op.forward(a), x, None, a, None)
+
+
+def _unary_with(op: Op, x: Value, constant: float) -> Value:
+    a, k = x._number, as_float(constant)
+    return _node(op, op.forward(a, k), x, None, a, k)
+
+
+def _binary(op: Op, x: Any, y: Any) -> Value:
+    try:
+        a, b = x._number, y._number
+    except AttributeError:  # one is a plain number, or no operand at all
+        if _is_operand(x) and _is_operand(y):
+            return _binary(op, as_value(x), as_value(y))
+        return NotImplemented  # type: ignore[no-any-return]
+    return _node(op, op.forward(a, b), x, y, a, b)
+
+
+def _nary(op: Op, inputs: tuple[Any, ...]) -> Value:
+    try:
+        numbers = tuple([v._number for v in inputs])
+    except AttributeError:
+        return _nary(op, tuple([as_value(v) for v in inputs]))
+    return _node(op, op.forward(*numbers), inputs, None, numbers, None)
+
+
+def _is_operand(other: Any) -> bool:
+    if getattr(other, "ndim", 0):
+        raise TypeError(
+            f"a Value is one scalar, got {type(other).__name__} {other!r:.60}: "
+            "write [v * x for x in array], with the operation you want"
+        )
+    return isinstance(other, Real | Value)
+
+
+def _compare(relation: Callable[[Any, Any], bool], v: Value, other: Number) -> bool:
+    if not isinstance(other, Real | Value):
+        return NotImplemented  # type: ignore[no-any-return]
+    return relation(v._number, other._number if isinstance(other, Value) else other)
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Inside, operations compute numbers and record no graph; also a decorator.
+
+    The mode belongs to the current thread or task and is restored on leaving, also by an error.
+
+    Example:
+        >>> w = Value(2.0)
+        >>> with no_grad():
+        ...     y = w * 3.0
+        >>> y.data, y.inputs
+        (6.0, ())
+
+    Source: torch.no_grad.
+    """
+    token = _recording.set(False)
+    try:
+        yield
+    finally:
+        _recording.reset(token)
+
+
+# --- differentiating ---
+
+
+def topological_order(root: Value) -> list[Value]:
+    """Every Value that root was computed from, inputs before users, root last.
+
+    Depth first with a stack of its own, so any depth will do; the same graph gives the same order.
+
+    Example:
+        >>> a = Value(2.0)
+        >>> b = a * a
+        >>> c = b + a
+        >>> topological_order(c) == [a, b, c]
+        True
+    """
+    order: list[Value] = []
+    seen = {root}
+    see, emit = seen.add, order.append
+    path: list[Value] = []  # the users of v that the walk came through
+    wide: dict[Value, Iterator[Value]] = {}  # where the walk stands in a node of many inputs
+    v = root
+    while True:
+        x, y = v._x, v._y
+        if y is None and type(x) is tuple:
+            if seen.issuperset(x):
+                x = None
+            else:
+                rest = wide.get(v) or wide.setdefault(v, iter(x))
+                x = next(filterfalse(seen.__contains__, rest))
+        if x is not None and x not in seen:
+            pass
+        elif y is not None and y not in seen:
+            x = y
+        else:
+            emit(v)
+            if not path:
+                return order
+            v = path.pop()
+            continue
+        see(x)
+        path.append(v)
+        v = x
+
+
+def _backward_pass(root: Value, gradient: float) -> dict[Value, float]:
+    """The gradient of every v below root that it reaches, for the given gradient of root."""
+    grads = {root: gradient}
+    get = grads.get
+    for v in reversed(topological_order(root)):
+        g, op = get(v), v.op
+        if op is None or g is None:  # a leaf; or below a comparison, where no gradient goes
+            continue
+        # A loop over _contributions(v, g) would do for all; unrolled it is several times faster.
+        x, y = v._x, v._y
+        if y is not None:
+            gx, gy = op.backward(g, v._number, v._x_data, v._y_data)
+            if gx is not None:
+                grads[x] = get(x, 0.0) + gx
+            if gy is not None:
+                grads[y] = get(y, 0.0) + gy
+        elif type(x) is tuple:
+            for v_in, gx in zip(x, op.backward(g, v._number, *v._x_data)):
+                if gx is not None:
+                    grads[v_in] = get(v_in, 0.0) + gx
+        elif v._y_data is None:
+            (gx,) = op.backward(g, v._number, v._x_data)
+            grads[x] = get(x, 0.0) + gx
+        else:
+            gx, _ = op.backward(g, v._number, v._x_data, v._y_data)
+            grads[x] = get(x, 0.0) + gx
+    return grads
+
+
+def _contributions(v: Value, g: Any, recorded: bool = False) -> list[tuple[Value, Any]]:
+    """The chain rule at v: which of its inputs receive what, as numbers or recorded."""
+    if v.op is None:
+        return []
+    inputs, numbers = v.inputs, v.arguments
+    if not recorded:
+        received = v.op.backward(g, v._number, *numbers)
+    else:
+        for x, a in zip(inputs, numbers):
+            if x._number is not a and x._number != a:
+                raise RuntimeError(
+                    f"cannot record the gradient of {v.op.name}: its input was {a!r} then and is "
+                    f"{x!r} now; compute the output again, or call grad without create_graph"
+                )
+        received = v.op.backward(g, v, *inputs, *numbers[len(inputs) :])
+    return [(x, gx) for x, gx in zip(inputs, received) if gx is not None]
+
+
+def grad(output: Value, inputs: Value | Sequence[Value], create_graph: bool = False) -> Any:
+    """The gradients d(output)/d(input), without touching any ``.grad``.
+
+    Args:
+        output: the Value to differentiate.
+        inputs: one Value or a list of them, leaves or not.
+        create_graph: record the gradients, so that they can be differentiated again.
+
+    Returns:
+        One gradient for one input, a list for a list: floats, or with create_graph Values. The
+        gradient of an input that output does not depend on is 0.
+
+    Raises:
+        TypeError: output or an input is not a Value.
+        RuntimeError: with create_graph, when a leaf's data has changed since it was recorded.
+
+    Example:
+        >>> x = Value(2.0)
+        >>> slope = grad(x**3, x, create_graph=True)
+        >>> slope.data, grad(slope, x)
+        (12.0, 12.0)
+
+    Source: torch.autograd.grad.
+    """
+    wanted = [inputs] if isinstance(inputs, Value) else list(inputs)
+    for v in (output, *wanted):
+        if not isinstance(v, Value):
+            raise TypeError(f"grad expects Values, got {type(v).__name__} {v!r:.60}")
+    grads: dict[Value, Any]
+    if not create_graph:
+        grads = dict(_backward_pass(output, 1.0))
+        results = [grads.get(v, 0.0) for v in wanted]
+    else:
+        grads = {output: 1.0}
+        for v in reversed(topological_order(output)):
+            if v in grads:
+                for x, gx in _contributions(v, grads[v], recorded=True):
+                    grads[x] = grads[x] + gx if x in grads else gx
+        results = [as_value(grads.get(v, 0.0)) for v in wanted]
+    return results[0] if isinstance(inputs, Value) else results
