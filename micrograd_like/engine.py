@@ -138,7 +138,7 @@ class Value:
     def __rtruediv__(self, other: float) -> Value: return _binary(ops.DIV, other, self)
     def __pow__(self, other: Number) -> Value:
         if isinstance(other, Real):
-            return _unary_with(ops.POWC, self, other)  # type: ignore[arg-type]
+            return _unary_with(ops.POWC, self, other)
         return _binary(ops.POW, self, other)
     def __rpow__(self, other: float) -> Value: return _binary(ops.POW, other, self)
     def __neg__(self) -> Value: return _unary(ops.NEG, self)
