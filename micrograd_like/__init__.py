@@ -1,1 +1,42 @@
-"""A scalar autograd engine that can be read in one sitting."""
+"""A scalar autograd engine that can be read in one sitting, with tanh networks on top.
+
+>>> from micrograd_like import Value
+>>> x = Value(3.0)
+>>> y = (x * 2.0 + 1.0) ** 2
+>>> y.backward()
+>>> x.grad
+28.0
+"""
+
+from . import functional, losses, nn, optim
+from .draw import draw, draw_network
+from .engine import Value, no_grad
+from .losses import hinge_loss, mse_loss
+from .nn import MLP, Layer, Module, Neuron
+from .optim import SGD
+from .transforms import directional_derivative, grad, hessian, jacobian, value_and_grad
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "MLP",
+    "SGD",
+    "Layer",
+    "Module",
+    "Neuron",
+    "Value",
+    "directional_derivative",
+    "draw",
+    "draw_network",
+    "functional",
+    "grad",
+    "hessian",
+    "hinge_loss",
+    "jacobian",
+    "losses",
+    "mse_loss",
+    "nn",
+    "no_grad",
+    "optim",
+    "value_and_grad",
+]

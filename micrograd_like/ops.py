@@ -117,6 +117,13 @@ def _dot(*wx: float) -> float:
     return reduce(add, map(mul, wx[:n], wx[n:]), 0.0)
 
 
+def _logsumexp(*xs: float) -> float:
+    m = reduce(_maximum, xs, -inf)
+    if m - m != 0.0:  # inf, -inf or nan
+        return m
+    return m + math.log(reduce(add, [math.exp(x - m) for x in xs], 0.0))
+
+
 # --- backward, where the rule does not fit on a line ---
 
 
@@ -215,6 +222,8 @@ MINIMUM: Op = Op("minimum", "min", 2, lambda x, y: x if x <= y or x != x else y,
 
 SUM: Op = Op("sum", "sum", None, _sum, lambda g, out, *xs: (g,) * len(xs))
 MAX: Op = Op("max", "max", None, lambda *xs: reduce(_maximum, xs, -inf), _max_rule)
+LOGSUMEXP: Op = Op("logsumexp", "logsumexp", None, _logsumexp,
+                   lambda g, out, *xs: tuple([g * EXP(x - out) for x in xs]))
 DOT: Op = Op("dot", "dot", None, _dot, _dot_rule)  # its inputs: w1 ... wn x1 ... xn
 # fmt: on
 

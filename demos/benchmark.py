@@ -1,0 +1,321 @@
+"""How fast is it? The training step of micrograd's own demo, side by side with its peers.
+
+    pip install "micrograd_like[bench]"
+    python demos/benchmark.py            # a table; --json for the numbers, --quick for a smoke test
+
+Every peer computes the same loss of the same network on the same data in float64; the results are
+compared before anything is timed. The peers take turns, so that a slow moment of the machine hits
+all of them; the numbers are medians, and the ratios are what to quote.
+"""
+
+import argparse
+import gc
+import json
+import os
+import platform
+import random
+import statistics
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+from micrograd_like import MLP, Value, __version__
+from micrograd_like.functional import dot, mean, relu
+from micrograd_like.losses import hinge_loss
+
+NIN, NOUTS, SAMPLES, L2 = 2, [16, 16, 1], 100, 1e-4
+Step = Callable[[], tuple[float, list[float]]]  # -> the loss and the gradient of every parameter
+
+
+# --- the moons step: MLP 2-16-16-1 with relu, hinge loss, L2, forward and backward ---
+
+
+def problem() -> tuple[list[list[float]], list[float], MLP]:
+    """A hundred points, their labels, and a network with fixed weights."""
+    rng = random.Random(0)
+    xs = [[rng.gauss(0.0, 1.0) for _ in range(NIN)] for _ in range(SAMPLES)]
+    ys = [1.0 if x[0] * x[1] > 0.0 else -1.0 for x in xs]
+    model = MLP(NIN, NOUTS, activation="relu", output_activation="linear", init="uniform", rng=1)
+    return xs, ys, model
+
+
+def with_dot(xs: list[list[float]], ys: list[float], model: MLP) -> Step:
+    """Ours, as one writes it: three nodes for each neuron."""
+    parameters = model.parameters()
+
+    def step() -> tuple[float, list[float]]:
+        loss = hinge_loss([model(x) for x in xs], ys) + L2 * dot(parameters, parameters)
+        model.zero_grad()
+        loss.backward()
+        return loss.data, [p.grad for p in parameters]
+
+    return step
+
+
+def written_out(xs: list[list[float]], ys: list[float], model: MLP) -> Step:
+    """Ours, with every product and every sum a node of its own, as micrograd has them."""
+    parameters = model.parameters()
+
+    def forward(x: Any) -> Value:
+        for depth, layer in enumerate(model.layers, start=1):
+            outs = []
+            for neuron in layer.neurons:
+                out = neuron.b
+                for w, xi in zip(neuron.w, x):
+                    out = out + w * xi
+                outs.append(out.relu() if depth < len(NOUTS) else out)
+            x = outs
+        out = x[0]
+        assert isinstance(out, Value)
+        return out
+
+    def step() -> tuple[float, list[float]]:
+        losses = [(1.0 - y * forward([Value(xi) for xi in x])).relu() for x, y in zip(xs, ys)]
+        penalty = Value(0.0)
+        for p in parameters:
+            penalty = penalty + p * p
+        total = losses[0]
+        for loss in losses[1:]:
+            total = total + loss
+        loss = total * (1.0 / SAMPLES) + L2 * penalty
+        model.zero_grad()
+        loss.backward()
+        return loss.data, [p.grad for p in parameters]
+
+    return step
+
+
+def with_micrograd(xs: list[list[float]], ys: list[float], model: MLP) -> Step:
+    """The PyPI package micrograd, as its demo notebook uses it."""
+    import micrograd.engine
+    import micrograd.nn
+
+    peer = micrograd.nn.MLP(NIN, NOUTS)
+    for theirs, ours in zip(peer.parameters(), model.parameters()):
+        theirs.data = ours.data
+
+    def step() -> tuple[float, list[float]]:
+        inputs = [[micrograd.engine.Value(xi) for xi in x] for x in xs]
+        scores = list(map(peer, inputs))
+        losses = [(1 + -y * score).relu() for y, score in zip(ys, scores)]
+        data_loss = sum(losses) * (1.0 / len(losses))
+        loss = data_loss + L2 * sum(p * p for p in peer.parameters())
+        peer.zero_grad()
+        loss.backward()
+        return loss.data, [p.grad for p in peer.parameters()]
+
+    return step
+
+
+def with_torch(xs: list[list[float]], ys: list[float], model: MLP) -> Step:
+    """torch eager on one thread, with whole-batch matrix operations: its natural form."""
+    import torch
+
+    torch.set_num_threads(1)
+    x, y = torch.tensor(xs, dtype=torch.float64), torch.tensor(ys, dtype=torch.float64)
+    parts: list[torch.nn.Module] = []
+    for nin, nout, layer in zip([NIN, *NOUTS], NOUTS, model.layers):
+        linear = torch.nn.Linear(nin, nout, dtype=torch.float64)
+        with torch.no_grad():
+            rows = [[w.data for w in neuron.w] for neuron in layer.neurons]
+            linear.weight.copy_(torch.tensor(rows, dtype=torch.float64))
+            biases = [neuron.b.data for neuron in layer.neurons]
+            linear.bias.copy_(torch.tensor(biases, dtype=torch.float64))
+        parts += [linear, torch.nn.ReLU()]
+    peer = torch.nn.Sequential(*parts[:-1])
+
+    def step() -> tuple[float, list[float]]:
+        loss = torch.relu(1.0 - y * peer(x)[:, 0]).mean()
+        loss = loss + L2 * sum((p * p).sum() for p in peer.parameters())
+        peer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss.item(), []  # its gradients stay in tensors: reading them out is not the step
+
+    return step
+
+
+def check(steps: dict[str, Step]) -> None:
+    """Every peer must compute the same loss and the same gradients before it is timed."""
+    loss, gradients = next(iter(steps.values()))()
+    for name, step in steps.items():
+        its_loss, its_gradients = step()
+        differences = [abs(its_loss - loss)]
+        differences += [abs(a - b) for a, b in zip(its_gradients, gradients)]
+        if max(differences) > 1e-10:
+            raise SystemExit(f"{name} computes something else: off by {max(differences)}")
+
+
+def in_turns(steps: dict[str, Step], rounds: int, repeats: int) -> dict[str, float]:
+    """The median seconds of one step; each peer runs a few steps in a row, as in training."""
+    seconds: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(rounds):
+        for name, step in steps.items():
+            gc.collect()  # nobody pays for another's garbage
+            step()
+            for _ in range(repeats):
+                start = time.perf_counter()
+                step()
+                seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def moons_rows(rounds: int, repeats: int) -> list[dict[str, Any]]:
+    """One row for each peer, with its ratio to ours."""
+    xs, ys, model = problem()
+    steps = {
+        "ours, dot": with_dot(xs, ys, model),
+        "ours, written out": written_out(xs, ys, model),
+        "micrograd 0.1.0": with_micrograd(xs, ys, model),
+        "torch eager, 1 thread": with_torch(xs, ys, model),
+    }
+    check(steps)
+    seconds = in_turns(steps, rounds, repeats)
+    dot_time, out_time = seconds["ours, dot"], seconds["ours, written out"]
+    return [
+        {"peer": name, "ms": s * 1e3, "times dot": s / dot_time, "times written out": s / out_time}
+        for name, s in seconds.items()
+    ]
+
+
+# --- memory and depth ---
+
+
+def bytes_per_node(make: Callable[[float], Any], nodes: int = 20_000) -> float:
+    """What one node of ``x = x*b + a`` adds to the memory that Python has handed out."""
+    a, b, x = make(0.5), make(0.5), make(1.0)
+    gc.collect()
+    tracemalloc.start()
+    for _ in range(nodes // 2):
+        x = x * b + a
+    size = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    return size / nodes
+
+
+CHAIN = """
+import resource, sys, time
+from micrograd_like import Value
+sys.setrecursionlimit(100)
+def peak():  # in megabytes; ru_maxrss would count what the parent had before this process began
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) for line in status if "VmHWM" in line) / 1024
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+at_start, start = peak(), time.perf_counter()
+b = Value(1.0000001)
+x = Value(1.0)
+for _ in range(N):
+    x = x * b
+recorded = time.perf_counter()
+x.backward()
+differentiated = time.perf_counter()
+del x
+print(recorded - start, differentiated - recorded, time.perf_counter() - differentiated,
+      peak() - at_start, b.grad)
+"""
+
+
+def chain_row(nodes: int) -> dict[str, float]:
+    """A chain of nodes, in a process of its own with a recursion limit of 100."""
+    code = CHAIN.replace("N)", f"{nodes})")
+    output = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    record, backward, free, megabytes, _ = map(float, output.stdout.split())
+    return {
+        "nodes": nodes, "record s": record, "backward s": backward, "free s": free,
+        "total s": record + backward + free, "MB": megabytes,
+    }  # fmt: skip
+
+
+def garbage_after(graphs: int) -> int:
+    """How many objects the cyclic collector finds after so many dead graphs: none, we hope."""
+    model = MLP(2, [4, 1], rng=0)
+    gc.collect()
+    gc.disable()
+    try:
+        for i in range(graphs):
+            mean([relu(model([0.5, float(i)])), model([1.0, -1.0])]).backward()
+        return gc.collect()
+    finally:
+        gc.enable()
+
+
+def import_row(runs: int) -> dict[str, Any]:
+    """The median time that ``import micrograd_like`` adds to starting Python, and what it loads."""
+    code = (
+        "import sys, time; start = time.perf_counter(); import micrograd_like; "
+        "took = time.perf_counter() - start; heavy = {'numpy', 'torch', 'graphviz', 'matplotlib', "
+        "'llvmlite'} & set(sys.modules); print(took, *heavy)"
+    )
+    command = [sys.executable, "-c", code]
+    outputs = [subprocess.check_output(command, text=True).split() for _ in range(runs)]
+    times = [float(words[0]) for words in outputs]
+    return {"ms": statistics.median(times) * 1e3, "third-party modules": outputs[0][1:]}
+
+
+# --- the report ---
+
+
+def machine() -> str:
+    """What this ran on."""
+    import torch
+
+    cpu = platform.processor() or platform.machine()
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo") as info:
+            names = [line.split(":")[1].strip() for line in info if line.startswith("model name")]
+        cpu = names[0] if names else cpu
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return f"{cpu}, {python}, micrograd_like {__version__}, torch {torch.__version__}"
+
+
+def measure(quick: bool) -> dict[str, Any]:
+    """All of it."""
+    from micrograd.engine import Value as TheirValue
+
+    return {
+        "machine": machine(),
+        "moons step": moons_rows(rounds=1 if quick else 7, repeats=1 if quick else 3),
+        "bytes per node": {"ours": bytes_per_node(Value), "micrograd": bytes_per_node(TheirValue)},
+        "chain": chain_row(10_000 if quick else 1_000_000),
+        "cyclic garbage of 1000 dead graphs": garbage_after(1000),
+        "import": import_row(1 if quick else 9),
+    }
+
+
+def report(results: dict[str, Any]) -> str:
+    """The results as text."""
+    lines = [results["machine"], "", "moons step (2-16-16-1, 100 samples, forward and backward)"]
+    head = ["", "ms", "/ ours, dot", "/ ours, written out"]
+    lines.append("{:24}{:>10}{:>14}{:>22}".format(*head))
+    for row in results["moons step"]:
+        lines.append("{:24}{:10.2f}{:14.2f}{:22.2f}".format(*row.values()))
+    sizes, chain = results["bytes per node"], results["chain"]
+    lines += [
+        "",
+        f"bytes per node: ours {sizes['ours']:.0f}, micrograd {sizes['micrograd']:.0f}",
+        f"chain of {chain['nodes']:,} nodes, recursion limit 100: {chain['total s']:.2f} s (record "
+        f"{chain['record s']:.2f}, backward {chain['backward s']:.2f}, free "
+        f"{chain['free s']:.2f}), {chain['MB']:.0f} MB",
+        f"cyclic garbage after 1000 dead graphs: {results['cyclic garbage of 1000 dead graphs']}",
+        f"import micrograd_like: {results['import']['ms']:.0f} ms, third-party modules: "
+        f"{', '.join(results['import']['third-party modules']) or 'none'}",
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Parses the command line, measures, prints."""
+    parser = argparse.ArgumentParser(description="Measures micrograd_like against its peers.")
+    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    parser.add_argument("--quick", action="store_true", help="one round, to see that it runs")
+    options = parser.parse_args()
+    results = measure(options.quick)
+    print(json.dumps(results, indent=2) if options.json else report(results))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,351 @@
+"""Networks: neurons, layers and the multi-layer perceptron, tanh unless you ask for another.
+
+>>> model = MLP(3, [4, 4, 1], rng=0)
+>>> out = model([2.0, 3.0, -1.0])               # a Value, since there is one output
+>>> out.backward()
+>>> len(model.parameters()), model.layers[0].neurons[0].w[0].grad != 0.0
+(41, True)
+
+A neuron is dot(w, x) + b and an activation: three nodes of the graph, whatever its width. This file
+knows nothing of losses or training.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from .engine import Number, Value, as_value
+from .functional import dot
+
+# Every activation is a method of Value; "linear" is none at all.
+ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
+    "linear": Value.__pos__,
+    "tanh": Value.tanh,
+    "sigmoid": Value.sigmoid,
+    "relu": Value.relu,
+    "leaky_relu": Value.leaky_relu,
+    "elu": Value.elu,
+    "gelu": Value.gelu,
+    "silu": Value.silu,
+    "softplus": Value.softplus,
+    "sin": Value.sin,
+}
+_HALF_OFF = {"relu", "leaky_relu", "elu", "gelu", "silu", "softplus"}  # pass half the line: He
+
+
+# --- initialisers: (nin, nout, rng) -> the start value of one weight ---
+
+
+def uniform(nin: int, nout: int, rng: random.Random) -> float:
+    """Uniform between -1 and 1, as in micrograd."""
+    return rng.uniform(-1.0, 1.0)
+
+
+def xavier(nin: int, nout: int, rng: random.Random) -> float:
+    """Uniform with variance 2 / (nin + nout), which suits tanh.
+
+    Source: Glorot and Bengio (2010), equation 16; torch.nn.init.xavier_uniform_.
+    """
+    bound = math.sqrt(6.0 / (nin + nout))
+    return rng.uniform(-bound, bound)
+
+
+def he(nin: int, nout: int, rng: random.Random) -> float:
+    """Uniform with variance 2 / nin, which suits relu.
+
+    Source: He et al. (2015), equation 10; torch.nn.init.kaiming_uniform_.
+    """
+    bound = math.sqrt(6.0 / nin)
+    return rng.uniform(-bound, bound)
+
+
+INITIALISERS = {"uniform": uniform, "xavier": xavier, "he": he}
+
+
+# --- modules ---
+
+
+class Module:
+    """Anything with parameters: the Values among its attributes, and those of the modules in it.
+
+    A subclass sets attributes in ``__init__`` (Values, Modules, lists of them) and computes in
+    ``forward``. Names follow torch.nn.Module.
+
+    Example:
+        >>> class Line(Module):
+        ...     def __init__(self):
+        ...         self.slope, self.offset = Value(2.0), Value(1.0)
+        ...     def forward(self, x):
+        ...         return self.slope * x + self.offset
+        >>> line = Line()
+        >>> line(3.0).data, line.state_dict()
+        (7.0, {'slope': 2.0, 'offset': 1.0})
+    """
+
+    training = True
+
+    def forward(self, x: Any) -> Any:
+        """Computes the output; a subclass must define it."""
+        raise NotImplementedError(f"{type(self).__name__} does not define forward(x)")
+
+    def __call__(self, x: Any) -> Any:
+        return self.forward(x)
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """Pairs such as ("layers.0.neurons.3.b", Value), each parameter once."""
+        seen = set()
+        for name, value in _walk("", vars(self)):
+            if isinstance(value, Value) and value not in seen:
+                seen.add(value)
+                yield name, value
+
+    def parameters(self) -> list[Value]:
+        """The Values to train."""
+        return [p for _, p in self.named_parameters()]
+
+    def modules(self) -> list[Module]:
+        """This module and those in it, at any depth."""
+        return [self, *(m for _, m in _walk("", vars(self)) if isinstance(m, Module))]
+
+    def zero_grad(self) -> None:
+        """Sets every parameter's grad to 0."""
+        for p in self.parameters():
+            p.grad = 0.0
+
+    def train(self, mode: bool = True) -> Module:
+        """Puts this module and those in it into training mode; returns itself."""
+        for m in self.modules():
+            m.training = mode
+        return self
+
+    def eval(self) -> Module:
+        """Puts this module and those in it into evaluation mode; returns itself."""
+        return self.train(False)
+
+    def state_dict(self) -> dict[str, float]:
+        """Every parameter's number by its name."""
+        return {name: p.data for name, p in self.named_parameters()}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        """Sets every parameter from such a dict, or none of them.
+
+        Raises:
+            ValueError: the names differ; the message lists all that are missing or unknown.
+            TypeError: an entry is not a number.
+        """
+        own = dict(self.named_parameters())
+        wrong = [f"{name} is missing" for name in own if name not in state]
+        wrong += [f"{name} is unknown" for name in state if name not in own]
+        if wrong:
+            raise ValueError(f"this state does not fit the {type(self).__name__}: {_some(wrong)}")
+        new = {name: Value(number).data for name, number in state.items()}
+        for name, p in own.items():
+            p.data = new[name]
+
+
+class Neuron(Module):
+    """activation(dot(w, x) + b).
+
+    Args:
+        nin: how many inputs.
+        activation: a name from ACTIVATIONS.
+        init: "uniform" (weights and bias from -1 to 1, as micrograd), "xavier", "he", or "auto",
+            which is "he" for relu and its kind and "xavier" for the others; these start at b = 0.
+        rng: a random.Random, or a seed for one; without it every neuron is different.
+        nout: how many neurons share these inputs, which Xavier takes into account.
+
+    Example:
+        >>> neuron = Neuron(2, rng=0)
+        >>> neuron.w[0].data, neuron.w[1].data = 0.5, -1.0
+        >>> neuron([4.0, 2.0]).data
+        0.0
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        activation: str = "tanh",
+        init: str = "auto",
+        rng: random.Random | int | None = None,
+        nout: int = 1,
+    ) -> None:
+        self.nin = _width(nin, "inputs")
+        self.activation = _name(activation, ACTIVATIONS, "activation")
+        rng = _random(rng)
+        draw = _initialiser(init, activation)
+        self.w = [Value(draw(nin, nout, rng)) for _ in range(nin)]
+        self.b = Value(draw(nin, nout, rng) if draw is uniform else 0.0)
+        self._activate = ACTIVATIONS[activation]
+
+    def __call__(self, x: Iterable[Number]) -> Value:
+        return self.forward(_inputs(self, x))
+
+    def forward(self, x: Sequence[Value]) -> Value:
+        """The output for nin Values that have been checked."""
+        return self._activate(dot(self.w, x) + self.b)
+
+    def __repr__(self) -> str:
+        return f"Neuron({self.nin}, activation={self.activation!r})"
+
+
+class Layer(Module):
+    """nout neurons side by side on the same nin inputs; returns the list of their outputs.
+
+    Args are those of Neuron, and nout is the number of neurons.
+
+    Example:
+        >>> layer = Layer(3, 2, activation="relu", rng=0)
+        >>> len(layer([1.0, 2.0, 3.0]))
+        2
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nout: int,
+        activation: str = "tanh",
+        init: str = "auto",
+        rng: random.Random | int | None = None,
+    ) -> None:
+        self.nin, self.nout = _width(nin, "inputs"), _width(nout, "neurons")
+        self.activation = activation
+        rng = _random(rng)
+        self.neurons = [Neuron(nin, activation, init, rng, nout) for _ in range(nout)]
+
+    def __call__(self, x: Iterable[Number]) -> list[Value]:
+        return self.forward(_inputs(self, x))
+
+    def forward(self, x: Sequence[Value]) -> list[Value]:
+        """The outputs for nin Values that have been checked."""
+        return [neuron.forward(x) for neuron in self.neurons]
+
+    def __repr__(self) -> str:
+        return f"Layer({self.nin}, {self.nout}, activation={self.activation!r})"
+
+
+class MLP(Module):
+    """A multi-layer perceptron: layers one after the other.
+
+    Args:
+        nin: how many inputs.
+        nouts: the widths of the layers, the last one the number of outputs.
+        activation: of the hidden layers; one name for all, or a list with one for each.
+        output_activation: of the last layer; "linear" for a number that is not confined to -1..1.
+        init: as for Neuron.
+        rng: a random.Random, or a seed for one.
+
+    Returns:
+        Called on a list of nin numbers or Values: a Value when there is one output, else a list.
+
+    Raises:
+        ValueError: a width below 1, no layer, an unknown name, another number of inputs.
+        TypeError: a width that is not an int, or inputs that are not a list of numbers.
+
+    Example:
+        >>> model = MLP(2, [16, 16, 1], activation="relu", output_activation="linear", rng=0)
+        >>> model
+        MLP(2, [16, 16, 1], activation='relu', output_activation='linear')
+        >>> len(model.parameters())
+        337
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nouts: Sequence[int],
+        activation: str | Sequence[str] = "tanh",
+        output_activation: str = "tanh",
+        init: str = "auto",
+        rng: random.Random | int | None = None,
+    ) -> None:
+        if not isinstance(nouts, Sequence) or isinstance(nouts, str):
+            raise TypeError(f"MLP expects a list of layer widths, got {nouts!r}: write [{nouts}]")
+        if not nouts:
+            raise ValueError("MLP expects at least one layer width, got an empty list")
+        self.nin, self.nouts = _width(nin, "inputs"), [_width(n, "neurons") for n in nouts]
+        hidden = len(nouts) - 1
+        names = [activation] * hidden if isinstance(activation, str) else list(activation)
+        if len(names) != hidden:
+            raise ValueError(f"MLP has {hidden} hidden layers, got {len(names)} activations")
+        self.activation, self.output_activation = activation, output_activation
+        rng = _random(rng)
+        widths = zip([nin, *nouts], nouts, [*names, output_activation])
+        self.layers = [Layer(n, m, name, init, rng) for n, m, name in widths]
+
+    def __call__(self, x: Iterable[Number]) -> Any:
+        return self.forward(_inputs(self, x))
+
+    def forward(self, x: Sequence[Value]) -> Any:
+        """The output for nin Values that have been checked."""
+        for layer in self.layers:
+            x = layer.forward(x)
+        return x[0] if len(x) == 1 else x
+
+    def __repr__(self) -> str:
+        return (
+            f"MLP({self.nin}, {self.nouts}, activation={self.activation!r}, "
+            f"output_activation={self.output_activation!r})"
+        )
+
+
+# --- checks at the edge ---
+
+
+def _inputs(module: Any, x: Iterable[Number]) -> list[Value]:
+    """The inputs as Values: what may be wrong with them is found here, once."""
+    name, nin = type(module).__name__, module.nin
+    if isinstance(x, str) or not isinstance(x, Iterable):
+        raise TypeError(f"{name} expects a list of {nin} numbers, got {type(x).__name__} {x!r:.60}")
+    values = [as_value(v) for v in x]
+    if len(values) != nin:
+        raise ValueError(f"{name} expects {nin} inputs, got {len(values)}")
+    return values
+
+
+def _width(n: int, what: str) -> int:
+    if not isinstance(n, int) or isinstance(n, bool):
+        raise TypeError(f"the number of {what} must be an int, got {type(n).__name__} {n!r}")
+    if n < 1:
+        raise ValueError(f"the number of {what} must be at least 1, got {n}")
+    return n
+
+
+def _name(name: str, table: dict[str, Any], what: str) -> str:
+    if name not in table:
+        raise ValueError(f"unknown {what} {name!r}: choose from {', '.join(table)}")
+    return name
+
+
+def _initialiser(init: str, activation: str) -> Callable[[int, int, random.Random], float]:
+    if init == "auto":
+        return he if activation in _HALF_OFF else xavier
+    return INITIALISERS[_name(init, {**INITIALISERS, "auto": None}, "initialiser")]
+
+
+def _random(rng: random.Random | int | None) -> random.Random:
+    if isinstance(rng, random.Random):
+        return rng
+    if rng is None or isinstance(rng, int):
+        return random.Random(rng)
+    raise TypeError(f"rng must be a random.Random or an int, got {type(rng).__name__} {rng!r}")
+
+
+def _walk(prefix: str, attributes: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Every Value and Module among the attributes, in lists too, and inside those Modules."""
+    for key, value in attributes.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Value | Module):
+            yield name, value
+        if isinstance(value, Module):
+            yield from _walk(f"{name}.", vars(value))
+        elif isinstance(value, list | tuple):
+            yield from _walk(f"{name}.", {str(i): v for i, v in enumerate(value)})
+        elif isinstance(value, dict):
+            yield from _walk(f"{name}.", {str(k): v for k, v in value.items()})
+
+
+def _some(lines: list[str]) -> str:
+    return ", ".join(lines[:10]) + (f" and {len(lines) - 10} more" if len(lines) > 10 else "")

@@ -1,0 +1,194 @@
+"""Functions from functions: the gradient of f is a function too, and has a gradient of its own.
+
+>>> f = lambda x: x**3
+>>> grad(f)(2.0), grad(grad(f))(2.0)
+(12.0, 12.0)
+
+The argument that is differentiated is a number or a nested list, tuple or dict of numbers; the
+result has the same nesting. Plain numbers in, plain numbers out; Values in, Values out, recorded,
+so that the result can be differentiated again.
+"""
+
+import math
+from collections.abc import Callable
+from functools import wraps
+from itertools import islice
+from typing import Any
+
+from . import engine
+from .engine import Value, as_value, topological_order
+
+Function = Callable[..., Any]
+
+
+def grad(f: Function, argnum: int = 0) -> Function:
+    """The function that computes the gradient of f with respect to one argument.
+
+    Args:
+        f: a function of numbers or nested lists of them that returns one number.
+        argnum: which argument to differentiate, counted from 0.
+
+    Returns:
+        A function with f's arguments whose result is nested like the argument.
+
+    Raises:
+        TypeError: f returns something else than one number.
+
+    Example:
+        >>> grad(lambda w, x: w[0] * x + w[1])([2.0, 1.0], 5.0)
+        [5.0, 1.0]
+
+    Source: torch.func.grad.
+    """
+    both = value_and_grad(f, argnum)
+
+    @wraps(f)
+    def gradient(*args: Any) -> Any:
+        return both(*args)[1]
+
+    return gradient
+
+
+def value_and_grad(f: Function, argnum: int = 0) -> Function:
+    """As grad, but returns the pair (f's value, its gradient).
+
+    Example:
+        >>> value_and_grad(lambda x: x * x)(3.0)
+        (9.0, 6.0)
+
+    Source: torch.func.grad_and_value, in the order of jax.value_and_grad.
+    """
+
+    @wraps(f)
+    def value_and_gradient(*args: Any) -> Any:
+        args, variables, rebuild, recorded = _fresh(args, argnum)
+        out = _scalar(f(*args), f)
+        gradients = engine.grad(out, variables, create_graph=recorded)
+        return (out if recorded else out.data), rebuild(gradients)
+
+    return value_and_gradient
+
+
+def jacobian(f: Function, argnum: int = 0) -> Function:
+    """The derivatives of every output of f: a list with one gradient for each of them.
+
+    Example:
+        >>> jacobian(lambda x: [x[0] * x[1], x[0] + x[1]])([2.0, 3.0])
+        [[3.0, 2.0], [1.0, 1.0]]
+
+    Source: torch.func.jacrev.
+    """
+
+    @wraps(f)
+    def matrix(*args: Any) -> Any:
+        args, variables, rebuild, recorded = _fresh(args, argnum)
+        outs, rebuild_outs = flatten(f(*args))
+        rows = [engine.grad(_scalar(o, f), variables, create_graph=recorded) for o in outs]
+        return rebuild_outs([rebuild(row) for row in rows])
+
+    return matrix
+
+
+def hessian(f: Function, argnum: int = 0) -> Function:
+    """The second derivatives of f, as the jacobian of its gradient.
+
+    Example:
+        >>> hessian(lambda x: x[0] ** 2 * x[1])([3.0, 5.0])
+        [[10.0, 6.0], [6.0, 0.0]]
+
+    Source: torch.func.hessian.
+    """
+    return jacobian(grad(f, argnum), argnum)
+
+
+def directional_derivative(f: Function, point: Any, direction: Any) -> Any:
+    """How fast f changes when point moves along direction, by forward mode.
+
+    Forward mode goes through the graph once, inputs before users, and carries d(node)/d(step)
+    along; it needs no rules of its own, because a rule of one number is linear in g.
+
+    Args:
+        f: a function of one argument, a number or a nested list of numbers.
+        point: where; nested as f expects it.
+        direction: nested like point.
+
+    Returns:
+        One float for each output of f, nested like f's result.
+
+    Raises:
+        ValueError: point and direction have a different number of elements.
+
+    Example:
+        >>> directional_derivative(lambda x: x[0] * x[1], [2.0, 3.0], [1.0, 10.0])
+        23.0
+
+    Source: torch.func.jvp; Griewank and Walther, Evaluating Derivatives, section 3.1.
+    """
+    (argument,), variables, _, _ = _fresh((point,), 0)
+    speeds, _ = flatten(direction)
+    if len(speeds) != len(variables):
+        raise ValueError(f"the point has {len(variables)} numbers, the direction {len(speeds)}")
+    outs, rebuild = flatten(f(argument))
+    start = {v: engine.as_float(s) for v, s in zip(variables, speeds)}
+    return rebuild([_forward_pass(as_value(out), start).get(out, 0.0) for out in outs])
+
+
+def _forward_pass(root: Value, start: dict[Value, float]) -> dict[Value, float]:
+    speed = dict(start)
+    for v in topological_order(root):
+        if v.op is None or v in start:
+            continue
+        partials = v.op.backward(1.0, v.data, *v.arguments)
+        for i, (x, partial) in enumerate(zip(v.inputs, partials)):
+            if partial is not None and x in speed:
+                if not math.isfinite(speed[x]):  # a masked path stays 0 where 0 * inf would not
+                    partial = v.op.backward(speed[x], v.data, *v.arguments)[i]
+                else:
+                    partial *= speed[x]
+                speed[v] = speed.get(v, 0.0) + partial
+    return speed
+
+
+def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
+    """The leaves of a nesting of lists, tuples and dicts, and the function that nests them again.
+
+    Example:
+        >>> leaves, rebuild = flatten({"w": [1.0, 2.0], "b": 3.0})
+        >>> leaves, rebuild([10, 20, 30])
+        ([1.0, 2.0, 3.0], {'w': [10, 20], 'b': 30})
+    """
+    if isinstance(tree, dict):
+        keys = list(tree)
+        leaves, rebuild = flatten(list(tree.values()))
+        return leaves, lambda new: dict(zip(keys, rebuild(new)))
+    if not isinstance(tree, list | tuple):
+        return [tree], lambda new: new[0]
+    parts = [flatten(part) for part in tree]
+    kind = list if isinstance(tree, list) else tuple
+
+    def rebuild_list(new: list[Any]) -> Any:
+        rest = iter(new)
+        return kind([rebuild(list(islice(rest, len(leaves)))) for leaves, rebuild in parts])
+
+    return [leaf for leaves, _ in parts for leaf in leaves], rebuild_list
+
+
+def _fresh(args: tuple[Any, ...], argnum: int) -> tuple[Any, ...]:
+    """The arguments with new Values in place argnum, so that no other use of them is counted."""
+    if not 0 <= argnum < len(args):
+        raise ValueError(f"cannot differentiate argument {argnum}: the call has {len(args)}")
+    recorded = any(isinstance(leaf, Value) for leaf in flatten(list(args))[0])
+    leaves, rebuild = flatten(args[argnum])
+    variables = [v * 1.0 if isinstance(v, Value) else Value(v) for v in leaves]
+    return (*args[:argnum], rebuild(variables), *args[argnum + 1 :]), variables, rebuild, recorded
+
+
+def _scalar(out: Any, f: Function) -> Value:
+    try:
+        return as_value(out)
+    except TypeError:
+        name = getattr(f, "__name__", repr(f))
+        raise TypeError(
+            f"{name} returned {type(out).__name__} {out!r:.60}: a gradient needs one number; "
+            "for several outputs use jacobian"
+        ) from None

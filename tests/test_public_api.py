@@ -1,0 +1,75 @@
+"""What the package promises from outside: its names, their documentation, what importing costs."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import micrograd_like
+
+PACKAGE = Path(micrograd_like.__file__).parent
+
+# Who may import whom (DESIGN.md, section 2); a file that is not named here may not exist.
+ARROWS = {
+    "ops": set(),
+    "engine": {"ops"},
+    "functional": {"ops", "engine"},
+    "transforms": {"engine"},
+    "nn": {"engine", "functional"},
+    "losses": {"engine", "functional"},
+    "optim": set(),
+    "testing": {"engine", "transforms"},
+    "draw": {"engine"},
+}
+FREE = {"__init__", "__main__"}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*.py")), ids=lambda path: path.stem)
+def test_every_file_imports_only_what_it_may(path):
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            imported |= {node.module} if node.module else {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("micrograd_like"):
+            imported.add(node.module)
+    if path.stem not in FREE:
+        assert imported <= ARROWS[path.stem]
+
+
+def test_all_is_sorted_and_complete():
+    names = micrograd_like.__all__
+    order = sorted(names, key=lambda n: (not n.isupper(), not n[0].isupper(), n))
+    assert names == order
+    public = {n for n, v in vars(micrograd_like).items() if not n.startswith("_")}
+    modules = {path.stem for path in PACKAGE.glob("*.py")}
+    assert public - modules <= set(names) <= public
+
+
+@pytest.mark.parametrize("name", micrograd_like.__all__)
+def test_every_public_name_is_described_with_an_example(name):
+    thing = getattr(micrograd_like, name)
+    doc = inspect.getdoc(thing)
+    assert doc
+    assert ">>>" in doc
+
+
+def test_every_method_of_value_without_a_docstring_is_described_in_functional():
+    for name, method in vars(micrograd_like.Value).items():
+        if callable(method) and not name.startswith("_") and not method.__doc__:
+            assert getattr(micrograd_like.functional, name).__doc__
+
+
+def test_importing_loads_nothing_heavy():
+    code = "import sys, micrograd_like; print(*sys.modules)"
+    loaded = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
+    heavy = {"numpy", "torch", "graphviz", "pygraphviz", "matplotlib", "llvmlite", "sklearn"}
+    assert not loaded & heavy
+    assert "micrograd_like.engine" in loaded
+
+
+def test_the_text_that_people_read_stays_short():
+    lines = sum(len((PACKAGE / name).read_text().splitlines()) for name in ("ops.py", "engine.py"))
+    assert lines < 740

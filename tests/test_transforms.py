@@ -1,0 +1,177 @@
+"""Functions from functions, against torch.func; forward mode against reverse."""
+
+import math
+import random
+
+import pytest
+import torch
+
+from micrograd_like import functional as F
+from micrograd_like import ops
+from micrograd_like.engine import Value, apply
+from micrograd_like.transforms import (
+    directional_derivative,
+    flatten,
+    grad,
+    hessian,
+    jacobian,
+    value_and_grad,
+)
+
+
+def f(x):  # runs on Values and on tensors
+    return (x[0] * x[1]).tanh() + x[2].exp() * x[0] ** 3 / (1.0 + x[1] * x[1])
+
+
+POINT = [0.3, -1.2, 0.7]
+T = torch.tensor(POINT, dtype=torch.float64)
+
+
+def test_grad_equals_torch_func():
+    assert grad(f)(POINT) == pytest.approx(torch.func.grad(f)(T).tolist(), rel=1e-13)
+
+
+def test_value_and_grad_gives_both():
+    value, gradient = value_and_grad(f)(POINT)
+    assert value == pytest.approx(f(T).item(), rel=1e-14)
+    assert gradient == grad(f)(POINT)
+
+
+def test_hessian_equals_torch_func_and_is_symmetric():
+    ours, theirs = hessian(f)(POINT), torch.func.jacrev(torch.func.grad(f))(T).tolist()
+    assert ours == [pytest.approx(row, rel=1e-12, abs=1e-14) for row in theirs]
+    assert ours[0][1] == pytest.approx(ours[1][0], rel=1e-13)
+
+
+def test_jacobian_equals_torch_func():
+    def g(x):
+        return [x[0] * x[1], x[1].sin(), x[2] ** 2]
+
+    theirs = torch.func.jacrev(lambda x: torch.stack(g(x)))(T).tolist()
+    assert jacobian(g)(POINT) == [pytest.approx(row, rel=1e-14) for row in theirs]
+
+
+def test_transforms_compose():
+    assert grad(grad(grad(lambda x: x**5)))(2.0) == 240.0
+    x = Value(2.0)
+    grad(lambda y: y**3)(x).backward()  # a Value goes in, so the result is recorded
+    assert x.grad == 12.0
+
+
+def test_another_use_of_the_same_value_is_not_counted():
+    x = Value(3.0)
+    assert grad(lambda a, b: a * b)(x, x).data == 3.0
+
+
+def test_gradients_are_nested_like_the_argument():
+    params = {"w": [1.0, (2.0, 3.0)], "b": 4.0}
+    gradient = grad(lambda p: p["w"][0] * p["b"] + p["w"][1][0] ** 2 + 0.0 * p["w"][1][1])(params)
+    assert gradient == {"w": [4.0, (4.0, 0.0)], "b": 1.0}
+    leaves, rebuild = flatten(params)
+    assert rebuild(leaves) == params
+
+
+def test_argnum_chooses_the_argument():
+    assert grad(lambda x, y: x * y * y, argnum=1)(2.0, 5.0) == 20.0
+
+
+@pytest.mark.parametrize("name", [n for n, op in ops.OPS.items() if n not in ("gt", "ge", "eq")])
+def test_forward_mode_equals_reverse_for_every_op(name):
+    op, rng = ops.OPS[name], random.Random(1)
+    size = {None: 6}.get(op.arity, op.arity)
+    point = [rng.uniform(0.2, 0.9) for _ in range(size - op.constants)]
+    direction = [rng.uniform(-1.0, 1.0) for _ in point]
+    constants = [1.7] * op.constants
+
+    def function(x):
+        return apply(op, *x, *constants)
+
+    reverse = sum(g * d for g, d in zip(grad(function)(point), direction))
+    forward = directional_derivative(function, point, direction)
+    assert forward == pytest.approx(reverse, rel=1e-14)
+
+
+def test_forward_mode_goes_through_shared_nodes_and_many_outputs():
+    def g(x):
+        h = x[0] * x[1]
+        return [h * h + x[0], (h.exp(), x[1])]
+
+    forward = directional_derivative(g, [0.5, 2.0], [1.0, -1.0])
+    rows = jacobian(g)([0.5, 2.0])
+    assert forward[0] == pytest.approx(rows[0][0] - rows[0][1], rel=1e-14)
+    assert forward[1][0] == pytest.approx(rows[1][0][0] - rows[1][0][1], rel=1e-14)
+    assert forward[1][1] == -1.0
+
+
+def test_a_masked_path_stays_zero_in_forward_mode():
+    assert directional_derivative(F.relu, -1.0, math.inf) == 0.0
+    assert math.isnan(directional_derivative(lambda x: x * 0.0, 1.0, math.inf))
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: grad(lambda x: [x, x])(1.0), TypeError, "returned list .* use jacobian"),
+        (lambda: grad(lambda x: x, argnum=1)(1.0), ValueError, "argument 1: the call has 1"),
+        (lambda: grad(lambda x: x)("a"), TypeError, "expected a real number, got str 'a'"),
+        (
+            lambda: directional_derivative(lambda x: x[0], [1.0], [1.0, 2.0]),
+            ValueError,
+            "the point has 1 numbers, the direction 2",
+        ),
+    ],
+)
+def test_bad_input_is_one_clear_sentence(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+# --- functional: what is not simply a row of the table ---
+
+
+def test_functions_take_floats_ints_and_values():
+    assert F.exp(0) == 1.0
+    assert type(F.relu(3)) is float
+    assert isinstance(F.maximum(1, Value(2.0)), Value)
+    with pytest.raises(TypeError, match="expected a real number, got str 'a'"):
+        F.exp("a")
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_and_log_softmax_equal_torch(name):
+    xs = [1.0, -2.0, 30.0, 30.5]
+    weights = torch.tensor([1.0, 2.0, 3.0, 4.0], dtype=torch.float64)
+    t = torch.tensor(xs, dtype=torch.float64, requires_grad=True)
+    theirs = getattr(torch, name)(t, 0)
+    (theirs * weights).sum().backward()
+    values = [Value(x) for x in xs]
+    ours = getattr(F, name)(values)
+    F.dot(ours, weights.tolist()).backward()
+    assert [v.data for v in ours] == pytest.approx(theirs.tolist(), rel=1e-13)
+    assert [v.grad for v in values] == pytest.approx(t.grad.tolist(), rel=1e-12, abs=1e-15)
+
+
+def test_softmax_does_not_overflow():
+    assert F.softmax([1000.0, 0.0, -1000.0]) == [1.0, 0.0, 0.0]
+    assert F.logsumexp([-math.inf, 1.0]) == 1.0
+
+
+def test_mean_max_and_min_of_a_list():
+    assert F.mean(iter([1.0, 2.0, 6.0])) == 3.0
+    assert (F.max([1.0, 5.0, 2.0]), F.min([1.0, 5.0, 2.0])) == (5.0, 1.0)
+    ties = [Value(2.0), Value(2.0), Value(1.0), Value(2.0)]
+    F.max(ties).backward()
+    assert [v.grad for v in ties] == [1 / 3, 1 / 3, 0.0, 1 / 3]
+    for function in (F.mean, F.max, F.min, F.logsumexp, F.softmax):
+        with pytest.raises(ValueError, match="expects at least one number, got an empty list"):
+            function([])
+    assert F.sum([]) == 0.0
+
+
+def test_sums_go_left_to_right():
+    assert F.sum([0.1] * 10) == 0.9999999999999999
+
+
+def test_dot_refuses_lists_of_different_length():
+    with pytest.raises(ValueError, match="dot expects two lists of equal length, got 2 and 1"):
+        F.dot([1.0, 2.0], [Value(1.0)])
