@@ -94,12 +94,12 @@ class Value:
     @property
     def inputs(self) -> tuple[Value, ...]:
         """The Values that this one was computed from; none for a leaf."""
-        return _together(self._x, self._y)
+        return _as_tuple(self._x, self._y)
 
     @property
     def arguments(self) -> tuple[float, ...]:
         """What the op was applied to: the inputs' numbers at that time, then a constant."""
-        return _together(self._x_data, self._y_data)
+        return _as_tuple(self._x_data, self._y_data)
 
     def backward(self, gradient: float = 1.0) -> None:
         """Adds d(self)/d(leaf), times gradient, to the grad of every leaf below this Value.
@@ -200,9 +200,7 @@ class Value:
 
     # --- micrograd's names: code written for it, and its lecture, run unchanged ---
 
-    @property
-    def _prev(self) -> tuple[Value, ...]:
-        return self.inputs
+    _prev = inputs
 
     @property
     def _op(self) -> str:
@@ -210,16 +208,12 @@ class Value:
         return f"{symbol}{self._y_data:g}" if self.op is ops.POWC else symbol
 
     def _set_children(self, children: Any, op: str) -> None:
-        if isinstance(children, str):  # Value(2.0, "a"), where label is second
+        if isinstance(children, str):  # Value(2.0, "a"): our own order, label second
             self.label = children
-            return
-        self._x = tuple(children)
-        self._x_data = tuple([v._number for v in self._x])
-
-        def no_rule(*args: Any) -> Any:
-            raise TypeError(f"{self!r} was made by hand: set its _backward to a function")
-
-        self.op = Op(op, op, None, forward=no_rule, backward=no_rule)
+        else:
+            self._x = tuple(children)
+            self._x_data = tuple([v._number for v in self._x])
+            self.op = Op(op, op, None, _made_by_hand, _made_by_hand)
 
     @property
     def _backward(self) -> Callable[[], None]:
@@ -244,14 +238,18 @@ class Value:
             finally:
                 _set_grads((self, *inputs), kept)
 
-        self.op = Op(self._op, self._op, None, forward=lambda *args: self._number, backward=rule)
+        self.op = Op(self._op, self._op, None, _made_by_hand, rule)
 
 
 Number: TypeAlias = float | Value
 _new = object.__new__
 
 
-def _together(x: Any, y: Any) -> tuple[Any, ...]:
+def _made_by_hand(*args: Any) -> Any:
+    raise TypeError("a node made by hand has no rule until its _backward is set to a function")
+
+
+def _as_tuple(x: Any, y: Any) -> tuple[Any, ...]:
     if y is not None:
         return (x, y)
     return x if type(x) is tuple else () if x is None else (x,)
