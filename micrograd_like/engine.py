@@ -226,6 +226,10 @@ class Value:
     @_backward.setter
     def _backward(self, function: Callable[[], None]) -> None:
         inputs = self.inputs
+        if not inputs:  # a leaf stays one
+            return
+        self._x, self._x_data = inputs, self.arguments[: len(inputs)]
+        name, self._y, self._y_data = self._op, None, None
 
         def rule(g: float, *args: float) -> tuple[float, ...]:
             kept = [v._grad for v in (self, *inputs)]
@@ -238,7 +242,7 @@ class Value:
             finally:
                 _set_grads((self, *inputs), kept)
 
-        self.op = Op(self._op, self._op, None, _made_by_hand, rule)
+        self.op = Op(name, name, None, _made_by_hand, rule)
 
 
 Number: TypeAlias = float | Value
@@ -397,11 +401,8 @@ def topological_order(root: Value) -> list[Value]:
     while True:
         x, y = v._x, v._y
         if y is None and type(x) is tuple:
-            if seen.issuperset(x):
-                x = None
-            else:
-                rest = wide.get(v) or wide.setdefault(v, iter(x))
-                x = next(filterfalse(seen.__contains__, rest))
+            rest = wide.get(v) or wide.setdefault(v, iter(x))
+            x = next(filterfalse(seen.__contains__, rest), None)
         if x is not None and x not in seen:
             pass
         elif y is not None and y not in seen:
@@ -498,9 +499,13 @@ def grad(output: Value, inputs: Value | Sequence[Value], create_graph: bool = Fa
         results = [grads.get(v, 0.0) for v in wanted]
     else:
         grads = {output: 1.0}
-        for v in reversed(topological_order(output)):
-            if v in grads:
-                for x, gx in _contributions(v, grads[v], recorded=True):
-                    grads[x] = grads[x] + gx if x in grads else gx
+        token = _recording.set(True)  # asked for by name, also inside no_grad
+        try:
+            for v in reversed(topological_order(output)):
+                if v in grads:
+                    for x, gx in _contributions(v, grads[v], recorded=True):
+                        grads[x] = grads[x] + gx if x in grads else gx
+        finally:
+            _recording.reset(token)
         results = [as_value(grads.get(v, 0.0)) for v in wanted]
     return results[0] if isinstance(inputs, Value) else results

@@ -5,14 +5,15 @@
 2.0
 
 Names, argument order and defaults are those of torch.nn.functional. Outputs and targets are one
-number, a list, or a nested list of the same shape.
+number, a list, or a nested list of the same shape. Every target is checked before anything is
+computed.
 """
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
-from .engine import Number
-from .functional import mean, relu
+from .functional import abs, gt, logsumexp, mean, relu, softplus, where
 from .functional import sum as total
 
 
@@ -22,7 +23,7 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     Args:
         input: the outputs, a number or a nested list of numbers or Values.
         target: the wanted outputs, of the same shape.
-        reduction: "mean", "sum" or "none" (the list of all losses).
+        reduction: "mean", "sum" or "none" (every loss, nested as the outputs are).
 
     Returns:
         A Value of at least 0; 0 when every output is right.
@@ -37,6 +38,39 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     Source: torch.nn.functional.mse_loss.
     """
     return _elementwise(lambda x, y: (x - y) ** 2, input, target, reduction)
+
+
+def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """The absolute error, |input - target|; its slope at 0 is 0. Arguments as for mse_loss.
+
+    Example:
+        >>> l1_loss([1.0, 5.0], [0.0, 2.0])
+        2.0
+
+    Source: torch.nn.functional.l1_loss.
+    """
+    return _elementwise(lambda x, y: abs(x - y), input, target, reduction)
+
+
+def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+    """Quadratic for errors up to delta, linear beyond, so that an outlier does not rule.
+
+    Other arguments are those of mse_loss; at delta = 1 it is torch's smooth_l1_loss too.
+
+    Example:
+        >>> huber_loss([0.5, 3.0], [0.0, 0.0], reduction="none")
+        [0.125, 2.5]
+
+    Source: Huber (1964); torch.nn.functional.huber_loss.
+    """
+    if not delta > 0.0:
+        raise ValueError(f"huber_loss expects delta > 0, got {delta!r}")
+
+    def huber(x: Any, y: Any) -> Any:
+        d = abs(x - y)
+        return where(gt(d, delta), delta * (d - 0.5 * delta), 0.5 * d * d)
+
+    return _elementwise(huber, input, target, reduction)
 
 
 def hinge_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
@@ -65,21 +99,86 @@ def hinge_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     return _elementwise(lambda x, y: relu(1.0 - y * x), input, target, reduction)
 
 
+def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """-log softmax(input)[target]: how surprised the scores are by the right class.
+
+    Args:
+        input: scores (logits), a list of n_classes numbers or Values, or a list of such lists.
+        target: the index of the right class, 0 to n_classes - 1, or a list of such indices.
+        reduction: "mean", "sum" or "none".
+
+    Returns:
+        A Value of at least 0, in nats; log(n_classes) when all scores are equal.
+
+    Raises:
+        ValueError: a class out of range, another number of targets than of score lists.
+        TypeError: a class that is not an int.
+
+    Example:
+        >>> round(cross_entropy([2.0, 0.0], 0), 4)
+        0.1269
+
+    Source: torch.nn.functional.cross_entropy, with class indices.
+    """
+    one = not _is_list(target)
+    rows, classes = ([input], [target]) if one else (list(input), list(target))
+    if len(rows) != len(classes):
+        raise ValueError(f"cross_entropy got {len(rows)} lists of scores, {len(classes)} targets")
+    losses = []
+    for i, (row, k) in enumerate(zip(rows, classes)):
+        scores = _flat(row)
+        if not isinstance(k, Integral) or isinstance(k, bool):
+            raise TypeError(f"target {i} must be the int of a class, got {type(k).__name__} {k!r}")
+        if not 0 <= int(k) < len(scores):
+            raise ValueError(f"target {i} is class {k}, but there are {len(scores)} classes")
+        losses.append(logsumexp(scores) - scores[int(k)])
+    return _reduce(losses[0] if one else losses, reduction)
+
+
+def binary_cross_entropy_with_logits(input: Any, target: Any, reduction: str = "mean") -> Any:
+    """-target * log(p) - (1 - target) * log(1 - p), with p = sigmoid(input), without overflow.
+
+    Args:
+        input: scores (logits), a number or a nested list.
+        target: probabilities from 0 to 1, of the same shape; usually 0 or 1.
+        reduction: "mean", "sum" or "none".
+
+    Raises:
+        ValueError: a target outside 0..1, or as for mse_loss.
+
+    Example:
+        >>> round(binary_cross_entropy_with_logits(0.0, 1.0), 4)
+        0.6931
+
+    Source: torch.nn.functional.binary_cross_entropy_with_logits.
+    """
+    for i, y in enumerate(_flat(target)):
+        if not 0.0 <= y <= 1.0:
+            raise ValueError(f"expected targets from 0 to 1, got {y!r} at index {i}")
+    return _elementwise(lambda x, y: (1.0 - y) * x + softplus(-x), input, target, reduction)
+
+
 def _elementwise(f: Callable[[Any, Any], Any], input: Any, target: Any, reduction: str) -> Any:
     if _shape(input) != _shape(target):
         raise ValueError(
             f"outputs of shape {_shape(input)} do not fit targets of shape {_shape(target)}"
         )
-    return _reduce([f(x, y) for x, y in zip(_flat(input), _flat(target))], reduction)
+    return _reduce(_map(f, input, target), reduction)
 
 
-def _reduce(losses: list[Number], reduction: str) -> Any:
-    reductions: dict[str, Callable[..., Any]] = {"mean": mean, "sum": total, "none": list}
-    if reduction not in reductions:
+def _map(f: Callable[[Any, Any], Any], x: Any, y: Any) -> Any:
+    return [_map(f, a, b) for a, b in zip(x, y)] if _is_list(x) else f(x, y)
+
+
+def _reduce(losses: Any, reduction: str) -> Any:
+    if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"unknown reduction {reduction!r}: choose from mean, sum, none")
-    if not losses:
+    flat = _flat(losses)
+    if not flat:
         raise ValueError("a loss of nothing: the list of outputs is empty")
-    return reductions[reduction](losses)
+    if reduction == "none" or not _is_list(losses):
+        return losses
+    return mean(flat) if reduction == "mean" else total(flat)
 
 
 def _is_list(x: Any) -> bool:

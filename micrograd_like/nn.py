@@ -19,6 +19,7 @@ from typing import Any
 
 from .engine import Number, Value, as_value
 from .functional import dot
+from .functional import sum as total
 
 # Every activation is a method of Value; "linear" is none at all.
 ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
@@ -86,13 +87,18 @@ class Module:
     """
 
     training = True
+    buffers: tuple[str, ...] = ()  # names of attributes that are state but not trained
 
     def forward(self, x: Any) -> Any:
-        """Computes the output; a subclass must define it."""
+        """The output for one sample; a subclass must define it."""
         raise NotImplementedError(f"{type(self).__name__} does not define forward(x)")
 
     def __call__(self, x: Any) -> Any:
         return self.forward(x)
+
+    def batch(self, xs: Iterable[Any]) -> list[Any]:
+        """The outputs for a list of samples; BatchNorm, which needs them all, overrides it."""
+        return [self(x) for x in xs]
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Pairs such as ("layers.0.neurons.3.b", Value), each parameter once."""
@@ -126,24 +132,34 @@ class Module:
         return self.train(False)
 
     def state_dict(self) -> dict[str, float]:
-        """Every parameter's number by its name."""
-        return {name: p.data for name, p in self.named_parameters()}
+        """Every parameter's number by its name, and the buffers (running statistics)."""
+        state = {name: p.data for name, p in self.named_parameters()}
+        return {**state, **{name: m[i] for name, m, i in self._named_buffers()}}
 
     def load_state_dict(self, state: dict[str, float]) -> None:
-        """Sets every parameter from such a dict, or none of them.
+        """Sets every parameter and buffer from such a dict, or none of them.
 
         Raises:
             ValueError: the names differ; the message lists all that are missing or unknown.
             TypeError: an entry is not a number.
         """
-        own = dict(self.named_parameters())
+        own = self.state_dict()
         wrong = [f"{name} is missing" for name in own if name not in state]
         wrong += [f"{name} is unknown" for name in state if name not in own]
         if wrong:
             raise ValueError(f"this state does not fit the {type(self).__name__}: {_some(wrong)}")
         new = {name: Value(number).data for name, number in state.items()}
-        for name, p in own.items():
+        for name, p in self.named_parameters():
             p.data = new[name]
+        for name, buffer, i in self._named_buffers():
+            buffer[i] = new[name]
+
+    def _named_buffers(self) -> Iterator[tuple[str, list[float], int]]:
+        modules = [("", self), *((f"{n}.", m) for n, m in _walk("", vars(self)) if _is_module(m))]
+        for prefix, module in modules:
+            for buffer in module.buffers:
+                for i in range(len(getattr(module, buffer))):
+                    yield f"{prefix}{buffer}.{i}", getattr(module, buffer), i
 
 
 class Neuron(Module):
@@ -291,6 +307,300 @@ class MLP(Module):
         )
 
 
+# --- modules to compose ---
+
+
+class Sequential(Module):
+    """Modules one after the other, each fed with the output of the one before.
+
+    Example:
+        >>> model = Sequential(Linear(2, 3, rng=0), BatchNorm(3), Activation("relu"))
+        >>> [len(out) for out in model.batch([[1.0, 2.0], [3.0, -1.0]])]
+        [3, 3]
+
+    Source: torch.nn.Sequential.
+    """
+
+    def __init__(self, *modules: Module) -> None:
+        for i, module in enumerate(modules):
+            if not isinstance(module, Module):
+                raise TypeError(
+                    f"Sequential expects modules, got {type(module).__name__} at position {i}"
+                )
+        if not modules:
+            raise ValueError("Sequential expects at least one module")
+        self.layers = list(modules)
+
+    def forward(self, x: Any) -> Any:
+        """The output for one sample."""
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def batch(self, xs: Iterable[Any]) -> list[Any]:
+        """The outputs for a list of samples."""
+        outs = list(xs)
+        for layer in self.layers:
+            outs = layer.batch(outs)
+        return outs
+
+    def __repr__(self) -> str:
+        return f"Sequential({', '.join(map(repr, self.layers))})"
+
+
+class Linear(Layer):
+    """A Layer without activation: w x + b.
+
+    Source: torch.nn.Linear, but with this library's initialisers.
+
+    Example:
+        >>> Linear(3, 2)
+        Linear(3, 2)
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nout: int,
+        init: str = "auto",
+        rng: random.Random | int | None = None,
+    ) -> None:
+        super().__init__(nin, nout, "linear", init, rng)
+
+    def __repr__(self) -> str:
+        return f"Linear({self.nin}, {self.nout})"
+
+
+class Activation(Module):
+    """One of ACTIVATIONS for every number of a nested list.
+
+    Example:
+        >>> [v.data for v in Activation("relu")([-1.0, 2.0])]
+        [0.0, 2.0]
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = _name(name, ACTIVATIONS, "activation")
+
+    def forward(self, x: Any) -> Any:
+        """The activations, nested as x is."""
+        activate = ACTIVATIONS[self.name]
+        return _map(lambda v: activate(as_value(v)), x)
+
+    def __repr__(self) -> str:
+        return f"Activation({self.name!r})"
+
+
+class Flatten(Module):
+    """A nested list, such as the channels, rows and columns of an image, as one flat list.
+
+    Example:
+        >>> Flatten()([[1.0, 2.0], [3.0, 4.0]])
+        [1.0, 2.0, 3.0, 4.0]
+
+    Source: torch.nn.Flatten.
+    """
+
+    def forward(self, x: Any) -> list[Any]:
+        """All numbers, left to right."""
+        return [v for part in x for v in self.forward(part)] if _is_list(x) else [x]
+
+    def __repr__(self) -> str:
+        return "Flatten()"
+
+
+class Dropout(Module):
+    """In training, sets each number to 0 with probability p and scales the others by 1 / (1 - p).
+
+    Args:
+        p: the probability, 0 or more and below 1.
+        rng: a random.Random, or a seed for one.
+
+    Example:
+        >>> dropout = Dropout(0.5, rng=0)
+        >>> dropout([1.0, 1.0, 1.0, 1.0]), dropout.eval()([1.0, 1.0])
+        ([2.0, 2.0, 0.0, 0.0], [1.0, 1.0])
+
+    Source: Srivastava et al. (2014); torch.nn.Dropout.
+    """
+
+    def __init__(self, p: float = 0.5, rng: random.Random | int | None = None) -> None:
+        if not 0.0 <= p < 1.0:
+            raise ValueError(f"p must be 0 or more and below 1, got {p!r}")
+        self.p = p
+        self.rng = _random(rng)
+
+    def forward(self, x: Any) -> Any:
+        """The numbers that stay, nested as x is."""
+        if not self.training:
+            return x
+        keep = 1.0 / (1.0 - self.p)
+        return _map(lambda v: v * (0.0 if self.rng.random() < self.p else keep), x)
+
+    def __repr__(self) -> str:
+        return f"Dropout({self.p})"
+
+
+class BatchNorm(Module):
+    """Each feature shifted and scaled to mean 0 and variance 1 over the batch, then w * x + b.
+
+    In training, ``batch`` uses the statistics of the batch, with gradients through them, and keeps
+    running ones; in evaluation the running ones are used, and single samples will do.
+
+    Args:
+        nin: how many features.
+        eps: added to the variance, against division by zero.
+        momentum: the weight of the batch in the running statistics.
+
+    Raises:
+        ValueError: in training, a single sample or a batch of one: there is no variance.
+
+    Example:
+        >>> norm = BatchNorm(1, eps=0.0)
+        >>> [out[0].data for out in norm.batch([[1.0], [3.0]])]
+        [-1.0, 1.0]
+        >>> norm.running_mean, norm.running_var     # 0.9 * old + 0.1 * new
+        ([0.2], [1.1])
+
+    Source: Ioffe and Szegedy (2015), algorithm 1; torch.nn.BatchNorm1d.
+    """
+
+    buffers = ("running_mean", "running_var")
+
+    def __init__(self, nin: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        self.nin, self.eps, self.momentum = _width(nin, "features"), eps, momentum
+        self.w = [Value(1.0) for _ in range(nin)]
+        self.b = [Value(0.0) for _ in range(nin)]
+        self.running_mean, self.running_var = [0.0] * nin, [1.0] * nin
+
+    def forward(self, x: Iterable[Number]) -> list[Value]:
+        """One sample, by the running statistics."""
+        if self.training:
+            raise ValueError(
+                "BatchNorm needs the whole batch in training: call model.batch(xs), or model.eval()"
+            )
+        statistics = zip(self.running_mean, self.running_var)
+        scaled = [
+            (v - mean) * (var + self.eps) ** -0.5
+            for v, (mean, var) in zip(_inputs(self, x), statistics)
+        ]
+        return self._affine(scaled)
+
+    def batch(self, xs: Iterable[Any]) -> list[list[Value]]:
+        """All samples, in training by their own statistics."""
+        rows = [_inputs(self, x) for x in xs]
+        if not self.training:
+            return [self.forward(row) for row in rows]
+        n = len(rows)
+        if n < 2:
+            raise ValueError(f"BatchNorm needs at least 2 samples in training, got {n}")
+        columns = []
+        for i, column in enumerate(zip(*rows)):
+            mean = total(column) * (1.0 / n)
+            centred = [v - mean for v in column]
+            var = dot(centred, centred) * (1.0 / n)
+            scale = (var + self.eps) ** -0.5
+            columns.append([v * scale for v in centred])
+            kept, m = 1.0 - self.momentum, self.momentum
+            self.running_mean[i] = kept * self.running_mean[i] + m * mean.data
+            self.running_var[i] = kept * self.running_var[i] + m * var.data * n / (n - 1)
+        return [self._affine(row) for row in zip(*columns)]
+
+    def _affine(self, x: Iterable[Value]) -> list[Value]:
+        return [w * v + b for w, v, b in zip(self.w, x, self.b)]
+
+    def __repr__(self) -> str:
+        return f"BatchNorm({self.nin})"
+
+
+class Conv2d(Module):
+    """The same small window of weights, slid over an image: one dot for each place.
+
+    Args:
+        nin: channels of the input.
+        nout: channels of the output, each with weights of its own.
+        kernel_size: height and width of the window.
+        stride: how far it moves.
+        padding: rows and columns of zeros around the image.
+        init: as for Neuron; a window is a neuron with nin * kernel_size**2 inputs.
+        rng: a random.Random, or a seed for one.
+
+    Returns:
+        Called on an image, a list of nin channels of rows of numbers: nout such channels.
+
+    Raises:
+        ValueError: another number of channels, ragged rows, an image smaller than the window.
+
+    Example:
+        >>> image = [[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]]
+        >>> out = Conv2d(1, 2, kernel_size=2, rng=0)(image)
+        >>> len(out), len(out[0]), len(out[0][0])
+        (2, 2, 2)
+
+    Source: torch.nn.Conv2d.
+    """
+
+    def __init__(
+        self,
+        nin: int,
+        nout: int,
+        kernel_size: int,
+        stride: int = 1,
+        padding: int = 0,
+        init: str = "auto",
+        rng: random.Random | int | None = None,
+    ) -> None:
+        self.nin, self.nout = _width(nin, "input channels"), _width(nout, "output channels")
+        self.kernel_size = _width(kernel_size, "rows of the window")
+        self.stride = _width(stride, "steps of the window")
+        if not isinstance(padding, int) or padding < 0:
+            raise ValueError(f"padding must be an int of at least 0, got {padding!r}")
+        self.padding = padding
+        size, rng = kernel_size * kernel_size, _random(rng)
+        draw = _initialiser(init, "relu")
+        self.w = [[Value(draw(nin * size, nout * size, rng)) for _ in range(nin * size)]
+                  for _ in range(nout)]  # fmt: skip
+        self.b = [Value(0.0) for _ in range(nout)]
+
+    def forward(self, x: Any) -> list[list[list[Value]]]:
+        """The output channels for one image."""
+        image = self._padded(x)
+        k, step = self.kernel_size, self.stride
+        rows = range(0, len(image[0]) - k + 1, step)
+        columns = range(0, len(image[0][0]) - k + 1, step)
+        windows = [
+            [
+                [v for channel in image for row in channel[i : i + k] for v in row[j : j + k]]
+                for j in columns
+            ]
+            for i in rows
+        ]
+        return [
+            [[dot(w, window) + b for window in row] for row in windows]
+            for w, b in zip(self.w, self.b)
+        ]
+
+    def _padded(self, x: Any) -> list[list[list[Value]]]:
+        if not _is_list(x) or len(x) != self.nin:
+            got = f"{len(x)} channels" if _is_list(x) else type(x).__name__
+            raise ValueError(f"Conv2d expects an image of {self.nin} channels, got {got}")
+        widths = {len(row) for channel in x for row in channel}
+        heights = {len(channel) for channel in x}
+        if len(widths) != 1 or len(heights) != 1:
+            raise ValueError("Conv2d expects channels of equal size with rows of equal length")
+        p, width = self.padding, widths.pop() + 2 * self.padding
+        if min(width, heights.pop() + 2 * p) < self.kernel_size:
+            raise ValueError(f"the image is smaller than the window of {self.kernel_size}")
+        zero = Value(0.0)
+        side, edge = [zero] * p, [[zero] * width for _ in range(p)]
+        return [
+            edge + [[*side, *map(as_value, row), *side] for row in channel] + edge for channel in x
+        ]
+
+    def __repr__(self) -> str:
+        return f"Conv2d({self.nin}, {self.nout}, kernel_size={self.kernel_size})"
+
+
 # --- checks at the edge ---
 
 
@@ -303,6 +613,14 @@ def _inputs(module: Any, x: Iterable[Number]) -> list[Value]:
     if len(values) != nin:
         raise ValueError(f"{name} expects {nin} inputs, got {len(values)}")
     return values
+
+
+def _is_list(x: Any) -> bool:
+    return hasattr(x, "__len__") and not isinstance(x, str)
+
+
+def _map(f: Callable[[Any], Any], x: Any) -> Any:
+    return [_map(f, part) for part in x] if _is_list(x) else f(x)
 
 
 def _width(n: int, what: str) -> int:
@@ -345,6 +663,10 @@ def _walk(prefix: str, attributes: dict[str, Any]) -> Iterator[tuple[str, Any]]:
             yield from _walk(f"{name}.", {str(i): v for i, v in enumerate(value)})
         elif isinstance(value, dict):
             yield from _walk(f"{name}.", {str(k): v for k, v in value.items()})
+
+
+def _is_module(m: Any) -> bool:
+    return isinstance(m, Module)
 
 
 def _some(lines: list[str]) -> str:

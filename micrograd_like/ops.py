@@ -146,10 +146,15 @@ def _gelu_rule(g: Any, out: Any, x: Any) -> Any:
     return (g * (0.5 * ERFC(-_SQRT_HALF * x) + z * density),)
 
 
+def _elu_rule(g: Any, out: Any, x: Any, k: float) -> Any:
+    below = WHERE(GT(0.0, x), x, 0.0)  # exp of a large x would be inf, and its masked slope nan
+    return (WHERE(GE(0.0, x), g * k * EXP(below), g), None)
+
+
 def _max_rule(g: Any, out: Any, *xs: Any) -> Any:
-    ties = [EQ(x, out) for x in xs]
-    share = DIV(g, SUM(*ties))
-    return tuple([WHERE(tie, share, 0.0) for tie in ties])
+    ties = SUM(*[EQ(x, out) for x in xs])
+    share = DIV(g, WHERE(EQ(out, out), ties, nan))  # a nan has no losers
+    return tuple([WHERE(GT(out, x), 0.0, share) for x in xs])
 
 
 def _dot_rule(g: Any, out: Any, *wx: Any) -> Any:
@@ -204,8 +209,7 @@ GELU: Op = Op("gelu", "gelu", 1,
 RELU: Op = Op("relu", "relu", 1, lambda x: 0.0 if x <= 0.0 else x,
               lambda g, out, x: (WHERE(GE(0.0, x), 0.0, g),))
 ELU: Op = Op("elu", "elu", 2, lambda x, k: k * math.expm1(x) if x <= 0.0 else x,
-             lambda g, out, x, k: (WHERE(GE(0.0, x), g * (k * EXP(MINIMUM(x, 0.0))), g), None),
-             constants=1)
+             _elu_rule, constants=1)
 LEAKY_RELU: Op = Op("leaky_relu", "leaky_relu", 2, lambda x, k: x if x > 0.0 else x * k,
                     lambda g, out, x, k: (WHERE(GT(x, 0.0), g, g * k), None), constants=1)
 

@@ -14,6 +14,7 @@ at its parameters' ``data`` and ``grad``; it knows no graph and no network.
 
 import math
 from collections.abc import Iterable
+from itertools import repeat
 from typing import Any
 
 
@@ -46,14 +47,35 @@ class Optimizer:
             p.grad = 0.0
 
     def step(self) -> None:
-        """Moves every parameter once."""
+        """Moves every parameter once: all of them, or after an interrupt none."""
         self._check_leaves()
-        for p, state in zip(self.params, self.state):
-            p.data = self.update(p.data, p.grad, state)
+        states = [dict(state) for state in self.state]
+        new = [self.update(p.data, p.grad, state) for p, state in zip(self.params, states)]
+        any(map(setattr, self.params, repeat("data"), new))
+        self.state = states
 
     def update(self, p: float, g: float, state: dict[str, float]) -> float:
-        """The parameter's next number from its number, its gradient and what was kept for it."""
+        """The parameter's next number from its number, its gradient and what is kept for it."""
         raise NotImplementedError(f"{type(self).__name__} does not define update(p, g, state)")
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to go on later: hyper-parameters and what is kept per parameter."""
+        settings = {k: v for k, v in vars(self).items() if k not in ("params", "state")}
+        return {**settings, "state": [dict(state) for state in self.state]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from a state_dict of the same kind of optimiser with as many parameters.
+
+        Raises:
+            ValueError: the state does not fit; nothing has changed then.
+        """
+        if state.keys() != self.state_dict().keys():
+            wrong = sorted(state.keys() ^ self.state_dict().keys())
+            raise ValueError(f"this state does not fit {type(self).__name__}: {', '.join(wrong)}")
+        if len(state["state"]) != len(self.params):
+            raise ValueError(f"a state of {len(state['state'])} parameters, not {len(self.params)}")
+        vars(self).update({k: v for k, v in state.items() if k != "state"})
+        self.state = [dict(kept) for kept in state["state"]]
 
     def _check_leaves(self) -> None:
         for i, p in enumerate(self.params):
@@ -119,6 +141,350 @@ class SGD(Optimizer):
             state["momentum"] = m
             g = g + self.momentum * m if self.nesterov else m
         return p - self.lr * g
+
+
+class RMSprop(Optimizer):
+    """p -= lr * g / sqrt(v), with v the running mean of g**2.
+
+    Args:
+        params: the Values to move.
+        lr: the learning rate, at least 0.
+        alpha: how much of the running mean is kept, 0 to 1.
+        eps: added to the root, against division by zero.
+        weight_decay: adds weight_decay * p to the gradient (L2).
+        momentum: how much of the last step is kept.
+        centered: subtract the running mean of g from under the root.
+
+    Raises:
+        ValueError: a hyper-parameter that is negative, not finite, or no number.
+
+    Example:
+        >>> from micrograd_like import Value
+        >>> p = Value(1.0)
+        >>> p.grad = 5.0
+        >>> RMSprop([p], lr=0.01).step()
+        >>> round(p.data, 6)     # the first step is lr / sqrt(1 - alpha), whatever the gradient
+        0.9
+
+    Source: Hinton's lecture 6e; torch.optim.RMSprop.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-2,
+        alpha: float = 0.99,
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+        momentum: float = 0.0,
+        centered: bool = False,
+    ) -> None:
+        super().__init__(params)
+        self.lr = _at_least_0("lr", lr)
+        self.alpha = _at_least_0("alpha", alpha)
+        self.eps = _at_least_0("eps", eps)
+        self.weight_decay = _at_least_0("weight_decay", weight_decay)
+        self.momentum = _at_least_0("momentum", momentum)
+        self.centered = centered
+
+    def update(self, p: float, g: float, state: dict[str, float]) -> float:
+        """One step of one parameter."""
+        g = g + self.weight_decay * p
+        v = state["v"] = self.alpha * state.get("v", 0.0) + (1.0 - self.alpha) * g * g
+        if self.centered:
+            m = state["mean"] = self.alpha * state.get("mean", 0.0) + (1.0 - self.alpha) * g
+            v = v - m * m
+        step = g / (float(v**0.5) + self.eps)
+        if self.momentum:
+            step = state["momentum"] = self.momentum * state.get("momentum", 0.0) + step
+        return p - self.lr * step
+
+
+class Adam(Optimizer):
+    """Momentum divided by the root of the running mean of g**2, both corrected for their start.
+
+    Args:
+        params: the Values to move.
+        lr: the learning rate, at least 0.
+        betas: how much of the two running means is kept, each 0 or more and below 1.
+        eps: added to the root, against division by zero.
+        weight_decay: adds weight_decay * p to the gradient (L2).
+
+    Raises:
+        ValueError: a hyper-parameter out of its range, not finite, or no number.
+
+    Example:
+        >>> from micrograd_like import Value
+        >>> p = Value(1.0)
+        >>> p.grad = 5.0
+        >>> Adam([p], lr=0.1).step()
+        >>> round(p.data, 6)     # the first step is lr, whatever the gradient
+        0.9
+
+    Source: Kingma and Ba (2015), algorithm 1; torch.optim.Adam.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0.0,
+    ) -> None:
+        super().__init__(params)
+        self.lr = _at_least_0("lr", lr)
+        if len(betas) != 2 or not all(_at_least_0("beta", b) < 1.0 for b in betas):
+            raise ValueError(f"betas must be two numbers of at least 0 and below 1, got {betas!r}")
+        self.betas = tuple(betas)
+        self.eps = _at_least_0("eps", eps)
+        self.weight_decay = _at_least_0("weight_decay", weight_decay)
+
+    def update(self, p: float, g: float, state: dict[str, float]) -> float:
+        """One step of one parameter."""
+        return self._move(p, g + self.weight_decay * p, state)
+
+    def _move(self, p: float, g: float, state: dict[str, float]) -> float:
+        beta1, beta2 = self.betas
+        t = state["step"] = state.get("step", 0.0) + 1.0
+        m = state["m"] = beta1 * state.get("m", 0.0) + (1.0 - beta1) * g
+        v = state["v"] = beta2 * state.get("v", 0.0) + (1.0 - beta2) * g * g
+        root = float((v / (1.0 - beta2**t)) ** 0.5)
+        return p - self.lr / float(1.0 - beta1**t) * m / (root + self.eps)
+
+
+class AdamW(Adam):
+    """Adam whose weight decay shrinks the parameter itself instead of entering the gradient.
+
+    Args are those of Adam; weight_decay is 0.01 unless given.
+
+    Example:
+        >>> from micrograd_like import Value
+        >>> p = Value(1.0)
+        >>> AdamW([p], lr=0.1, weight_decay=0.5).step()     # the gradient is 0
+        >>> p.data
+        0.95
+
+    Source: Loshchilov and Hutter (2019), algorithm 2; torch.optim.AdamW.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+    ) -> None:
+        super().__init__(params, lr, betas, eps, weight_decay)
+
+    def update(self, p: float, g: float, state: dict[str, float]) -> float:
+        """One step of one parameter."""
+        return self._move(p * (1.0 - self.lr * self.weight_decay), g, state)
+
+
+def clip_grad_norm_(parameters: Iterable[Any], max_norm: float) -> float:
+    """Scales all gradients together so that their norm is at most max_norm.
+
+    Returns:
+        The norm before, a float.
+
+    Example:
+        >>> from micrograd_like import Value
+        >>> p, q = Value(0.0), Value(0.0)
+        >>> p.grad, q.grad = 3.0, 4.0
+        >>> clip_grad_norm_([p, q], max_norm=1.0), round(q.grad, 4)
+        (5.0, 0.8)
+
+    Source: torch.nn.utils.clip_grad_norm_, with its 1e-6 in the denominator.
+    """
+    max_norm = _at_least_0("max_norm", max_norm)
+    parameters = list(parameters)
+    norm = math.hypot(*[p.grad for p in parameters])
+    scale = max_norm / (norm + 1e-6)
+    if scale < 1.0:
+        for p in parameters:
+            p.grad *= scale
+    return norm
+
+
+# --- schedulers: how the learning rate changes from epoch to epoch ---
+
+
+class Scheduler:
+    """What the schedules share: call step() once after every epoch.
+
+    A schedule is a function of the number of epochs, ``lr_at``; the learning rate that the
+    optimiser had at the start is ``base_lr``.
+    """
+
+    def __init__(self, optimizer: Any) -> None:
+        if not hasattr(optimizer, "lr"):
+            raise TypeError(f"a scheduler needs an optimizer, got {type(optimizer).__name__}")
+        self.optimizer = optimizer
+        self.base_lr: float = optimizer.lr
+        self.epoch = 0
+
+    def lr_at(self, epoch: int) -> float:
+        """The learning rate after so many epochs."""
+        raise NotImplementedError(f"{type(self).__name__} does not define lr_at(epoch)")
+
+    def step(self) -> None:
+        """Counts one epoch and sets the optimiser's learning rate."""
+        self.epoch += 1
+        self.optimizer.lr = self.lr_at(self.epoch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to go on later."""
+        return {k: v for k, v in vars(self).items() if k != "optimizer"}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from a state_dict of the same kind of scheduler."""
+        if state.keys() != self.state_dict().keys():
+            wrong = sorted(state.keys() ^ self.state_dict().keys())
+            raise ValueError(f"this state does not fit {type(self).__name__}: {', '.join(wrong)}")
+        vars(self).update(state)
+
+
+class StepLR(Scheduler):
+    """Multiplies the learning rate by gamma every step_size epochs.
+
+    Example:
+        >>> from micrograd_like import Value
+        >>> schedule = StepLR(SGD([Value(0.0)], lr=1.0), step_size=2, gamma=0.5)
+        >>> [schedule.lr_at(epoch) for epoch in range(5)]
+        [1.0, 1.0, 0.5, 0.5, 0.25]
+
+    Source: torch.optim.lr_scheduler.StepLR.
+    """
+
+    def __init__(self, optimizer: Any, step_size: int, gamma: float = 0.1) -> None:
+        super().__init__(optimizer)
+        self.step_size = _at_least_1("step_size", step_size)
+        self.gamma = _at_least_0("gamma", gamma)
+
+    def lr_at(self, epoch: int) -> float:
+        """The learning rate after so many epochs."""
+        return float(self.base_lr * self.gamma ** (epoch // self.step_size))
+
+
+class ExponentialLR(Scheduler):
+    """Multiplies the learning rate by gamma every epoch.
+
+    Example:
+        >>> from micrograd_like import Value
+        >>> schedule = ExponentialLR(SGD([Value(0.0)], lr=1.0), gamma=0.5)
+        >>> [schedule.lr_at(epoch) for epoch in range(3)]
+        [1.0, 0.5, 0.25]
+
+    Source: torch.optim.lr_scheduler.ExponentialLR.
+    """
+
+    def __init__(self, optimizer: Any, gamma: float) -> None:
+        super().__init__(optimizer)
+        self.gamma = _at_least_0("gamma", gamma)
+
+    def lr_at(self, epoch: int) -> float:
+        """The learning rate after so many epochs."""
+        return float(self.base_lr * self.gamma**epoch)
+
+
+class CosineAnnealingLR(Scheduler):
+    """Goes down to eta_min along half a cosine in T_max epochs, and up again after them.
+
+    Example:
+        >>> from micrograd_like import Value
+        >>> schedule = CosineAnnealingLR(SGD([Value(0.0)], lr=1.0), T_max=2)
+        >>> [round(schedule.lr_at(epoch), 4) for epoch in range(3)]
+        [1.0, 0.5, 0.0]
+
+    Source: Loshchilov and Hutter (2017), equation 5; torch.optim.lr_scheduler.CosineAnnealingLR.
+    """
+
+    def __init__(self, optimizer: Any, T_max: int, eta_min: float = 0.0) -> None:
+        super().__init__(optimizer)
+        self.T_max = _at_least_1("T_max", T_max)
+        self.eta_min = _at_least_0("eta_min", eta_min)
+
+    def lr_at(self, epoch: int) -> float:
+        """The learning rate after so many epochs."""
+        half = (self.base_lr - self.eta_min) / 2.0
+        return self.eta_min + half * (1.0 + math.cos(math.pi * epoch / self.T_max))
+
+
+class ReduceLROnPlateau(Scheduler):
+    """Multiplies the learning rate by factor when a number has not improved for a while.
+
+    Args:
+        optimizer: whose learning rate to change.
+        mode: "min" when smaller is better, "max" when larger is.
+        factor: what to multiply with, below 1.
+        patience: how many epochs without improvement are allowed.
+        threshold: the relative improvement that counts.
+        cooldown: how many epochs to wait after a reduction.
+        min_lr: never go below.
+
+    Example:
+        >>> from micrograd_like import Value
+        >>> optimizer = SGD([Value(0.0)], lr=1.0)
+        >>> schedule = ReduceLROnPlateau(optimizer, patience=1, factor=0.5)
+        >>> for loss in [3.0, 2.0, 2.0, 2.0]:
+        ...     schedule.step(loss)
+        >>> optimizer.lr
+        0.5
+
+    Source: torch.optim.lr_scheduler.ReduceLROnPlateau, with threshold_mode="rel".
+    """
+
+    def __init__(
+        self,
+        optimizer: Any,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ) -> None:
+        super().__init__(optimizer)
+        if mode not in ("min", "max"):
+            raise ValueError(f"unknown mode {mode!r}: choose from min, max")
+        if not _at_least_0("factor", factor) < 1.0:
+            raise ValueError(f"factor must be below 1, got {factor!r}")
+        self.mode, self.factor, self.patience = mode, factor, patience
+        self.threshold, self.cooldown, self.min_lr = threshold, cooldown, min_lr
+        self.best: float | None = None
+        self.bad_epochs = self.waiting = 0
+
+    def step(self, metric: float) -> None:  # type: ignore[override]
+        """Counts one epoch, at the end of which the number was metric."""
+        self.epoch += 1
+        if self.best is None:
+            better = True
+        elif self.mode == "min":
+            better = metric < self.best * (1.0 - self.threshold)
+        else:
+            better = metric > self.best * (1.0 + self.threshold)
+        if better:
+            self.best, self.bad_epochs = metric, 0
+        else:
+            self.bad_epochs += 1
+        if self.waiting:
+            self.waiting, self.bad_epochs = self.waiting - 1, 0
+        if self.bad_epochs > self.patience:
+            self.waiting, self.bad_epochs = self.cooldown, 0
+            new = max(self.optimizer.lr * self.factor, self.min_lr)
+            if self.optimizer.lr - new > 1e-8:  # torch's eps: a smaller change is none
+                self.optimizer.lr = new
+
+
+# --- checks ---
+
+
+def _at_least_1(name: str, n: int) -> int:
+    if not isinstance(n, int) or n < 1:
+        raise ValueError(f"{name} must be an int of at least 1, got {n!r}")
+    return n
 
 
 def _at_least_0(name: str, x: float) -> float:
