@@ -11,9 +11,16 @@
 from . import functional, losses, nn, optim
 from .draw import draw, draw_network
 from .engine import Value, no_grad
-from .losses import hinge_loss, mse_loss
-from .nn import MLP, Layer, Module, Neuron
-from .optim import SGD
+from .losses import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    hinge_loss,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+)
+from .nn import MLP, Layer, Linear, Module, Neuron, Sequential
+from .optim import SGD, Adam, AdamW, RMSprop
 from .transforms import directional_derivative, grad, hessian, jacobian, value_and_grad
 
 __version__ = "0.1.0"
@@ -21,10 +28,17 @@ __version__ = "0.1.0"
 __all__ = [
     "MLP",
     "SGD",
+    "Adam",
+    "AdamW",
     "Layer",
+    "Linear",
     "Module",
     "Neuron",
+    "RMSprop",
+    "Sequential",
     "Value",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
     "directional_derivative",
     "draw",
     "draw_network",
@@ -32,7 +46,9 @@ __all__ = [
     "grad",
     "hessian",
     "hinge_loss",
+    "huber_loss",
     "jacobian",
+    "l1_loss",
     "losses",
     "mse_loss",
     "nn",

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
-from .functional import abs, gt, logsumexp, mean, relu, softplus, where
+from .functional import abs, logsumexp, mean, minimum, relu, softplus
 from .functional import sum as total
 
 
@@ -68,7 +68,8 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
 
     def huber(x: Any, y: Any) -> Any:
         d = abs(x - y)
-        return where(gt(d, delta), delta * (d - 0.5 * delta), 0.5 * d * d)
+        near = minimum(d, delta)  # d * d under a where would give an infinite error slope nan
+        return near * (d - 0.5 * near)
 
     return _elementwise(huber, input, target, reduction)
 
@@ -111,7 +112,8 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
         A Value of at least 0, in nats; log(n_classes) when all scores are equal.
 
     Raises:
-        ValueError: a class out of range, another number of targets than of score lists.
+        ValueError: a class out of range, another number of targets than of score lists, scores
+            that are not one list of numbers for each target.
         TypeError: a class that is not an int.
 
     Example:
@@ -124,9 +126,14 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
     rows, classes = ([input], [target]) if one else (list(input), list(target))
     if len(rows) != len(classes):
         raise ValueError(f"cross_entropy got {len(rows)} lists of scores, {len(classes)} targets")
+    if rows and len(_shape(rows)) != 2:
+        raise ValueError(
+            "cross_entropy expects one list of scores for each target, "
+            f"got scores of shape {_shape(input)} for targets of shape {_shape(target)}"
+        )
     losses = []
     for i, (row, k) in enumerate(zip(rows, classes)):
-        scores = _flat(row)
+        scores = list(row)
         if not isinstance(k, Integral) or isinstance(k, bool):
             raise TypeError(f"target {i} must be the int of a class, got {type(k).__name__} {k!r}")
         if not 0 <= int(k) < len(scores):

@@ -425,6 +425,8 @@ class Dropout(Module):
     """
 
     def __init__(self, p: float = 0.5, rng: random.Random | int | None = None) -> None:
+        if isinstance(p, bool) or not isinstance(p, int | float):
+            raise TypeError(f"p must be a number, got {type(p).__name__} {p!r}")
         if not 0.0 <= p < 1.0:
             raise ValueError(f"p must be 0 or more and below 1, got {p!r}")
         self.p = p
@@ -469,6 +471,10 @@ class BatchNorm(Module):
 
     def __init__(self, nin: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
         self.nin, self.eps, self.momentum = _width(nin, "features"), eps, momentum
+        if not (eps >= 0.0 and 0.0 <= momentum <= 1.0):
+            raise ValueError(
+                f"BatchNorm expects eps >= 0 and momentum from 0 to 1, got {eps!r} and {momentum!r}"
+            )
         self.w = [Value(1.0) for _ in range(nin)]
         self.b = [Value(0.0) for _ in range(nin)]
         self.running_mean, self.running_var = [0.0] * nin, [1.0] * nin
@@ -481,7 +487,7 @@ class BatchNorm(Module):
             )
         statistics = zip(self.running_mean, self.running_var)
         scaled = [
-            (v - mean) * (var + self.eps) ** -0.5
+            (v - mean) * Value(var + self.eps) ** -0.5
             for v, (mean, var) in zip(_inputs(self, x), statistics)
         ]
         return self._affine(scaled)
@@ -553,7 +559,7 @@ class Conv2d(Module):
         self.nin, self.nout = _width(nin, "input channels"), _width(nout, "output channels")
         self.kernel_size = _width(kernel_size, "rows of the window")
         self.stride = _width(stride, "steps of the window")
-        if not isinstance(padding, int) or padding < 0:
+        if not isinstance(padding, int) or isinstance(padding, bool) or padding < 0:
             raise ValueError(f"padding must be an int of at least 0, got {padding!r}")
         self.padding = padding
         size, rng = kernel_size * kernel_size, _random(rng)
@@ -584,6 +590,8 @@ class Conv2d(Module):
         if not _is_list(x) or len(x) != self.nin:
             got = f"{len(x)} channels" if _is_list(x) else type(x).__name__
             raise ValueError(f"Conv2d expects an image of {self.nin} channels, got {got}")
+        if not all(_is_list(channel) and all(map(_is_list, channel)) for channel in x):
+            raise ValueError("Conv2d expects an image as channels of rows of numbers")
         widths = {len(row) for channel in x for row in channel}
         heights = {len(channel) for channel in x}
         if len(widths) != 1 or len(heights) != 1:

@@ -182,6 +182,8 @@ class RMSprop(Optimizer):
         super().__init__(params)
         self.lr = _at_least_0("lr", lr)
         self.alpha = _at_least_0("alpha", alpha)
+        if self.alpha > 1.0:
+            raise ValueError(f"alpha must be at most 1, got {alpha!r}")
         self.eps = _at_least_0("eps", eps)
         self.weight_decay = _at_least_0("weight_decay", weight_decay)
         self.momentum = _at_least_0("momentum", momentum)
@@ -194,7 +196,7 @@ class RMSprop(Optimizer):
         if self.centered:
             m = state["mean"] = self.alpha * state.get("mean", 0.0) + (1.0 - self.alpha) * g
             v = v - m * m
-        step = g / (float(v**0.5) + self.eps)
+        step = _divide(g, _root(v) + self.eps)
         if self.momentum:
             step = state["momentum"] = self.momentum * state.get("momentum", 0.0) + step
         return p - self.lr * step
@@ -234,7 +236,8 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(params)
         self.lr = _at_least_0("lr", lr)
-        if len(betas) != 2 or not all(_at_least_0("beta", b) < 1.0 for b in betas):
+        two = hasattr(betas, "__len__") and len(betas) == 2
+        if not two or not all(_at_least_0("beta", b) < 1.0 for b in betas):
             raise ValueError(f"betas must be two numbers of at least 0 and below 1, got {betas!r}")
         self.betas = tuple(betas)
         self.eps = _at_least_0("eps", eps)
@@ -249,8 +252,8 @@ class Adam(Optimizer):
         t = state["step"] = state.get("step", 0.0) + 1.0
         m = state["m"] = beta1 * state.get("m", 0.0) + (1.0 - beta1) * g
         v = state["v"] = beta2 * state.get("v", 0.0) + (1.0 - beta2) * g * g
-        root = float((v / (1.0 - beta2**t)) ** 0.5)
-        return p - self.lr / float(1.0 - beta1**t) * m / (root + self.eps)
+        root = _root(v / (1.0 - beta2**t))
+        return p - _divide(self.lr / float(1.0 - beta1**t) * m, root + self.eps)
 
 
 class AdamW(Adam):
@@ -302,7 +305,7 @@ def clip_grad_norm_(parameters: Iterable[Any], max_norm: float) -> float:
     parameters = list(parameters)
     norm = math.hypot(*[p.grad for p in parameters])
     scale = max_norm / (norm + 1e-6)
-    if scale < 1.0:
+    if not scale >= 1.0:  # also when it is nan: one nan makes all of them nan, as in torch
         for p in parameters:
             p.grad *= scale
     return norm
@@ -456,15 +459,17 @@ class ReduceLROnPlateau(Scheduler):
         self.best: float | None = None
         self.bad_epochs = self.waiting = 0
 
-    def step(self, metric: float) -> None:  # type: ignore[override]
+    def step(self, metric: Any) -> None:  # type: ignore[override]
         """Counts one epoch, at the end of which the number was metric."""
-        self.epoch += 1
-        if self.best is None:
-            better = True
+        # A loss itself, kept as the best one, would keep its whole graph alive.
+        metric = float(metric if hasattr(metric, "__float__") else metric.data)
+        if self.best is None:  # the first number that is neither nan nor infinitely bad
+            better = metric < math.inf if self.mode == "min" else metric > -math.inf
         elif self.mode == "min":
             better = metric < self.best * (1.0 - self.threshold)
         else:
             better = metric > self.best * (1.0 + self.threshold)
+        self.epoch += 1
         if better:
             self.best, self.bad_epochs = metric, 0
         else:
@@ -476,6 +481,17 @@ class ReduceLROnPlateau(Scheduler):
             new = max(self.optimizer.lr * self.factor, self.min_lr)
             if self.optimizer.lr - new > 1e-8:  # torch's eps: a smaller change is none
                 self.optimizer.lr = new
+
+
+# --- arithmetic that gives nan or inf where Python raises or turns complex ---
+
+
+def _root(x: float) -> float:
+    return math.nan if x < 0.0 else math.sqrt(x)
+
+
+def _divide(x: float, y: float) -> float:
+    return x / y if y else x * math.inf  # y is a root: never -0.0
 
 
 # --- checks ---

@@ -1,103 +1,321 @@
-"""Losses and optimisers against torch's own, and their refusals."""
+"""Losses, optimisers and schedules against torch's own, and their refusals."""
+
+import inspect
+import math
+import random
+import warnings
 
 import pytest
 import torch
 
+from micrograd_like import losses, optim
 from micrograd_like.engine import Value
-from micrograd_like.losses import hinge_loss, mse_loss
-from micrograd_like.optim import SGD, Optimizer
+from micrograd_like.losses import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    hinge_loss,
+    huber_loss,
+    l1_loss,
+    mse_loss,
+)
+from micrograd_like.optim import (
+    SGD,
+    Adam,
+    AdamW,
+    CosineAnnealingLR,
+    ExponentialLR,
+    Optimizer,
+    ReduceLROnPlateau,
+    RMSprop,
+    Scheduler,
+    StepLR,
+    clip_grad_norm_,
+)
 
-INPUTS, TARGETS = [[0.5, -2.0], [3.0, 1.0]], [[1.0, -1.0], [1.0, -1.0]]
+F = torch.nn.functional
+SCHEDULES = torch.optim.lr_scheduler
+INF, NAN = math.inf, math.nan
+
+
+def torch_hinge(x, y, reduction="mean"):
+    every = torch.relu(1.0 - y * x)
+    return {"mean": every.mean, "sum": every.sum, "none": lambda: every}[reduction]()
+
+
+def public(module, kind):
+    """The names that a module defines itself, without the private ones."""
+    members = inspect.getmembers(module, kind)
+    return {k for k, v in members if v.__module__ == module.__name__ and k[0] != "_"}
+
+
+# --- losses: ours, torch's, options, scores of a batch, its targets ---
+
+SCORES = [[0.5, -2.0, 0.0], [3.0, 1.0, 1.2]]
+SIGNS, CLOSE = [[1.0, -1.0, -1.0], [-1.0, 1.0, -1.0]], [[0.5, -1.5, 3.0], [2.0, 1.0, -4.0]]
+SHARES = [[1.0, 0.0, 0.25], [0.0, 1.0, 0.9]]
 LOSSES = {
-    "mse_loss": (mse_loss, torch.nn.functional.mse_loss),
-    "hinge_loss": (
-        hinge_loss,
-        lambda x, y, reduction: {
-            "mean": lambda t: t.mean(),
-            "sum": lambda t: t.sum(),
-            "none": lambda t: t,
-        }[reduction](torch.relu(1.0 - y * x)),
+    "mse_loss": (mse_loss, F.mse_loss, {}, SCORES, CLOSE),
+    "l1_loss, an error of 0 included": (l1_loss, F.l1_loss, {}, SCORES, CLOSE),
+    "huber_loss": (huber_loss, F.huber_loss, {}, SCORES, CLOSE),
+    "huber_loss, delta 2.5": (huber_loss, F.huber_loss, {"delta": 2.5}, SCORES, CLOSE),
+    "hinge_loss, its kink included": (hinge_loss, torch_hinge, {}, SCORES, SIGNS),
+    "cross_entropy": (cross_entropy, F.cross_entropy, {}, SCORES, [2, 0]),
+    "binary_cross_entropy_with_logits": (
+        binary_cross_entropy_with_logits,
+        F.binary_cross_entropy_with_logits,
+        {},
+        SCORES,
+        SHARES,
     ),
+}
+# How one sample, a list and a batch are taken from scores and targets; classes have no "number".
+PARTS = {"batch": lambda x: x, "list": lambda x: x[1], "number": lambda x: x[1][0]}
+CASES = [(n, p) for n in LOSSES for p in PARTS if (n, p) != ("cross_entropy", "number")]
+
+
+def as_values(x):
+    return [as_values(part) for part in x] if isinstance(x, list) else Value(x)
+
+
+def flat(x):
+    return [leaf for part in x for leaf in flat(part)] if isinstance(x, list) else [x]
+
+
+def numbers(values):
+    return [v.data for v in flat(values)]
+
+
+def grads(values):
+    return [v.grad for v in flat(values)]
+
+
+def run_torch(theirs, x, y, options):
+    t = torch.tensor(x, dtype=torch.float64, requires_grad=True)
+    target = torch.tensor(y, dtype=torch.int64 if theirs is F.cross_entropy else torch.float64)
+    return t, theirs(t, target, **options)
+
+
+def test_the_loss_table_covers_every_loss():
+    assert {ours.__name__ for ours, *_ in LOSSES.values()} == public(losses, inspect.isfunction)
+
+
+@pytest.mark.parametrize(("name", "part"), CASES)
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_a_loss_and_its_gradients_equal_torch(name, part, reduction):
+    ours, theirs, options, x, y = LOSSES[name]
+    x, y, options = PARTS[part](x), PARTS[part](y), {**options, "reduction": reduction}
+    xs = as_values(x)
+    t, expected = run_torch(theirs, x, y, options)
+
+    loss = ours(xs, y, **options)
+    weights = [1.0 + i for i in range(len(flat(loss)))]  # with "none" each loss counts differently
+    sum(w * v for w, v in zip(weights, flat(loss))).backward()
+    (expected.flatten() * torch.tensor(weights)).sum().backward()
+
+    assert numbers(loss) == pytest.approx(expected.flatten().tolist(), rel=1e-14, abs=1e-15)
+    assert grads(xs) == pytest.approx(t.grad.flatten().tolist(), rel=1e-14, abs=1e-15)
+    assert any(v != 0.0 for v in numbers(loss))
+
+
+@pytest.mark.parametrize(("name", "part"), CASES)
+def test_reduction_none_is_nested_as_torch_s_and_floats_give_floats(name, part):
+    ours, theirs, options, x, y = LOSSES[name]
+    x, y, options = PARTS[part](x), PARTS[part](y), {**options, "reduction": "none"}
+    loss = ours(x, y, **options)
+    assert {type(v) for v in flat(loss)} == {float}
+    _, expected = run_torch(theirs, x, y, options)
+    assert torch.tensor(loss).shape == expected.shape
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_default_reduction_is_the_mean(name):
+    ours, _, options, x, y = LOSSES[name]
+    assert ours(x, y, **options) == ours(x, y, reduction="mean", **options)
+
+
+bce, torch_bce = binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits
+EDGES = {
+    "minus infinity at a wrong class": (cross_entropy, F.cross_entropy, [-INF, 1.0, 2.0], 2),
+    "minus infinity at the target": (cross_entropy, F.cross_entropy, [-INF, 0.0], 0),
+    "scores of 1000, right": (cross_entropy, F.cross_entropy, [1000.0, -1000.0, 0.0], 0),
+    "scores of 1000, wrong": (cross_entropy, F.cross_entropy, [1000.0, -1000.0, 0.0], 1),
+    "nan among the scores": (cross_entropy, F.cross_entropy, [NAN, 1.0], 1),
+    "certain and right": (bce, torch_bce, [1000.0, -1000.0], [1.0, 0.0]),
+    "certain and wrong": (bce, torch_bce, [1000.0, -1000.0], [0.0, 1.0]),
+    "certain, target between": (bce, torch_bce, [1000.0, -1000.0], [0.25, 0.25]),
+    "infinite errors": (huber_loss, F.huber_loss, [INF, -INF], [0.0, 0.0]),
+    "an error whose square overflows": (huber_loss, F.huber_loss, [1e200], [0.0]),
+    "an error of exactly delta": (huber_loss, F.huber_loss, [1.0, -1.0, 0.0], [0.0, 0.0, 0.0]),
+    "an infinite absolute error": (l1_loss, F.l1_loss, [INF, 0.0], [0.0, 0.0]),
+    "nan": (hinge_loss, torch_hinge, [NAN, 1.0], [1.0, 1.0]),
 }
 
 
-@pytest.mark.parametrize("name", LOSSES)
-@pytest.mark.parametrize("reduction", ["mean", "sum"])
-def test_a_loss_and_its_gradients_equal_torch(name, reduction):
-    ours, theirs = LOSSES[name]
-    xs = [[Value(x) for x in row] for row in INPUTS]
-    t = torch.tensor(INPUTS, dtype=torch.float64, requires_grad=True)
-
-    loss = ours(xs, TARGETS, reduction=reduction)
+@pytest.mark.parametrize("name", EDGES)
+def test_edge_values_equal_torch(name):
+    ours, theirs, x, y = EDGES[name]
+    xs, options = as_values(x), {"reduction": "sum"}
+    loss = ours(xs, y, **options)
     loss.backward()
-    expected = theirs(t, torch.tensor(TARGETS, dtype=torch.float64), reduction=reduction)
+    t, expected = run_torch(theirs, x, y, options)
     expected.backward()
-
-    assert loss.data == pytest.approx(expected.item(), rel=1e-14)
-    grads = [[x.grad for x in row] for row in xs]
-    assert grads == [pytest.approx(row, rel=1e-14) for row in t.grad.tolist()]
-
-
-@pytest.mark.parametrize("name", LOSSES)
-def test_reduction_none_gives_every_loss(name):
-    ours, theirs = LOSSES[name]
-    flat, targets = INPUTS[0] + INPUTS[1], TARGETS[0] + TARGETS[1]
-    expected = theirs(torch.tensor(flat), torch.tensor(targets), reduction="none").tolist()
-    assert ours(flat, targets, reduction="none") == pytest.approx(expected)
+    assert loss.data == pytest.approx(expected.item(), rel=1e-14, nan_ok=True)
+    if not math.isnan(loss.data):  # the slope at nan is a convention of its own
+        assert grads(xs) == pytest.approx(t.grad.tolist(), rel=1e-14)
 
 
-def test_a_loss_takes_one_number_too():
-    assert mse_loss(Value(3.0), 1.0).data == 4.0
-    assert hinge_loss(0.25, -1) == 1.25
+def test_an_impossible_target_pulls_with_slopes_minus_one_and_one():
+    xs = as_values([-INF, 0.0])
+    loss = cross_entropy(xs, 0)
+    loss.backward()
+    assert (loss.data, grads(xs)) == (INF, [-1.0, 1.0])
+
+
+def test_huber_at_delta_one_is_torch_s_smooth_l1():
+    _, expected = run_torch(F.smooth_l1_loss, SCORES, CLOSE, {})
+    assert huber_loss(SCORES, CLOSE) == pytest.approx(expected.item(), rel=1e-14)
+
+
+def test_targets_may_be_numpy():
+    np = pytest.importorskip("numpy")
+    assert cross_entropy(SCORES, np.array([2, 0])) == cross_entropy(SCORES, [2, 0])
+    assert mse_loss(np.array(SCORES), np.array(CLOSE)) == mse_loss(SCORES, CLOSE)
+
+
+MANY = [[1.0, 2.0], [1.0, 2.0]]
 
 
 @pytest.mark.parametrize(
-    ("call", "message"),
+    ("call", "error", "message"),
     [
-        (lambda: mse_loss([1.0, 2.0], [1.0]), r"shape \(2,\) do not fit targets of shape \(1,\)"),
-        (lambda: mse_loss([[1.0], [2.0, 3.0]], [1.0]), "2 parts has parts of different shapes"),
-        (lambda: mse_loss([], []), "a loss of nothing: the list of outputs is empty"),
-        (lambda: mse_loss(1.0, 1.0, "avg"), "unknown reduction 'avg': choose from mean, sum, none"),
-        (lambda: hinge_loss([1.0, 1.0], [1, 0]), "targets -1 and 1, got 0 at index 1"),
+        (lambda: mse_loss([1.0, 2.0], [1.0]), ValueError, r"shape \(2,\) do not fit .* \(1,\)"),
+        (lambda: l1_loss(1.0, [1.0]), ValueError, r"shape \(\) do not fit .* of shape \(1,\)"),
+        (lambda: mse_loss([[1.0], [2.0, 3.0]], [1.0]), ValueError, "parts of different shapes"),
+        (lambda: mse_loss([], []), ValueError, "a loss of nothing: the list of outputs is empty"),
+        (lambda: cross_entropy([], []), ValueError, "a loss of nothing"),
+        (lambda: mse_loss(1.0, 1.0, "avg"), ValueError, "'avg': choose from mean, sum, none"),
+        (lambda: cross_entropy([1.0], 0, "avg"), ValueError, "unknown reduction 'avg'"),
+        (lambda: hinge_loss([1.0, 1.0], [1, 0]), ValueError, "-1 and 1, got 0 at index 1"),
+        (lambda: huber_loss(1.0, 1.0, delta=0.0), ValueError, "expects delta > 0, got 0.0"),
+        (lambda: huber_loss(1.0, 1.0, delta=-1), ValueError, "expects delta > 0, got -1"),
+        (lambda: huber_loss(1.0, 1.0, delta=NAN), ValueError, "expects delta > 0, got nan"),
+        (lambda: cross_entropy(MANY, [0, 2]), ValueError, "target 1 is class 2, but .* 2 classes"),
+        (lambda: cross_entropy(MANY, [0, -1]), ValueError, "target 1 is class -1, but there are"),
+        (lambda: cross_entropy(MANY, [0, 1.0]), TypeError, "target 1 must .* got float 1.0"),
+        (lambda: cross_entropy([1.0, 2.0], True), TypeError, "the int of a class, got bool True"),
+        (lambda: cross_entropy([1.0, 2.0], "1"), TypeError, "the int of a class, got str '1'"),
+        (lambda: cross_entropy(MANY, [0]), ValueError, "got 2 lists of scores, 1 targets"),
+        (lambda: cross_entropy([1.0, 2.0], [0, 0]), ValueError, r"scores of shape \(2,\) for"),
+        (lambda: cross_entropy(MANY, 0), ValueError, r"got scores of shape \(2, 2\) for targets"),
+        (lambda: cross_entropy(1.0, 0), ValueError, "expects one list of scores for each target"),
+        (lambda: cross_entropy([[1.0], [1.0, 2.0]], [0, 0]), ValueError, "different shapes"),
+        (lambda: bce([0.0, 0.0], [1.0, 1.5]), ValueError, "from 0 to 1, got 1.5 at index 1"),
+        (lambda: bce(0.0, -0.5), ValueError, "targets from 0 to 1, got -0.5 at index 0"),
+        (lambda: bce(0.0, NAN), ValueError, "targets from 0 to 1, got nan at index 0"),
     ],
 )
-def test_a_loss_refuses_with_a_sentence(call, message):
-    with pytest.raises(ValueError, match=message):
+def test_a_loss_refuses_with_a_sentence(call, error, message):
+    with pytest.raises(error, match=message):
         call()
 
+
+# --- optimisers: ours, torch's, options ---
 
 OPTIMISERS = [
     (SGD, torch.optim.SGD, {"lr": 0.1}),
     (SGD, torch.optim.SGD, {"lr": 0.05, "momentum": 0.9}),
     (SGD, torch.optim.SGD, {"lr": 0.05, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01}),
     (SGD, torch.optim.SGD, {"lr": 0.05, "momentum": 0.9, "nesterov": True}),
+    (RMSprop, torch.optim.RMSprop, {"lr": 0.02}),
+    (RMSprop, torch.optim.RMSprop, {"lr": 0.02, "alpha": 0.9, "eps": 1e-3, "momentum": 0.9}),
+    (RMSprop, torch.optim.RMSprop, {"lr": 0.02, "centered": True}),
+    (RMSprop, torch.optim.RMSprop, {"momentum": 0.5, "centered": True, "weight_decay": 0.1}),
+    (Adam, torch.optim.Adam, {"lr": 0.05}),
+    (Adam, torch.optim.Adam, {"lr": 0.05, "weight_decay": 0.1, "betas": (0.8, 0.95)}),
+    (Adam, torch.optim.Adam, {"lr": 0.05, "betas": (0.0, 0.0), "eps": 1e-2}),
+    (AdamW, torch.optim.AdamW, {"lr": 0.05}),
+    (AdamW, torch.optim.AdamW, {"lr": 0.05, "weight_decay": 0.3, "betas": (0.8, 0.95)}),
 ]
+START = [1.5, -0.7]
+
+
+def train_step(optimizer, a, b):
+    optimizer.zero_grad()
+    ((a * b).tanh() ** 2 + (a + 0.5) ** 2 + b * b * 0.5).backward()
+    optimizer.step()
+
+
+def test_the_optimiser_table_covers_every_optimiser():
+    classes = {k for k in public(optim, inspect.isclass) if issubclass(vars(optim)[k], Optimizer)}
+    assert {ours.__name__ for ours, *_ in OPTIMISERS} == classes - {"Optimizer"}
 
 
 @pytest.mark.parametrize(("ours", "theirs", "options"), OPTIMISERS)
 def test_fifty_steps_equal_torch(ours, theirs, options):
-    start = [1.5, -0.7]
-    ps = [Value(x) for x in start]
-    t = torch.tensor(start, dtype=torch.float64, requires_grad=True)
+    ps, t = as_values(START), torch.tensor(START, dtype=torch.float64, requires_grad=True)
     one, two = ours(ps, **options), theirs([t], **options)
     for _ in range(50):
-        for optimizer, (a, b) in ((one, ps), (two, t)):
-            optimizer.zero_grad()
-            loss = (a * b).tanh() ** 2 + (a + 0.5) ** 2 + b * b * 0.5
-            loss.backward()
-            optimizer.step()
-        assert [p.data for p in ps] == pytest.approx(t.tolist(), rel=1e-12, abs=1e-14)
-    assert abs(ps[0].data - start[0]) > 0.1
+        train_step(one, *ps)
+        train_step(two, *t)
+        assert numbers(ps) == pytest.approx(t.tolist(), rel=1e-12, abs=1e-14)
+    assert abs(ps[0].data - START[0]) > 0.1
+
+
+@pytest.mark.parametrize(("ours", "theirs", "options"), OPTIMISERS)
+def test_the_defaults_are_torch_s(ours, theirs, options):
+    default = theirs([torch.zeros(1)]).defaults
+    settings = ours([Value(0.0)]).state_dict()
+    del settings["state"]
+    assert settings == {name: default[name] for name in settings}
+
+
+@pytest.mark.parametrize(("ours", "theirs", "options"), OPTIMISERS)
+def test_an_optimiser_goes_on_exactly_from_its_state(ours, theirs, options):
+    ps = as_values(START)
+    one = ours(ps, **options)
+    for _ in range(5):
+        train_step(one, *ps)
+    state, qs = one.state_dict(), as_values(numbers(ps))
+    two = ours(qs, lr=123.0)
+    two.load_state_dict(state)
+    for _ in range(5):
+        train_step(one, *ps)
+    assert numbers(qs) != numbers(ps)
+    for _ in range(5):  # after the others: the state was a copy
+        train_step(two, *qs)
+    assert numbers(qs) == numbers(ps)
+    assert two.state_dict() == one.state_dict()
+
+
+@pytest.mark.parametrize(("ours", "theirs", "options"), OPTIMISERS)
+@pytest.mark.parametrize("gradient", [0.0, INF, NAN, 1e150])
+def test_no_gradient_makes_a_step_raise_and_all_is_as_in_torch(ours, theirs, options, gradient):
+    options = {**options, **({} if ours is SGD else {"eps": 0.0})}
+    p, t = Value(1.0), torch.tensor([1.0], dtype=torch.float64, requires_grad=True)
+    p.grad, t.grad = gradient, torch.tensor([gradient], dtype=torch.float64)
+    ours([p], **options).step()
+    theirs([t], **options).step()
+    assert p.data == pytest.approx(t.item(), rel=1e-12, nan_ok=True)
 
 
 def test_parameters_may_come_from_a_generator():
-    ps = [Value(1.0), Value(2.0)]
+    ps = as_values([1.0, 2.0])
     optimizer = SGD((p for p in ps), lr=1.0)
     for _ in range(2):
         optimizer.zero_grad()
         (ps[0] + ps[1]).backward()
         optimizer.step()
-    assert [p.data for p in ps] == [-1.0, 0.0]
+    assert numbers(ps) == [-1.0, 0.0]
+
+
+def test_a_state_that_does_not_fit_changes_nothing():
+    optimizer = Adam([Value(1.0)])
+    before = optimizer.state_dict()
+    with pytest.raises(ValueError, match=r"this state does not fit Adam: betas, .*momentum"):
+        optimizer.load_state_dict(SGD([Value(1.0)]).state_dict())
+    with pytest.raises(ValueError, match="a state of 2 parameters, not 1"):
+        optimizer.load_state_dict(Adam([Value(1.0), Value(2.0)], lr=1.0).state_dict())
+    assert optimizer.state_dict() == before
 
 
 def test_rebinding_a_parameter_is_refused_before_the_graph_grows():
@@ -105,20 +323,170 @@ def test_rebinding_a_parameter_is_refused_before_the_graph_grows():
         SGD([Value(1.0) - 0.1 * Value(2.0)])
 
 
+TWICE = [Value(1.0)] * 2
+ONE = [Value(1.0)]
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
         (lambda: SGD([]), ValueError, "SGD got no parameters to optimise"),
         (lambda: SGD([1.0]), TypeError, "parameter 0 is no Value but float 1.0"),
-        (lambda: SGD([Value(1.0)] * 2), ValueError, None),
-        (lambda: SGD([Value(1)], lr=-1), ValueError, "lr must be a finite number of at least 0"),
-        (lambda: SGD([Value(1)], lr=float("nan")), ValueError, "at least 0, got nan"),
-        (lambda: SGD([Value(1)], lr="0.1"), ValueError, "lr must be a number, got str '0.1'"),
-        (lambda: SGD([Value(1)], momentum=-0.1), ValueError, "momentum must be a finite number"),
-        (lambda: SGD([Value(1)], nesterov=True), ValueError, "nesterov needs momentum > 0"),
-        (lambda: Optimizer([Value(1)]).step(), NotImplementedError, "does not define update"),
+        (lambda: SGD(TWICE), ValueError, "SGD got a parameter twice: pass each one once"),
+        (lambda: SGD(ONE, lr=-1), ValueError, "lr must be a finite number of at least 0, got -1"),
+        (lambda: SGD(ONE, lr=NAN), ValueError, "at least 0, got nan"),
+        (lambda: SGD(ONE, lr="0.1"), ValueError, "lr must be a number, got str '0.1'"),
+        (lambda: SGD(ONE, lr=True), ValueError, "lr must be a number, got bool True"),
+        (lambda: SGD(ONE, momentum=-0.1), ValueError, "momentum must be a finite number"),
+        (lambda: SGD(ONE, dampening=INF), ValueError, "dampening must be a finite .* got inf"),
+        (lambda: SGD(ONE, weight_decay=-1), ValueError, "weight_decay must be a finite number"),
+        (lambda: SGD(ONE, nesterov=True), ValueError, "nesterov needs momentum > 0"),
+        (lambda: SGD(ONE, 1.0, 0.9, 0.1, nesterov=True), ValueError, "and dampening = 0"),
+        (lambda: RMSprop(ONE, alpha=1.5), ValueError, "alpha must be at most 1, got 1.5"),
+        (lambda: RMSprop(ONE, alpha=-1), ValueError, "alpha must be a finite number of at least"),
+        (lambda: RMSprop(ONE, eps=-1), ValueError, "eps must be a finite number of at least 0"),
+        (lambda: RMSprop(ONE, momentum=-1), ValueError, "momentum must be a finite number"),
+        (lambda: Adam(ONE, betas=(0.9, 1.0)), ValueError, r"below 1, got \(0.9, 1.0\)"),
+        (lambda: Adam(ONE, betas=(0.9,)), ValueError, r"betas must be two numbers .* \(0.9,\)"),
+        (lambda: Adam(ONE, betas=0.9), ValueError, "betas must be two numbers .* got 0.9"),
+        (lambda: Adam(ONE, betas=(-0.1, 0.9)), ValueError, "beta must be a finite .* got -0.1"),
+        (lambda: AdamW(ONE, weight_decay="1"), ValueError, "weight_decay must be a number, got"),
+        (lambda: Optimizer(ONE).step(), NotImplementedError, "does not define update"),
+        (lambda: clip_grad_norm_(ONE, -1.0), ValueError, "max_norm must be a finite number of"),
     ],
 )
 def test_an_optimiser_refuses_with_a_sentence(call, error, message):
-    with pytest.raises(error, match=message or "got a parameter twice: pass each one once"):
+    with pytest.raises(error, match=message):
+        call()
+
+
+@pytest.mark.parametrize("start", [[3.0, -4.0], [0.1, 0.2], [0.0, 0.0], [NAN, 2.0], [INF, 2.0]])
+@pytest.mark.parametrize("max_norm", [1.0, 0.0, 100.0])
+def test_clip_grad_norm_equals_torch(start, max_norm):
+    ps, t = as_values([0.0, 0.0]), torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    for p, g in zip(ps, start):
+        p.grad = g
+    t.grad = torch.tensor(start, dtype=torch.float64)
+    expected = torch.nn.utils.clip_grad_norm_([t], max_norm).item()
+    norm = clip_grad_norm_((p for p in ps), max_norm)
+    assert norm == pytest.approx(expected, rel=1e-14, nan_ok=True)
+    assert grads(ps) == pytest.approx(t.grad.tolist(), rel=1e-14, nan_ok=True)
+
+
+# --- schedulers: ours, torch's, options ---
+
+SCHEDULERS = [
+    (StepLR, SCHEDULES.StepLR, {"step_size": 7}),
+    (StepLR, SCHEDULES.StepLR, {"step_size": 1, "gamma": 0.9}),
+    (ExponentialLR, SCHEDULES.ExponentialLR, {"gamma": 0.93}),
+    (CosineAnnealingLR, SCHEDULES.CosineAnnealingLR, {"T_max": 60}),
+    (CosineAnnealingLR, SCHEDULES.CosineAnnealingLR, {"T_max": 9, "eta_min": 0.01}),
+    (ReduceLROnPlateau, SCHEDULES.ReduceLROnPlateau, {"patience": 3}),
+    (
+        ReduceLROnPlateau,
+        SCHEDULES.ReduceLROnPlateau,
+        {"patience": 1, "factor": 0.7, "cooldown": 3, "min_lr": 0.1, "threshold": 0.05},
+    ),
+    (
+        ReduceLROnPlateau,
+        SCHEDULES.ReduceLROnPlateau,
+        {"mode": "max", "patience": 2, "factor": 0.5, "cooldown": 1, "min_lr": 1e-4},
+    ),
+]
+METRICS = {
+    "noisy and falling": [5.0 / (1 + i) + random.Random(i).gauss(0.0, 0.3) for i in range(50)],
+    "noisy and rising": [i / 10 + random.Random(i).gauss(0.0, 1.0) for i in range(50)],
+    "nan first": [NAN, *[1.0 + 0.01 * (i % 7) for i in range(49)]],
+    "infinite first": [INF, -INF, *[1.0 / (1 + i) for i in range(48)]],
+    "constant": [1.0] * 50,
+}
+
+
+def metrics_of(ours):
+    return METRICS if ours is ReduceLROnPlateau else {"none": [None] * 50}
+
+
+def schedule_step(schedule, metric):
+    schedule.step() if metric is None else schedule.step(metric)
+
+
+def test_the_scheduler_table_covers_every_scheduler():
+    classes = {k for k in public(optim, inspect.isclass) if issubclass(vars(optim)[k], Scheduler)}
+    assert {ours.__name__ for ours, *_ in SCHEDULERS} == classes - {"Scheduler"}
+
+
+def test_the_tables_of_this_file_cover_every_public_name_of_optim():
+    tables = {ours.__name__ for ours, *_ in [*OPTIMISERS, *SCHEDULERS]}
+    assert public(optim, inspect.isclass) == tables | {"Optimizer", "Scheduler"}
+    assert public(optim, inspect.isfunction) == {"clip_grad_norm_"}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "options", "metrics"),
+    [(*row, name) for row in SCHEDULERS for name in metrics_of(row[0])],
+)
+def test_the_learning_rate_of_fifty_epochs_equals_torch(ours, theirs, options, metrics):
+    one, two = SGD(as_values([0.0]), lr=0.5), torch.optim.SGD([torch.zeros(1)], lr=0.5)
+    schedule, expected = ours(one, **options), theirs(two, **options)
+    rates = []
+    for metric in metrics_of(ours)[metrics]:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # torch misses its optimizer's steps
+            schedule_step(expected, metric)
+        schedule_step(schedule, metric)
+        rates.append(one.lr)
+        assert one.lr == pytest.approx(two.param_groups[0]["lr"], rel=1e-12, abs=1e-15)
+    assert len(set(rates)) > 1
+
+
+@pytest.mark.parametrize(("ours", "theirs", "options"), SCHEDULERS)
+def test_a_scheduler_goes_on_exactly_from_its_state(ours, theirs, options):
+    metrics = next(iter(metrics_of(ours).values()))
+    one = SGD(as_values([0.0]), lr=0.5)
+    schedule = ours(one, **options)
+    for metric in metrics[:20]:
+        schedule_step(schedule, metric)
+    two = SGD(as_values([0.0]), lr=one.lr)
+    twin = ours(two, **options)
+    twin.load_state_dict(schedule.state_dict())
+    for metric in metrics[20:]:
+        schedule_step(schedule, metric)
+        schedule_step(twin, metric)
+        assert two.lr == one.lr
+    assert twin.state_dict() == schedule.state_dict()
+
+
+def test_a_plateau_keeps_the_number_of_a_loss_and_not_its_graph():
+    schedule = ReduceLROnPlateau(SGD(as_values([0.0])))
+    schedule.step(Value(2.0) * Value(3.0))
+    assert type(schedule.best) is float
+    assert schedule.best == 6.0
+
+
+LR = SGD([Value(1.0)])
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: StepLR("sgd", 1), TypeError, "a scheduler needs an optimizer, got str"),
+        (lambda: StepLR(LR, 0), ValueError, "step_size must be an int of at least 1, got 0"),
+        (lambda: StepLR(LR, 2.5), ValueError, "step_size must be an int of at least 1, got 2.5"),
+        (lambda: StepLR(LR, 1, gamma=-1), ValueError, "gamma must be a finite number of at least"),
+        (lambda: ExponentialLR(LR, NAN), ValueError, "gamma must be a finite number .* got nan"),
+        (lambda: CosineAnnealingLR(LR, 0), ValueError, "T_max must be an int of at least 1, got 0"),
+        (lambda: CosineAnnealingLR(LR, 5, "0"), ValueError, "eta_min must be a number, got str"),
+        (lambda: ReduceLROnPlateau(LR, "best"), ValueError, "'best': choose from min, max"),
+        (lambda: ReduceLROnPlateau(LR, factor=1.0), ValueError, "factor must be below 1, got 1.0"),
+        (lambda: ReduceLROnPlateau(LR, factor=-1), ValueError, "factor must be a finite number"),
+        (lambda: Scheduler(LR).step(), NotImplementedError, r"does not define lr_at\(epoch\)"),
+        (
+            lambda: StepLR(LR, 1).load_state_dict(ExponentialLR(LR, 0.9).state_dict()),
+            ValueError,
+            "this state does not fit StepLR: step_size",
+        ),
+    ],
+)
+def test_a_scheduler_refuses_with_a_sentence(call, error, message):
+    with pytest.raises(error, match=message):
         call()

@@ -21,6 +21,11 @@ ARROWS = {
     "nn": {"engine", "functional"},
     "losses": {"engine", "functional"},
     "optim": set(),
+    "data": set(),
+    "train": {"engine", "functional", "optim", "data"},
+    "estimators": {"nn", "losses", "optim", "train"},
+    "serialize": {"nn"},
+    "plot": {"engine"},
     "testing": {"engine", "transforms"},
     "draw": {"engine"},
 }

@@ -1,0 +1,449 @@
+"""Data as plain lists: reading a CSV, scaling, splitting, batches, toy sets.
+
+>>> X, y = make_xor(8, noise=0.1, seed=0)
+>>> X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.25)
+>>> scaler = Scaler().fit(X_train)
+>>> len(scaler.transform(X_test)), y
+(2, [0, 1, 1, 0, 0, 1, 1, 0])
+
+X is a list of rows, one row of floats for each sample; y is the list of what to predict. This file
+knows nothing of Values or networks.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import random
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+Row = TypeVar("Row")
+Label = TypeVar("Label")
+
+
+# --- tables ---
+
+
+@dataclass
+class Table:
+    """What load_csv has read.
+
+    Args:
+        X: one list of floats for each row.
+        y: the target of each row: a class index, or a float when classes is None.
+        features: the names of X's columns.
+        classes: the names of the classes, sorted, or None for a numeric target.
+
+    Example:
+        >>> table = Table([[1.0]], [0], ["petal length"], ["setosa"])
+        >>> table.classes[table.y[0]]
+        'setosa'
+    """
+
+    X: list[list[float]]
+    y: list[Any]
+    features: list[str]
+    classes: list[str] | None
+
+
+def load_csv(path: str | os.PathLike[str], target: str) -> Table:
+    """Reads a comma-separated file with a header.
+
+    A column in which every cell is a number becomes floats. Any other is text: as the target it
+    becomes class indices, as a feature one column ``name=value`` of 0 and 1 for each value.
+
+    Args:
+        path: a UTF-8 file; blank lines are skipped, spaces around a cell too.
+        target: the column to predict.
+
+    Raises:
+        ValueError: a missing value ("", "?", "NA", "nan") or an infinite one, with its line and
+            column; a line of another length; an unknown target; no rows.
+        FileNotFoundError: no such file.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "pets.csv")
+        >>> _ = path.write_text("weight,coat,pet\\n4.5,long,cat\\n9,short,dog\\n")
+        >>> load_csv(path, "pet")         # doctest: +NORMALIZE_WHITESPACE
+        Table(X=[[4.5, 1.0, 0.0], [9.0, 0.0, 1.0]], y=[0, 1],
+              features=['weight', 'coat=long', 'coat=short'], classes=['cat', 'dog'])
+    """
+    header, lines, rows = _read(path)
+    if target not in header:
+        raise ValueError(f"{path} has no column {target!r}: choose from {', '.join(header)}")
+    if len(header) < 2:
+        raise ValueError(f"{path} has no column besides the target {target!r}")
+    if not rows:
+        raise ValueError(f"{path} has a header but no rows")
+    y: list[Any] = []
+    classes: list[str] | None = None
+    features: list[str] = []
+    columns: list[list[float]] = []
+    for name, cells in zip(header, zip(*rows)):
+        numbers = _numbers(path, name, lines, cells)
+        values = sorted(set(cells)) if numbers is None else []
+        if name == target:
+            classes = values if numbers is None else None
+            y = numbers if numbers is not None else list(map(values.index, cells))
+        elif numbers is not None:
+            features.append(name)
+            columns.append(numbers)
+        else:
+            features += [f"{name}={value}" for value in values]
+            columns += [[float(cell == value) for cell in cells] for value in values]
+    return Table([list(row) for row in zip(*columns)], y, features, classes)
+
+
+def _read(path: str | os.PathLike[str]) -> tuple[list[str], list[int], list[list[str]]]:
+    """The header, and for each row its line number in the file and its cells."""
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"there is no file {path}")
+    lines, rows = [], []
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:  # -sig: Excel writes a BOM
+            reader = csv.reader(file, strict=True, skipinitialspace=True)
+            for cells in reader:
+                if any(cell.strip() for cell in cells) or len(cells) > 1:
+                    lines.append(reader.line_num)
+                    rows.append([cell.strip() for cell in cells])
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not UTF-8 text: save it as CSV in UTF-8") from None
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {reader.line_num}: {error}") from None
+    if not rows:
+        raise ValueError(f"{path} is empty: it needs a header and rows")
+    header = rows[0]
+    for name, count in Counter(header).items():
+        if count > 1:
+            raise ValueError(f"{path} has {count} columns named {name!r}: names must differ")
+    for line, row in zip(lines[1:], rows[1:]):
+        if len(row) != len(header):
+            raise ValueError(f"{path}, line {line}: expected {len(header)} cells, got {len(row)}")
+    return header, lines[1:], rows[1:]
+
+
+def _numbers(
+    path: Any, name: str, lines: Sequence[int], cells: Sequence[str]
+) -> list[float] | None:
+    """The column as floats, or None when it is text."""
+    for line, cell in zip(lines, cells):
+        if cell in ("", "?", "NA") or cell.lower() == "nan":
+            raise ValueError(f"{path}, line {line}, column {name!r}: the value is missing")
+    try:
+        numbers = list(map(float, cells))
+    except ValueError:
+        return None
+    for line, cell, number in zip(lines, cells, numbers):
+        if not math.isfinite(number):
+            raise ValueError(f"{path}, line {line}, column {name!r}: {cell} is not finite")
+    return numbers
+
+
+# --- checks ---
+
+
+def check_finite(X: Any, name: str = "X") -> None:
+    """Refuses nan, infinities and what is no number, at any depth of lists.
+
+    Raises:
+        ValueError: nan or an infinity, naming its row and column, counted from 0.
+        TypeError: something that is not a number.
+
+    Example:
+        >>> check_finite([[1.0, 2.0], [3.0, math.nan]])
+        Traceback (most recent call last):
+        ValueError: X has nan in row 1, column 1 (X[1][1])
+    """
+    for place, number in _leaves(X, ()):
+        try:
+            if math.isfinite(number):
+                continue
+        except OverflowError:  # an int too large for a float
+            number = math.inf if number > 0 else -math.inf
+        except TypeError:
+            what = f"{type(number).__name__} {number!r:.60}"
+            raise TypeError(f"{name} has {what}{_at(name, place)}: expected a number") from None
+        raise ValueError(f"{name} has {number}{_at(name, place)}")
+
+
+def _leaves(x: Any, place: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Any]]:
+    if isinstance(x, Sized) and isinstance(x, Iterable) and not isinstance(x, str):
+        for i, part in enumerate(x):
+            yield from _leaves(part, (*place, i))
+    else:
+        yield place, x
+
+
+def _at(name: str, place: tuple[int, ...]) -> str:
+    where = f"{name}{''.join(f'[{i}]' for i in place)}"
+    if len(place) > 2:
+        return f" at {where}"
+    labels = [f"{what} {i}" for what, i in zip(("row", "column"), place)]
+    return f" in {', '.join(labels)} ({where})" if place else ""
+
+
+def check_lengths(X: Sized, y: Sized) -> None:
+    """Refuses an empty X, and an X and y of different lengths.
+
+    Example:
+        >>> check_lengths([[1.0], [2.0]], [0])
+        Traceback (most recent call last):
+        ValueError: X has 2 rows but y has 1: every row needs one target
+    """
+    if len(X) != len(y):
+        raise ValueError(f"X has {len(X)} rows but y has {len(y)}: every row needs one target")
+    if not len(X):
+        raise ValueError("X and y are empty: expected at least one row")
+
+
+# --- scaling, splitting, batches ---
+
+
+class Scaler:
+    """Shifts and scales every column to mean 0 and variance 1: (x - mean) / scale.
+
+    The variance is that of the population (divided by n). A constant column keeps scale 1.
+    ``mean`` and ``scale`` hold one float for each column, once fitted.
+
+    Raises:
+        ValueError: rows of different widths, nan or inf, no rows, a transform before the fit.
+
+    Example:
+        >>> scaler = Scaler().fit([[1.0, 5.0], [3.0, 5.0]])
+        >>> scaler.mean, scaler.scale
+        ([2.0, 5.0], [1.0, 1.0])
+        >>> scaler.transform([[5.0, 6.0]])
+        [[3.0, 1.0]]
+
+    Source: sklearn.preprocessing.StandardScaler.
+    """
+
+    def __init__(self) -> None:
+        self.mean: list[float] = []
+        self.scale: list[float] = []
+
+    def fit(self, X: Sequence[Sequence[float]]) -> Scaler:
+        """Takes mean and scale of every column from these rows; returns itself."""
+        if not len(X) or not len(X[0]):
+            raise ValueError("Scaler needs at least one row and one column")
+        self._check(X, len(X[0]))
+        self.mean, self.scale = [list(pair) for pair in zip(*map(_mean_and_scale, zip(*X)))]
+        return self
+
+    def transform(self, X: Sequence[Sequence[float]]) -> list[list[float]]:
+        """The scaled rows; X is left as it is."""
+        if not self.mean:
+            raise ValueError("this Scaler has no mean and scale yet: call fit(X) first")
+        self._check(X, len(self.mean))
+        return [[float((x - m) / s) for x, m, s in zip(row, self.mean, self.scale)] for row in X]
+
+    def fit_transform(self, X: Sequence[Sequence[float]]) -> list[list[float]]:
+        """fit(X), then transform(X)."""
+        return self.fit(X).transform(X)
+
+    @staticmethod
+    def _check(X: Sequence[Sequence[float]], width: int) -> None:
+        for i, row in enumerate(X):
+            if len(row) != width:
+                raise ValueError(
+                    f"Scaler expects rows of {width} numbers, got {len(row)} in row {i}"
+                )
+        check_finite(X)
+
+
+def _mean_and_scale(column: Sequence[float]) -> tuple[float, float]:
+    n = len(column)
+    if min(column) == max(column):
+        return float(column[0]), 1.0
+    mean = math.fsum(column) / n
+    scale = math.hypot(*[x - mean for x in column]) / math.sqrt(n)
+    # scikit-learn's bound: below it the deviations are only rounding errors of a constant.
+    rounding = n * abs(mean) * sys.float_info.epsilon
+    return mean, scale if scale > rounding else 1.0
+
+
+def train_test_split(
+    X: Sequence[Row],
+    y: Sequence[Label],
+    test_size: float = 0.25,
+    seed: int = 0,
+    stratify: bool = False,
+) -> tuple[list[Row], list[Row], list[Label], list[Label]]:
+    """Shuffles the rows and puts some of them aside for testing.
+
+    Args:
+        X: the rows.
+        y: the target of each.
+        test_size: the part to put aside, between 0 and 1, rounded up to whole rows.
+        seed: the same seed gives the same split.
+        stratify: give both parts the same proportions of classes, as near as whole rows allow.
+
+    Returns:
+        X_train, X_test, y_train, y_test.
+
+    Example:
+        >>> y = [0, 0, 0, 0, 1, 1, 1, 1]
+        >>> sorted(train_test_split("abcdefgh", y, stratify=True)[3])
+        [0, 1]
+
+    Source: sklearn.model_selection.train_test_split, but not its random numbers.
+    """
+    check_lengths(X, y)
+    if not 0.0 < test_size < 1.0:
+        raise ValueError(f"test_size must be between 0 and 1, got {test_size!r}")
+    n = len(X)
+    size = math.ceil(n * test_size)
+    if size == n:
+        raise ValueError(f"a test_size of {test_size} leaves no row of {n} to train on")
+    order = list(range(n))
+    random.Random(seed).shuffle(order)
+    chosen = set((_spread(order, y) if stratify else order)[:size])
+    train, test = [i for i in order if i not in chosen], [i for i in order if i in chosen]
+    return [X[i] for i in train], [X[i] for i in test], [y[i] for i in train], [y[i] for i in test]
+
+
+def _spread(order: list[int], y: Sequence[Any]) -> list[int]:
+    """The order in which every beginning has each class in proportion."""
+    sizes, seen = Counter(y), Counter[Any]()
+    keys = {}
+    for i in order:
+        keys[i] = (seen[y[i]] + 0.5) / sizes[y[i]]
+        seen[y[i]] += 1
+    return sorted(order, key=keys.__getitem__)
+
+
+def batches(
+    n_or_X: int | Sized, batch_size: int, rng: random.Random | None = None
+) -> Iterator[list[int]]:
+    """The indices 0 to n - 1 in lists of batch_size; the last may be shorter.
+
+    Args:
+        n_or_X: how many samples, or the list of them.
+        batch_size: how many indices in a list.
+        rng: shuffles them; without it they come in order. Keep one random.Random for the whole
+            training, so that every epoch has an order of its own.
+
+    Example:
+        >>> list(batches(5, 2))
+        [[0, 1], [2, 3], [4]]
+        >>> list(batches(5, 2, random.Random(0)))
+        [[2, 1], [0, 4], [3]]
+    """
+    n = n_or_X if isinstance(n_or_X, int) else len(n_or_X)
+    _at_least_1("the number of samples", n)
+    _at_least_1("batch_size", batch_size)
+    if rng is not None and not isinstance(rng, random.Random):
+        raise TypeError(f"rng must be a random.Random, got {type(rng).__name__} {rng!r:.60}")
+    order = list(range(n))
+    if rng is not None:
+        rng.shuffle(order)
+    return (order[i : i + batch_size] for i in range(0, n, batch_size))
+
+
+# --- toy sets ---
+
+
+def make_xor(
+    n: int = 100, noise: float = 0.1, seed: int = 0
+) -> tuple[list[list[float]], list[int]]:
+    """Points around the four corners (+-1, +-1); the class is 1 where the signs differ.
+
+    Args:
+        n: how many points, dealt to the corners in turn.
+        noise: standard deviation of the distance from the corner, in each direction.
+        seed: the same seed gives the same points.
+
+    Example:
+        >>> make_xor(4, noise=0.0)
+        ([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]], [0, 1, 1, 0])
+    """
+    rng = _rng(n, noise, seed)
+    corners = [(-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0)]
+    X = [[x + rng.gauss(0.0, noise) for x in corners[i % 4]] for i in range(n)]
+    return X, [(0, 1, 1, 0)[i % 4] for i in range(n)]
+
+
+def make_spirals(
+    n: int = 100, noise: float = 0.02, seed: int = 0, turns: float = 1.5
+) -> tuple[list[list[float]], list[int]]:
+    """Two arms that wind around each other inside the unit circle, class 0 and class 1 in turn.
+
+    Args:
+        n: how many points.
+        noise: standard deviation of the distance from the arm, in each direction.
+        seed: the same seed gives the same points.
+        turns: how often an arm goes round.
+
+    Example:
+        >>> X, y = make_spirals(4, noise=0.0, turns=1.0)
+        >>> y, [round(v, 9) + 0.0 for v in X[2]]     # the end of the first arm
+        ([0, 1, 0, 1], [1.0, 0.0])
+    """
+    rng = _rng(n, noise, seed)
+    X = []
+    for i in range(n):
+        radius = (i // 2 + 1) / ((n + 1) // 2)
+        angle = 2.0 * math.pi * turns * radius + math.pi * (i % 2)
+        point = radius * math.cos(angle), radius * math.sin(angle)
+        X.append([x + rng.gauss(0.0, noise) for x in point])
+    return X, [i % 2 for i in range(n)]
+
+
+def make_noisy_sine(
+    n: int = 100, noise: float = 0.1, seed: int = 0
+) -> tuple[list[list[float]], list[float]]:
+    """y = sin(x) + noise, with x uniform between -pi and pi.
+
+    Args:
+        n: how many points.
+        noise: standard deviation of what is added to y.
+        seed: the same seed gives the same points.
+
+    Example:
+        >>> X, y = make_noisy_sine(3, noise=0.0)
+        >>> [math.sin(x) for [x] in X] == y
+        True
+    """
+    rng = _rng(n, noise, seed)
+    X = [[rng.uniform(-math.pi, math.pi)] for _ in range(n)]
+    return X, [math.sin(x) + rng.gauss(0.0, noise) for [x] in X]
+
+
+def make_noisy_line(
+    n: int = 100, slope: float = 2.0, intercept: float = 1.0, noise: float = 0.1, seed: int = 0
+) -> tuple[list[list[float]], list[float]]:
+    """y = slope * x + intercept + noise, with x uniform between -1 and 1.
+
+    Args:
+        n: how many points.
+        slope: of the line.
+        intercept: the line's y at x = 0.
+        noise: standard deviation of what is added to y.
+        seed: the same seed gives the same points.
+
+    Example:
+        >>> X, y = make_noisy_line(3, slope=0.0, intercept=5.0, noise=0.0)
+        >>> len(X), y
+        (3, [5.0, 5.0, 5.0])
+    """
+    rng = _rng(n, noise, seed)
+    X = [[rng.uniform(-1.0, 1.0)] for _ in range(n)]
+    return X, [slope * x + intercept + rng.gauss(0.0, noise) for [x] in X]
+
+
+def _rng(n: int, noise: float, seed: int) -> random.Random:
+    _at_least_1("n", n)
+    if not (math.isfinite(noise) and noise >= 0.0):
+        raise ValueError(f"noise must be a finite number of at least 0, got {noise!r}")
+    return random.Random(seed)
+
+
+def _at_least_1(name: str, n: Any) -> None:
+    if not isinstance(n, int) or isinstance(n, bool) or n < 1:
+        raise ValueError(f"{name} must be an int of at least 1, got {n!r:.60}")

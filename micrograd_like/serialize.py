@@ -1,0 +1,487 @@
+"""Saving and loading: one JSON file, no pickle, and the old file stays whole until the new one is.
+
+>>> import pathlib, tempfile
+>>> path = pathlib.Path(tempfile.mkdtemp(), "model.json")
+>>> model = MLP(2, [3, 1], rng=0)
+>>> save(model, path)
+>>> load(path).state_dict() == model.state_dict()
+True
+
+The file holds what the network is made of, its numbers to the last bit and, if asked, the states
+of optimizer and scheduler (anything with ``state_dict``). A checksum finds accidents; against a
+hostile file every size is checked before anything is built. This file knows nothing of training.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import random
+import uuid
+from typing import Any, NoReturn
+
+from .nn import (
+    MLP,
+    Activation,
+    BatchNorm,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Layer,
+    Linear,
+    Module,
+    Neuron,
+    Sequential,
+)
+
+FORMAT, VERSION = "micrograd_like model", 1
+MAX_BYTES = 2**28  # about six million parameters
+
+# What each constructor is given: attributes of the same names. Sequential is given its layers.
+_ARGUMENTS: dict[type[Module], tuple[str, ...]] = {
+    MLP: ("nin", "nouts", "activation", "output_activation"),
+    Layer: ("nin", "nout", "activation"),
+    Linear: ("nin", "nout"),
+    Neuron: ("nin", "activation"),
+    Conv2d: ("nin", "nout", "kernel_size", "stride", "padding"),
+    BatchNorm: ("nin", "eps", "momentum"),
+    Dropout: ("p",),
+    Activation: ("name",),
+    Flatten: (),
+    Sequential: ("layers",),
+}
+_CLASSES = {cls.__name__: cls for cls in _ARGUMENTS}
+_RANDOM = (MLP, Layer, Linear, Neuron, Conv2d)  # draw weights, which loading overwrites
+_CONTENT = {
+    "architecture": dict,
+    "state": dict,
+    "training": list,
+    "rngs": list,
+    "rng_of_dropout": list,
+    "optimizer": dict | None,
+    "scheduler": dict | None,
+    "extra": object,
+}
+_NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+
+
+class LoadError(ValueError):
+    """A file that is no whole, safe, fitting saved model; the message says why.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "model.json")
+        >>> _ = path.write_text("[]")
+        >>> try:
+        ...     load(path)
+        ... except LoadError as error:
+        ...     print(str(error).replace(str(path), "model.json"))
+        cannot load model.json: it is no micrograd_like model
+    """
+
+
+# --- the public functions ---
+
+
+def save(
+    model: Module,
+    path: str | os.PathLike[str],
+    optimizer: Any = None,
+    scheduler: Any = None,
+    extra: Any = None,
+) -> None:
+    """Writes the model to a file, all of it or nothing.
+
+    Args:
+        model: made of the modules of nn; for others keep ``model.state_dict()`` yourself.
+        path: the file; an old one is replaced when the new one is safely on the disk.
+        optimizer: its state is kept too, for load_state.
+        scheduler: its state is kept too, for load_state.
+        extra: what else to keep: None, numbers, strings, lists, tuples, dicts with string keys.
+
+    Raises:
+        TypeError: a module or an extra that cannot be saved.
+        ValueError: a model changed by hand so that its constructor would not make it again.
+        OSError: the disk or the folder refuses; the old file is whole.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "model.json")
+        >>> save(Neuron(2, rng=0), path, extra={"epoch": 3})
+        >>> load(path), load_state(path)
+        (Neuron(2, activation='tanh'), {'epoch': 3})
+    """
+    state = model.state_dict() if isinstance(model, Module) else {}
+    content = {
+        "architecture": _describe(model),
+        "state": {name: _plain(number) for name, number in state.items()},
+        "training": [m.training for m in model.modules()],
+        "rngs": [_encode(rng.getstate()) for rng in _rngs(model)],
+        "rng_of_dropout": [_rngs(model).index(d.rng) for d in _dropouts(model)],
+        "optimizer": _describe_state(optimizer),
+        "scheduler": _describe_state(scheduler),
+        "extra": _encode(extra),
+    }
+    _check_remade(model, _build(content["architecture"], len(state)))
+    text = json.dumps(
+        {"format": FORMAT, "version": VERSION, "checksum": _checksum(content), "content": content},
+        allow_nan=False,
+    )
+    if len(text) >= MAX_BYTES:
+        raise ValueError(f"the file would have {len(text)} bytes, more than {MAX_BYTES}")
+    _write(path, (text + "\n").encode())
+
+
+def load(path: str | os.PathLike[str]) -> Any:
+    """The model of a saved file, as it was: numbers, running statistics, train or eval mode.
+
+    Raises:
+        LoadError: anything wrong with the file.
+        OSError: it cannot be read.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "model.json")
+        >>> save(Sequential(Linear(2, 1), Activation("relu")), path)
+        >>> load(path)
+        Sequential(Linear(2, 1), Activation('relu'))
+    """
+    try:
+        content = _read(path)
+        state = {name: _number(number, name) for name, number in content["state"].items()}
+        model = _build(content["architecture"], len(state))
+        model.load_state_dict(state)
+        _set_modes(model, content)
+        return model
+    except RecursionError:
+        _fail(path, "it is nested too deeply")
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        _fail(path, error)
+
+
+def load_state(path: str | os.PathLike[str], optimizer: Any = None, scheduler: Any = None) -> Any:
+    """Puts the saved states into an optimizer and a scheduler: into all of those given, or none.
+
+    Returns:
+        What was saved as extra, or None.
+
+    Raises:
+        LoadError: anything wrong with the file, or a state of another kind.
+        OSError: it cannot be read.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from micrograd_like.optim import SGD
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "model.json")
+        >>> model = Neuron(1)
+        >>> save(model, path, SGD(model.parameters(), lr=0.25))
+        >>> optimizer = SGD(load(path).parameters(), lr=1.0)
+        >>> load_state(path, optimizer)
+        >>> optimizer.lr
+        0.25
+    """
+    given = {"optimizer": optimizer, "scheduler": scheduler}
+    targets = {role: target for role, target in given.items() if target is not None}
+    before = {role: target.state_dict() for role, target in targets.items()}
+    try:
+        content = _read(path)
+        extra = _decode(content["extra"])
+        new = {role: _state_for(content[role], role, target) for role, target in targets.items()}
+        try:
+            for role, target in targets.items():
+                target.load_state_dict(new[role])
+        except BaseException:
+            for role, target in targets.items():
+                target.load_state_dict(before[role])
+            raise
+        return extra
+    except RecursionError:
+        _fail(path, "it is nested too deeply")
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        _fail(path, error)
+
+
+def _fail(path: Any, why: Any) -> NoReturn:
+    why = f"{why.args[0]!r} is missing" if type(why) is KeyError else why
+    raise LoadError(f"cannot load {path}: {why}") from None
+
+
+# --- the architecture ---
+
+
+def _describe(module: Any) -> dict[str, Any]:
+    """The class of a module and its constructor's arguments."""
+    cls = type(module)
+    if cls not in _ARGUMENTS:
+        raise TypeError(
+            f"cannot save a {cls.__name__}, only the modules of micrograd_like.nn: "
+            "keep its state_dict() and build it yourself"
+        )
+    if cls is Sequential:
+        return {"class": "Sequential", "layers": [_describe(layer) for layer in module.layers]}
+    arguments = {name: getattr(module, name) for name in _ARGUMENTS[cls]}
+    return {"class": cls.__name__, **arguments}
+
+
+def _build(spec: Any, numbers: int) -> Module:
+    """The module that is described, if it has so many numbers; nothing large is made before."""
+    _check_spec(spec)
+    count = _count(spec)
+    if count != numbers:
+        raise ValueError(f"the architecture has {count} numbers, the state {numbers}")
+    return _construct(spec)
+
+
+def _check_spec(spec: Any) -> None:
+    """Refuses unknown classes and arguments of a wrong type; ranges are the constructors' work."""
+    if not isinstance(spec, dict) or not isinstance(spec.get("class"), str):
+        raise ValueError(f"{spec!r:.60} describes no module")
+    name = spec["class"]
+    if name not in _CLASSES:
+        raise ValueError(f"unknown module {name!r:.60}: choose from {', '.join(_CLASSES)}")
+    if spec.keys() != {"class", *_ARGUMENTS[_CLASSES[name]]}:
+        wrong = sorted(spec.keys() ^ {"class", *_ARGUMENTS[_CLASSES[name]]})
+        raise ValueError(f"missing or unknown arguments of {name}: {', '.join(wrong):.200}")
+    for key, value in spec.items():
+        if not _valid(key, value):
+            raise ValueError(f"{key} of {name} cannot be {value!r:.60}")
+    for layer in spec.get("layers", []):
+        _check_spec(layer)
+
+
+def _valid(key: str, value: Any) -> bool:
+    if key == "layers":
+        return isinstance(value, list)
+    if key == "nouts":
+        return isinstance(value, list) and all(_valid("nin", n) for n in value)
+    if key in ("p", "eps", "momentum"):
+        return _is_number(value) and math.isfinite(value)
+    if key in ("class", "name", "output_activation"):
+        return isinstance(value, str)
+    if key == "activation":
+        names = value if isinstance(value, list | tuple) else [value]
+        return all(isinstance(name, str) for name in names)
+    return type(value) is int and value >= (0 if key == "padding" else 1)
+
+
+def _count(spec: dict[str, Any]) -> int:
+    """How many parameters and running statistics the module will have."""
+    name = spec["class"]
+    if name == "Sequential":
+        return sum(map(_count, spec["layers"]))
+    if name == "MLP":
+        return sum((n + 1) * m for n, m in zip([spec["nin"], *spec["nouts"]], spec["nouts"]))
+    if name == "BatchNorm":
+        return 4 * int(spec["nin"])
+    if "nin" not in spec:
+        return 0
+    return int((spec["nin"] * spec.get("kernel_size", 1) ** 2 + 1) * spec.get("nout", 1))
+
+
+def _construct(spec: dict[str, Any]) -> Module:
+    cls = _CLASSES[spec["class"]]
+    if cls is Sequential:
+        return Sequential(*map(_construct, spec["layers"]))
+    arguments = {name: value for name, value in spec.items() if name != "class"}
+    return cls(**arguments, **({"rng": 0} if cls in _RANDOM else {}))
+
+
+def _check_remade(model: Module, remade: Module) -> None:
+    """Refuses a model that its own description does not make again."""
+    pairs = list(zip(model.modules(), remade.modules()))
+    same = len(model.modules()) == len(remade.modules()) and all(
+        type(a) is type(b) and all(vars(a).get(k) == v for k, v in vars(b).items() if _simple(v))
+        for a, b in pairs
+    )
+    if not same or model.state_dict().keys() != remade.state_dict().keys():
+        raise ValueError(
+            f"this {type(model).__name__} was changed after it was made, or shares a part with "
+            "itself, and loading would not give it back: keep its state_dict()"
+        )
+
+
+def _simple(value: Any) -> bool:
+    return isinstance(value, int | float | str)
+
+
+def _dropouts(model: Module) -> list[Dropout]:
+    return [m for m in model.modules() if isinstance(m, Dropout)]
+
+
+def _rngs(model: Module) -> list[random.Random]:
+    """The generators of the Dropouts, each once: they may share one."""
+    return list({id(d.rng): d.rng for d in _dropouts(model)}.values())
+
+
+def _set_modes(model: Module, content: dict[str, Any]) -> None:
+    """Train or eval for every module, and the state of every Dropout's generator."""
+    modules, dropouts, modes = model.modules(), _dropouts(model), content["training"]
+    if len(modes) != len(modules) or not all(type(mode) is bool for mode in modes):
+        raise ValueError("the training modes do not fit the modules")
+    for module, mode in zip(modules, modes):
+        module.training = mode
+    rngs = [random.Random(0) for _ in content["rngs"]]
+    for rng, state in zip(rngs, content["rngs"]):
+        rng.setstate(_decode(state))
+    if len(content["rng_of_dropout"]) != len(dropouts):
+        raise ValueError("the generators do not fit the Dropouts")
+    for dropout, i in zip(dropouts, content["rng_of_dropout"]):
+        dropout.rng = rngs[i]
+
+
+# --- states ---
+
+
+def _describe_state(target: Any) -> dict[str, Any] | None:
+    if target is None:
+        return None
+    return {"class": type(target).__name__, "state": _encode(target.state_dict())}
+
+
+def _state_for(saved: Any, role: str, target: Any) -> Any:
+    """The saved state, if it is of the target's class and of the same kinds of values."""
+    name = type(target).__name__
+    if saved is None:
+        raise ValueError(f"it holds no state of the {role}: give it to save()")
+    if saved["class"] != name:
+        raise ValueError(f"it holds the state of {saved['class']}, not of {name}")
+    state = _decode(saved["state"])
+    for key, own in target.state_dict().items():
+        value = state[key]
+        if key == "state":
+            good = all(_is_number(v) for kept in value for v in kept.values())
+        elif own is None or value is None:
+            good = value is None or _is_number(value)
+        else:
+            good = _same_kind(value, own)
+        if not good:
+            raise ValueError(f"{key} of {name} cannot be {value!r:.60}")
+    return state
+
+
+def _same_kind(value: Any, own: Any) -> bool:
+    if isinstance(own, tuple):
+        return len(value) == len(own) and all(map(_same_kind, value, own))
+    if _is_number(own):
+        return _is_number(value) and (math.isfinite(value) or not math.isfinite(own))
+    return type(value) is type(own)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+# --- values as JSON ---
+
+
+def _plain(number: float) -> float | str:
+    """A float as JSON has it: nan and the infinities are strings."""
+    return number if math.isfinite(number) else str(float(number))
+
+
+def _number(value: Any, name: str) -> float:
+    if type(value) is float and math.isfinite(value):
+        return value
+    if not isinstance(value, str) or value not in _NOT_FINITE:
+        raise ValueError(f"{name} is {value!r:.60}: expected a float")
+    return _NOT_FINITE[value]
+
+
+def _encode(value: Any) -> Any:
+    """As JSON; what it lacks becomes {"$tuple": [...]} and {"$float": "nan"}."""
+    if value is None or isinstance(value, bool | str | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else {"$float": _plain(value)}
+    if isinstance(value, list):
+        return [_encode(v) for v in value]
+    if isinstance(value, tuple):
+        return {"$tuple": [_encode(v) for v in value]}
+    if not isinstance(value, dict):
+        raise TypeError(f"cannot save {type(value).__name__} {value!r:.60}: use numbers and lists")
+    for key in value:
+        if not isinstance(key, str) or key.startswith("$"):
+            raise TypeError(f"cannot save the key {key!r:.60}: use a string that starts without $")
+    return {key: _encode(v) for key, v in value.items()}
+
+
+def _decode(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decode(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    if value.keys() == {"$tuple"}:
+        return tuple(_decode(value["$tuple"]))
+    if value.keys() == {"$float"}:
+        return _number(value["$float"], "$float")
+    return {key: _decode(v) for key, v in value.items()}
+
+
+# --- the file ---
+
+
+def _checksum(content: Any) -> str:
+    """SHA-256 of the canonical JSON: sorted keys, no spaces, ASCII."""
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _write(path: str | os.PathLike[str], data: bytes) -> None:
+    """Replaces the file in one step: before it the old one is whole, after it the new one."""
+    path = os.path.realpath(path)  # through a link, to the file itself
+    folder, name = os.path.split(path)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"there is no folder {folder}")
+    temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # else a power cut could leave the new name on an empty file
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The content of a file whose JSON, format, version and checksum are right."""
+    with open(path, "rb") as file:
+        data = file.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"it has more than {MAX_BYTES} bytes")
+    try:
+        document = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise ValueError("it is cut off, damaged or not JSON") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ValueError("it is no micrograd_like model")
+    version = document["version"]
+    if type(version) is not int or version < 1:
+        raise ValueError(f"version {version!r:.60} does not exist")
+    if version > VERSION:
+        raise ValueError(f"it has version {version}, this library reads {VERSION}: update it")
+    content = document["content"]
+    if document["checksum"] != _checksum(content):
+        raise ValueError("the checksum differs: the file is damaged")
+    for key, kind in _CONTENT.items():
+        if not isinstance(content[key], kind):
+            raise ValueError(f"{key} cannot be {content[key]!r:.60}")
+    return dict(content)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in result:
+            raise ValueError(f"the key {key!r:.60} occurs twice")
+        result[key] = value
+    return result
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")

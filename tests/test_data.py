@@ -1,0 +1,278 @@
+"""Reading, checking, scaling and splitting data; scikit-learn judges the scaler."""
+
+import math
+import random
+import re
+
+import pytest
+from sklearn.preprocessing import StandardScaler
+
+from micrograd_like.data import (
+    Scaler,
+    Table,
+    batches,
+    check_finite,
+    check_lengths,
+    load_csv,
+    make_noisy_line,
+    make_noisy_sine,
+    make_spirals,
+    make_xor,
+    train_test_split,
+)
+
+
+@pytest.fixture
+def csv_file(tmp_path, monkeypatch):
+    """Writes a file d.csv into the current folder, so that messages are known to the letter."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(content):
+        data = content if isinstance(content, bytes) else content.encode()
+        (tmp_path / "d.csv").write_bytes(data)
+        return "d.csv"
+
+    return write
+
+
+# --- load_csv ---
+
+TABLES = {
+    "a text target": ("a,t\n1,no\n2,yes\n", Table([[1.0], [2.0]], [0, 1], ["a"], ["no", "yes"])),
+    "a numeric target": ("t,a\n1.5,2\n-3e2,4\n", Table([[2.0], [4.0]], [1.5, -300.0], ["a"], None)),
+    "a text feature": (
+        "c,t\nred,1\nblue,2\n",
+        Table([[0.0, 1.0], [1.0, 0.0]], [1.0, 2.0], ["c=blue", "c=red"], None),
+    ),
+    "sorted classes": (
+        "a,t\n1,z\n2,b\n3,z\n",
+        Table([[1.0], [2.0], [3.0]], [1, 0, 1], ["a"], ["b", "z"]),
+    ),
+    "quotes, BOM, CRLF, spaces, blank lines": (
+        '\ufeff"a, b", t\r\n\r\n 1 ,"x"\r\n\r\n',
+        Table([[1.0]], [0], ["a, b"], ["x"]),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "table"), TABLES.values(), ids=TABLES)
+def test_a_csv_becomes_a_table(csv_file, text, table):
+    assert load_csv(csv_file(text), "t") == table
+
+
+BAD_FILES = {
+    "empty cell": ("a,t\n1,2\n,3\n", "d.csv, line 3, column 'a': the value is missing"),
+    "question mark": ("a,t\n1,2\n?,3\n", "d.csv, line 3, column 'a': the value is missing"),
+    "NA": ("a,t\n1,NA\n", "d.csv, line 2, column 't': the value is missing"),
+    "nan": ("a,t\n\n1,2\nNaN,3\n", "d.csv, line 4, column 'a': the value is missing"),
+    "missing text": ("a,t\nx,2\n?,3\n", "d.csv, line 3, column 'a': the value is missing"),
+    "inf": ("a,t\n1,2\n-inf,3\n", "d.csv, line 3, column 'a': -inf is not finite"),
+    "1e999": ("a,t\n1e999,3\n", "d.csv, line 2, column 'a': 1e999 is not finite"),
+    "short row": ("a,t\n1,2\n3\n", "d.csv, line 3: expected 2 cells, got 1"),
+    "long row": ("a,t\n1,2,3\n", "d.csv, line 2: expected 2 cells, got 3"),
+    "no target": ("a,b\n1,2\n", "d.csv has no column 't': choose from a, b"),
+    "only the target": ("t\n1\n", "d.csv has no column besides the target 't'"),
+    "a name twice": ("a,a,t\n1,2,3\n", "d.csv has 2 columns named 'a': names must differ"),
+    "only a header": ("a,t\n", "d.csv has a header but no rows"),
+    "nothing": ("", "d.csv is empty: it needs a header and rows"),
+    "open quote": ('a,t\n1,"2\n', "d.csv, line 2: unexpected end of data"),
+    "not text": (b"a,t\n\xff,1\n", "d.csv is not UTF-8 text: save it as CSV in UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BAD_FILES.values(), ids=BAD_FILES)
+def test_a_bad_csv_is_one_clear_sentence(csv_file, content, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        load_csv(csv_file(content), "t")
+
+
+def test_a_missing_csv_is_one_clear_sentence():
+    with pytest.raises(FileNotFoundError, match=r"^there is no file nowhere\.csv$"):
+        load_csv("nowhere.csv", "t")
+
+
+# --- checks ---
+
+NOT_FINITE = {
+    "row and column": ([[1.0, 2.0], [3.0, math.nan]], "X has nan in row 1, column 1 (X[1][1])"),
+    "flat": ([1.0, -math.inf], "X has -inf in row 1 (X[1])"),
+    "image": ([[[[0.0], [math.inf]]]], "X has inf at X[0][0][1][0]"),
+    "huge int": ([[10**400]], "X has inf in row 0, column 0 (X[0][0])"),
+}
+
+
+@pytest.mark.parametrize(("X", "message"), NOT_FINITE.values(), ids=NOT_FINITE)
+def test_a_number_that_is_not_finite_is_named_by_its_place(X, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        check_finite(X)
+
+
+def test_finite_data_of_any_depth_passes():
+    check_finite([[[1, 2.0], [True, -0.0]], []])
+
+
+def test_something_that_is_no_number_is_named_by_its_place():
+    message = "y has str 'a' in row 1 (y[1]): expected a number"
+    with pytest.raises(TypeError, match=f"^{re.escape(message)}$"):
+        check_finite([1.0, "a"], "y")
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        ([[1.0]], [], "X has 1 rows but y has 0: every row needs one target"),
+        ([], [], "X and y are empty: expected at least one row"),
+    ],
+)
+def test_lengths_that_do_not_fit_are_refused(X, y, message):
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        check_lengths(X, y)
+
+
+# --- Scaler ---
+
+rng = random.Random(0)
+MATRICES = {
+    "gaussian": [[rng.gauss(5.0, 3.0), rng.gauss(-1e6, 1e-3)] for _ in range(50)],
+    "constant": [[0.1, rng.random()] for _ in range(7)],
+    "nearly constant": [[0.1 + 0.2, 1.0], [0.3, 2.0], [0.3, 3.0]],
+    "one row": [[3.0, -4.0]],
+}
+
+
+@pytest.mark.parametrize("X", MATRICES.values(), ids=MATRICES)
+def test_the_scaler_equals_scikit_learns(X):
+    ours, theirs = Scaler().fit(X), StandardScaler().fit(X)
+    assert ours.mean == pytest.approx(list(theirs.mean_), rel=1e-12)
+    assert ours.scale == pytest.approx(list(theirs.scale_), rel=1e-6)
+    for row, expected in zip(ours.transform(X), theirs.transform(X)):
+        assert row == pytest.approx(list(expected), abs=1e-6)
+
+
+def test_scaled_columns_have_mean_0_and_variance_1():
+    for column in zip(*Scaler().fit_transform(MATRICES["gaussian"])):
+        # 1e-10 is half an ulp of -1e6, here divided by a scale of 1e-3
+        assert math.fsum(column) / 50 == pytest.approx(0.0, abs=1e-7)
+        assert math.fsum(v * v for v in column) / 50 == pytest.approx(1.0)
+
+
+def test_huge_numbers_do_not_overflow_the_variance():
+    assert Scaler().fit_transform([[1e200], [-1e200]]) == [[1.0], [-1.0]]
+
+
+@pytest.mark.parametrize(
+    ("use", "message"),
+    [
+        (lambda s: s.fit([[1.0, 2.0], [3.0]]), "Scaler expects rows of 2 numbers, got 1 in row 1"),
+        (lambda s: s.fit([[1.0]]).transform([[1.0, 2.0]]),
+         "Scaler expects rows of 1 numbers, got 2 in row 0"),
+        (lambda s: s.fit([[math.nan]]), "X has nan in row 0, column 0 (X[0][0])"),
+        (lambda s: s.fit([]), "Scaler needs at least one row and one column"),
+        (lambda s: s.transform([[1.0]]),
+         "this Scaler has no mean and scale yet: call fit(X) first"),
+    ],
+)  # fmt: skip
+def test_the_scaler_refuses_rows_that_do_not_fit(use, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        use(Scaler())
+
+
+# --- splits and batches ---
+
+
+@pytest.mark.parametrize("stratify", [False, True])
+@pytest.mark.parametrize("n", [2, 3, 10, 101])
+def test_a_split_keeps_every_row_once_and_with_its_target(n, stratify):
+    X, y = [[float(i)] for i in range(n)], [i % 3 for i in range(n)]
+    X_train, X_test, y_train, y_test = train_test_split(X, y, 0.3, seed=1, stratify=stratify)
+    assert sorted(X_train + X_test) == X
+    assert [int(x) % 3 for [x] in X_train + X_test] == y_train + y_test
+    assert len(X_test) == math.ceil(n * 0.3)
+
+
+def test_the_seed_decides_the_split():
+    X = y = list(range(30))
+    assert train_test_split(X, y, seed=1) == train_test_split(X, y, seed=1)
+    assert train_test_split(X, y, seed=1) != train_test_split(X, y, seed=2)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_stratified_split_keeps_the_proportions(seed):
+    y = [0] * 80 + [1] * 16 + [2] * 4
+    *_, y_test = train_test_split(y, y, test_size=0.25, seed=seed, stratify=True)
+    assert [y_test.count(c) for c in range(3)] == [20, 4, 1]
+
+
+@pytest.mark.parametrize(
+    ("X", "test_size", "message"),
+    [
+        ([1, 2], 0.0, "test_size must be between 0 and 1, got 0.0"),
+        ([1, 2], 1.0, "test_size must be between 0 and 1, got 1.0"),
+        ([1, 2], math.nan, "test_size must be between 0 and 1, got nan"),
+        ([1], 0.5, "a test_size of 0.5 leaves no row of 1 to train on"),
+    ],
+)
+def test_a_split_that_leaves_nothing_is_refused(X, test_size, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        train_test_split(X, X, test_size)
+
+
+def test_batches_hold_every_index_once_in_an_order_that_the_seed_decides():
+    shuffled = list(batches(10, 4, random.Random(3)))
+    assert [len(batch) for batch in shuffled] == [4, 4, 2]
+    assert sorted(i for batch in shuffled for i in batch) == list(range(10))
+    assert shuffled == list(batches(["x"] * 10, 4, random.Random(3)))
+    rng = random.Random(3)
+    assert list(batches(10, 4, rng)) != list(batches(10, 4, rng))
+
+
+@pytest.mark.parametrize(
+    ("args", "error", "message"),
+    [
+        ((0, 1), ValueError, "the number of samples must be an int of at least 1, got 0"),
+        ((3, 0), ValueError, "batch_size must be an int of at least 1, got 0"),
+        ((3, 1.5), ValueError, "batch_size must be an int of at least 1, got 1.5"),
+        ((3, 1, 7), TypeError, "rng must be a random.Random, got int 7"),
+    ],
+)
+def test_bad_batches_are_refused_before_the_first_one(args, error, message):
+    with pytest.raises(error, match=f"^{re.escape(message)}$"):
+        batches(*args)
+
+
+# --- toy sets ---
+
+TOYS = [make_xor, make_spirals, make_noisy_sine, make_noisy_line]
+
+
+@pytest.mark.parametrize("make", TOYS)
+def test_a_toy_set_has_n_rows_and_depends_on_its_seed_only(make):
+    X, y = make(7, seed=4)
+    assert len(X) == len(y) == 7
+    assert make(7, seed=4) == (X, y) != make(7, seed=5)
+
+
+@pytest.mark.parametrize("make", TOYS)
+def test_a_toy_set_refuses_bad_sizes(make):
+    with pytest.raises(ValueError, match=r"^n must be an int of at least 1, got 0$"):
+        make(0)
+    with pytest.raises(ValueError, match=r"^noise must be a finite number of at least 0, got -1$"):
+        make(noise=-1)
+
+
+def test_xor_is_the_sign_of_the_product():
+    X, y = make_xor(40, noise=0.05)
+    assert [int(a * b < 0) for a, b in X] == y
+
+
+def test_the_arms_of_the_spirals_are_opposite_and_inside_the_unit_circle():
+    X, y = make_spirals(60, noise=0.0)
+    assert sum(y) == 30
+    for (a, b), (c, d) in zip(X[::2], X[1::2]):
+        assert (a, b) == pytest.approx((-c, -d))
+        assert math.hypot(a, b) <= 1.0 + 1e-12
+
+
+def test_without_noise_the_line_is_a_line():
+    X, y = make_noisy_line(5, slope=3.0, intercept=-1.0, noise=0.0)
+    assert y == [3.0 * x - 1.0 for [x] in X]

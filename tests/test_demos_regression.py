@@ -1,0 +1,55 @@
+"""The demos on losses and regression, each in a process of its own."""
+
+import re
+
+import pytest
+from test_demos import ROOT, assert_pictures, hide, numbers, python
+
+
+def run(script, out, **options):
+    done = python(ROOT / "demos" / script, "--out", out, **options)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_losses_prints_values_and_gradients_that_torch_confirms(tmp_path):
+    stdout = run("losses.py", tmp_path)
+    rows = re.findall(r"^(\w+) +((?: +[+-]?\d\.\d{4}){6})$", stdout, re.MULTILINE)
+    table = {name: [float(number) for number in row.split()] for name, row in rows}
+    assert len(table) == 6
+    assert table["mse_loss"] == [4.0, -4.0, 0.0, 0.0, 1.0, 2.0]
+    assert table["l1_loss"] == [2.0, -1.0, 0.0, 0.0, 1.0, 1.0]
+    assert table["huber_loss"] == [1.5, -1.0, 0.0, 0.0, 0.5, 1.0]
+    assert table["hinge_loss"] == [3.0, -1.0, 1.0, -1.0, 0.0, 0.0]
+    assert table["binary_cross_entropy_with_logits"][2:4] == [0.6931, -0.5]
+    assert table["cross_entropy"][4:] == [0.6931, -0.5]  # both scores are 1
+    assert numbers(r"largest difference from torch (\S+)", stdout)[0] < 1e-12
+    assert_pictures(tmp_path, "losses.png")
+
+
+def test_losses_does_without_torch(tmp_path):
+    stdout = run("losses.py", tmp_path / "out", path=hide(tmp_path, "torch"))
+    assert "torch is not installed" in stdout
+    assert_pictures(tmp_path / "out", "losses.png")
+
+
+def test_linear_regression_finds_the_line_three_times(tmp_path):
+    stdout = run("linear_regression.py", tmp_path)
+    lines = [numbers(rf"{name} +y = (\S+) x (\S+)", stdout) for name in ("hand", "engine", "exact")]
+    assert lines[0] == lines[1] == pytest.approx(lines[2], abs=1e-6)
+    assert lines[2] == pytest.approx([2.0, -1.0], abs=0.1)
+    gap, rest = numbers(r"differ by (\S+) at most, the exact line at the end by (\S+)", stdout)
+    assert gap < 1e-12
+    assert rest < 1e-6
+    assert_pictures(tmp_path, "linear_regression.png")
+
+
+def test_manual_backprop_trains_four_times_the_same(tmp_path):
+    stdout = run("manual_backprop.py", tmp_path)
+    losses = re.findall(r"loss (\S+) at first, (\S+) at last", stdout)
+    assert len(losses) == 4
+    assert [float(last) for _, last in losses] == pytest.approx([float(losses[0][1])] * 4, abs=1e-9)
+    assert float(losses[0][0]) > 0.5
+    assert float(losses[0][1]) < 0.03
+    assert numbers(r"largest difference of the four curves (\S+)", stdout)[0] < 1e-9
+    assert_pictures(tmp_path, "manual_backprop.png")
