@@ -501,7 +501,7 @@ def grad(output: Value, inputs: Value | Sequence[Value], create_graph: bool = Fa
 
     Source: torch.autograd.grad.
     """
-    wanted = [inputs] if isinstance(inputs, Value) else list(inputs)
+    wanted = list(inputs) if isinstance(inputs, Iterable) else [inputs]
     for v in (output, *wanted):
         if not isinstance(v, Value):
             raise TypeError(f"grad expects Values, got {type(v).__name__} {v!r:.60}")

@@ -874,3 +874,10 @@ def test_a_leaf_stays_a_leaf_when_it_is_given_a_rule():
     (a * a).backward()
     (a * a).backward()
     assert a.grad == 8.0
+
+
+def test_grad_names_what_is_not_a_value():
+    with pytest.raises(TypeError, match=r"grad expects Values, got float 2\.0"):
+        grad(Value(1.0), 2.0)
+    with pytest.raises(TypeError, match="grad expects Values, got str 'x'"):
+        grad("x", [Value(1.0)])
