@@ -49,7 +49,7 @@ class Value:
     """
 
     # A training step makes one node for every operation, and Python's garbage collector visits
-    # each of them: one object without a dict is ten times faster than closures and sets. One or
+    # each of them: one object without a dict is many times faster than closures and sets. One or
     # two inputs sit in _x and _y, more as a tuple in _x; beside them the numbers they had when the
     # op was applied, so that changing a leaf's data later (every optimiser does) does not change
     # what is differentiated. A constant argument is a number in _y_data with no input in _y.

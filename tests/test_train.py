@@ -241,3 +241,18 @@ def test_a_history_can_be_made_by_hand():
     history.append({"loss": 0.5})
     assert history["loss"] == [1.0, 0.5]
     assert len(history) == 2
+
+
+def test_without_shuffle_the_seed_does_not_matter():
+    runs = []
+    for seed in (1, 2):
+        model = network()
+        train(model, epochs=2, batch_size=4, shuffle=False, seed=seed)
+        runs.append(model.state_dict())
+    assert runs[0] == runs[1]
+
+
+def test_predicting_in_training_mode_uses_evaluation_mode_and_goes_back():
+    model = Sequential(Linear(2, 8, rng=0), Dropout(0.5, rng=0), Linear(8, 1, rng=1)).train()
+    assert predict(model, X) == predict(model, X)
+    assert all(module.training for module in model.modules())
