@@ -20,10 +20,13 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 Row = TypeVar("Row")
 Label = TypeVar("Label")
+
+Columns = dict[str, list[str] | None]  # name -> its values, or None for a column of numbers
 
 
 # --- tables ---
@@ -36,34 +39,61 @@ class Table:
     Args:
         X: one list of floats for each row.
         y: the target of each row: a class index, or a float when classes is None.
-        features: the names of X's columns.
+        columns: the columns that X is made of, each with its sorted values, or None for numbers.
         classes: the names of the classes, sorted, or None for a numeric target.
 
     Example:
-        >>> table = Table([[1.0]], [0], ["petal length"], ["setosa"])
-        >>> table.classes[table.y[0]]
-        'setosa'
+        >>> table = Table([[4.5, 1.0, 0.0]], [0], {"kg": None, "coat": ["long", "short"]}, ["cat"])
+        >>> table.features, table.classes[table.y[0]]
+        (['kg', 'coat=long', 'coat=short'], 'cat')
     """
 
     X: list[list[float]]
     y: list[Any]
-    features: list[str]
+    columns: Columns
     classes: list[str] | None
 
+    @property
+    def features(self) -> list[str]:
+        """The name of each number in a row of X."""
+        return feature_names(self.columns)
 
-def load_csv(path: str | os.PathLike[str], target: str) -> Table:
+
+def feature_names(columns: Columns) -> list[str]:
+    """A column of numbers is one feature, a text column one for each value.
+
+    Example:
+        >>> feature_names({"kg": None, "coat": ["long", "short"]})
+        ['kg', 'coat=long', 'coat=short']
+    """
+    return [
+        feature
+        for name, values in columns.items()
+        for feature in ([name] if values is None else [f"{name}={value}" for value in values])
+    ]
+
+
+def load_csv(
+    path: str | os.PathLike[str],
+    target: str,
+    categories: Iterable[str] = (),
+    ignore: Iterable[str] = (),
+) -> Table:
     """Reads a comma-separated file with a header.
 
-    A column in which every cell is a number becomes floats. Any other is text: as the target it
-    becomes class indices, as a feature one column ``name=value`` of 0 and 1 for each value.
+    A column in which most cells are numbers becomes floats, and then all must be. Any other is
+    text: as the target it becomes class indices, as a feature one number for each value, 1 for the
+    value of the row and 0 for the others.
 
     Args:
         path: a UTF-8 file; blank lines are skipped, spaces around a cell too.
         target: the column to predict.
+        categories: columns to read as text although they hold numbers.
+        ignore: columns to leave out.
 
     Raises:
-        ValueError: a missing value ("", "?", "NA", "nan") or an infinite one, with its line and
-            column; a line of another length; an unknown target; no rows.
+        ValueError: a missing value ("", "?", "NA", "nan"), an infinite one or a word among
+            numbers, with its line and column; a line of another length; an unknown column; no rows.
         FileNotFoundError: no such file.
 
     Example:
@@ -72,36 +102,66 @@ def load_csv(path: str | os.PathLike[str], target: str) -> Table:
         >>> _ = path.write_text("weight,coat,pet\\n4.5,long,cat\\n9,short,dog\\n")
         >>> load_csv(path, "pet")         # doctest: +NORMALIZE_WHITESPACE
         Table(X=[[4.5, 1.0, 0.0], [9.0, 0.0, 1.0]], y=[0, 1],
-              features=['weight', 'coat=long', 'coat=short'], classes=['cat', 'dog'])
+              columns={'weight': None, 'coat': ['long', 'short']}, classes=['cat', 'dog'])
     """
-    header, lines, rows = _read(path)
-    if target not in header:
-        raise ValueError(f"{path} has no column {target!r}: choose from {', '.join(header)}")
-    if len(header) < 2:
+    sheet = _read(path)
+    categories, ignore = list(categories), list(ignore)
+    for name in (target, *categories, *ignore):
+        _check_known(sheet, name)
+    if target in ignore:
+        raise ValueError(f"the target {target!r} cannot be ignored")
+    columns = {
+        name: _values(sheet, name, name in categories) for name in sheet.cells if name not in ignore
+    }
+    classes = columns.pop(target)
+    if not columns:
         raise ValueError(f"{path} has no column besides the target {target!r}")
-    if not rows:
-        raise ValueError(f"{path} has a header but no rows")
-    y: list[Any] = []
-    classes: list[str] | None = None
-    features: list[str] = []
-    columns: list[list[float]] = []
-    for name, cells in zip(header, zip(*rows)):
-        numbers = _numbers(path, name, lines, cells)
-        values = sorted(set(cells)) if numbers is None else []
-        if name == target:
-            classes = values if numbers is None else None
-            y = numbers if numbers is not None else list(map(values.index, cells))
-        elif numbers is not None:
-            features.append(name)
-            columns.append(numbers)
-        else:
-            features += [f"{name}={value}" for value in values]
-            columns += [[float(cell == value) for cell in cells] for value in values]
-    return Table([list(row) for row in zip(*columns)], y, features, classes)
+    X, targets = _encode(sheet, columns), _encode(sheet, {target: classes})
+    y = [row[0] if classes is None else row.index(1.0) for row in targets]
+    return Table(X, y, columns, classes)
 
 
-def _read(path: str | os.PathLike[str]) -> tuple[list[str], list[int], list[list[str]]]:
-    """The header, and for each row its line number in the file and its cells."""
+def load_columns(path: str | os.PathLike[str], columns: Columns) -> list[list[float]]:
+    """Reads the columns of an earlier Table from another file: the X that the same model takes.
+
+    Args:
+        path: as for load_csv; its columns may be in another order, others are not looked at.
+        columns: those of the Table.
+
+    Raises:
+        ValueError: columns that are not there, all named; values that the Table did not have, all
+            named; or as for load_csv.
+        FileNotFoundError: no such file.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> path = pathlib.Path(tempfile.mkdtemp(), "more_pets.csv")
+        >>> _ = path.write_text("name,coat,weight\\nRex,short,12\\n")
+        >>> load_columns(path, {"weight": None, "coat": ["long", "short"]})
+        [[12.0, 0.0, 1.0]]
+    """
+    sheet = _read(path)
+    if missing := [name for name in columns if name not in sheet.cells]:
+        raise ValueError(
+            f"{path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}: "
+            f"it has {', '.join(sheet.cells)}"
+        )
+    return _encode(sheet, columns)
+
+
+@dataclass
+class _Sheet:
+    """A file as text: the line number of each row, and the cells of each column."""
+
+    path: str | os.PathLike[str]
+    lines: list[int]
+    cells: dict[str, tuple[str, ...]]
+
+    def at(self, name: str, row: int) -> str:
+        return f"{self.path}, line {self.lines[row]}, column {name!r}"
+
+
+def _read(path: str | os.PathLike[str]) -> _Sheet:
     if not os.path.exists(path):
         raise FileNotFoundError(f"there is no file {path}")
     lines, rows = [], []
@@ -119,30 +179,81 @@ def _read(path: str | os.PathLike[str]) -> tuple[list[str], list[int], list[list
     if not rows:
         raise ValueError(f"{path} is empty: it needs a header and rows")
     header = rows[0]
-    for name, count in Counter(header).items():
-        if count > 1:
-            raise ValueError(f"{path} has {count} columns named {name!r}: names must differ")
+    _check_header(path, header)
     for line, row in zip(lines[1:], rows[1:]):
         if len(row) != len(header):
             raise ValueError(f"{path}, line {line}: expected {len(header)} cells, got {len(row)}")
-    return header, lines[1:], rows[1:]
+    if len(rows) == 1:
+        raise ValueError(f"{path} has a header but no rows")
+    return _Sheet(path, lines[1:], dict(zip(header, zip(*rows[1:]))))
 
 
-def _numbers(
-    path: Any, name: str, lines: Sequence[int], cells: Sequence[str]
-) -> list[float] | None:
-    """The column as floats, or None when it is text."""
-    for line, cell in zip(lines, cells):
-        if cell in ("", "?", "NA") or cell.lower() == "nan":
-            raise ValueError(f"{path}, line {line}, column {name!r}: the value is missing")
+def _check_header(path: str | os.PathLike[str], header: list[str]) -> None:
+    for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+        if len(header) == 1 and separator in header[0]:
+            raise ValueError(f"{path} seems to be separated by {name}: save it with commas")
+    for name, count in Counter(header).items():
+        if count > 1:
+            raise ValueError(f"{path} has {count} columns named {name!r}: names must differ")
+
+
+def _check_known(sheet: _Sheet, name: str) -> None:
+    if name not in sheet.cells:
+        near = get_close_matches(name, sheet.cells, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(sheet.cells)}"
+        raise ValueError(f"{sheet.path} has no column {name!r}: {hint}")
+
+
+def _values(sheet: _Sheet, name: str, text: bool) -> list[str] | None:
+    """The sorted values of a text column; None for one of numbers.
+
+    The majority decides: one typo must not turn a column of numbers into text.
+    """
+    cells = sheet.cells[name]
+    numbers = sum(_float(cell) is not None for cell in cells)
+    return sorted(set(cells)) if text or 2 * numbers <= len(cells) else None
+
+
+def _encode(sheet: _Sheet, columns: Columns) -> list[list[float]]:
+    """The rows as floats: a column of numbers as it is, a text column as one 1 among 0s."""
+    encoded: list[list[float]] = []
+    unknown: dict[str, None] = {}
+    for name, values in columns.items():
+        cells = sheet.cells[name]
+        for row, cell in enumerate(cells):
+            if cell in ("", "?", "NA") or cell.lower() == "nan":
+                raise ValueError(
+                    f"{sheet.at(name, row)}: the value is missing: fill it in, or leave out the row"
+                )
+        if values is None:
+            encoded.append(_numbers(sheet, name))
+        else:
+            unknown |= {f"{name}={cell}": None for cell in cells if cell not in values}
+            encoded += [[float(cell == value) for cell in cells] for value in values]
+    if unknown:
+        raise ValueError(
+            f"{sheet.path} has values that were not there in training: {', '.join(unknown)}"
+        )
+    return [list(row) for row in zip(*encoded)]
+
+
+def _numbers(sheet: _Sheet, name: str) -> list[float]:
+    numbers = []
+    for row, cell in enumerate(sheet.cells[name]):
+        number = _float(cell)
+        if number is None:
+            raise ValueError(f"{sheet.at(name, row)}: expected a number, got {cell!r:.60}")
+        if not math.isfinite(number):
+            raise ValueError(f"{sheet.at(name, row)}: {cell} is not finite")
+        numbers.append(number)
+    return numbers
+
+
+def _float(cell: str) -> float | None:
     try:
-        numbers = list(map(float, cells))
+        return float(cell)
     except ValueError:
         return None
-    for line, cell, number in zip(lines, cells, numbers):
-        if not math.isfinite(number):
-            raise ValueError(f"{path}, line {line}, column {name!r}: {cell} is not finite")
-    return numbers
 
 
 # --- checks ---

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from numbers import Integral
 from typing import Any
 
-from .functional import abs, logsumexp, mean, minimum, relu, softplus
+from .engine import Value
+from .functional import abs, eq, logsumexp, mean, minimum, relu, softplus, where
 from .functional import sum as total
 
 
@@ -95,7 +96,7 @@ def hinge_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     Source: Cortes and Vapnik (1995).
     """
     for i, y in enumerate(_flat(target)):
-        if y not in (-1, 1):
+        if not isinstance(y, Value) and y not in (-1, 1):
             raise ValueError(f"hinge_loss expects targets -1 and 1, got {y!r} at index {i}")
     return _elementwise(lambda x, y: relu(1.0 - y * x), input, target, reduction)
 
@@ -134,6 +135,10 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
     losses = []
     for i, (row, k) in enumerate(zip(rows, classes)):
         scores = list(row)
+        if isinstance(k, Value):  # only known when the loss is computed: see jit
+            right = [where(eq(k, float(i)), x, 0.0) for i, x in enumerate(scores)]
+            losses.append(logsumexp(scores) - total(right))
+            continue
         if not isinstance(k, Integral) or isinstance(k, bool):
             raise TypeError(f"target {i} must be the int of a class, got {type(k).__name__} {k!r}")
         if not 0 <= int(k) < len(scores):
@@ -160,7 +165,7 @@ def binary_cross_entropy_with_logits(input: Any, target: Any, reduction: str = "
     Source: torch.nn.functional.binary_cross_entropy_with_logits.
     """
     for i, y in enumerate(_flat(target)):
-        if not 0.0 <= y <= 1.0:
+        if not isinstance(y, Value) and not 0.0 <= y <= 1.0:
             raise ValueError(f"expected targets from 0 to 1, got {y!r} at index {i}")
     return _elementwise(lambda x, y: (1.0 - y) * x + softplus(-x), input, target, reduction)
 

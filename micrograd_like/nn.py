@@ -436,8 +436,11 @@ class Dropout(Module):
         """The numbers that stay, nested as x is."""
         if not self.training:
             return x
-        keep = 1.0 / (1.0 - self.p)
-        return _map(lambda v: v * (0.0 if self.rng.random() < self.p else keep), x)
+        return _map(lambda v: v * self.factor(), x)
+
+    def factor(self) -> float:
+        """What one number is multiplied with: drawn anew at every call."""
+        return 0.0 if self.rng.random() < self.p else 1.0 / (1.0 - self.p)
 
     def __repr__(self) -> str:
         return f"Dropout({self.p})"

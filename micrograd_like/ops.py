@@ -29,7 +29,6 @@ Where a choice exists (a kink, an edge) it is PyTorch's: the subgradient of leas
 import math
 from collections.abc import Callable
 from functools import reduce
-from itertools import repeat
 from operator import add, mul, neg, sub
 from typing import Any
 
@@ -113,8 +112,7 @@ def _sum(*xs: float) -> float:
 
 
 def _dot(*wx: float) -> float:
-    n = len(wx) // 2
-    return reduce(add, map(mul, wx[:n], wx[n:]), 0.0)
+    return reduce(add, map(mul, wx, wx[len(wx) // 2 :]), 0.0)
 
 
 def _logsumexp(*xs: float) -> float:
@@ -159,7 +157,7 @@ def _max_rule(g: Any, out: Any, *xs: Any) -> Any:
 
 def _dot_rule(g: Any, out: Any, *wx: Any) -> Any:
     n = len(wx) // 2
-    return tuple(map(mul, repeat(g), wx[n:] + wx[:n]))
+    return tuple([g * v for v in wx[n:] + wx[:n]])
 
 
 _SQRT_HALF = math.sqrt(0.5)
@@ -205,9 +203,9 @@ SILU: Op = Op("silu", "silu", 1, lambda x: x * _sigmoid(x), _silu_rule)
 # By erfc, since 1 + erf cancels at x = -8; the mask is for -inf * 0 = nan.
 GELU: Op = Op("gelu", "gelu", 1,
               lambda x: 0.5 * x * math.erfc(-_SQRT_HALF * x) if x != -inf else 0.0, _gelu_rule)
-# The masks say "x <= 0", not "x > 0": a nan then takes the same branch forward and backward.
+# The masks are true also for nan: it takes the same branch forward and backward.
 RELU: Op = Op("relu", "relu", 1, lambda x: 0.0 if x <= 0.0 else x,
-              lambda g, out, x: (WHERE(GE(0.0, x), 0.0, g),))
+              lambda g, out, x: (WHERE(out, g, 0.0),))
 ELU: Op = Op("elu", "elu", 2, lambda x, k: k * math.expm1(x) if x <= 0.0 else x,
              _elu_rule, constants=1)
 LEAKY_RELU: Op = Op("leaky_relu", "leaky_relu", 2, lambda x, k: x if x > 0.0 else x * k,

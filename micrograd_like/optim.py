@@ -253,7 +253,7 @@ class Adam(Optimizer):
         m = state["m"] = beta1 * state.get("m", 0.0) + (1.0 - beta1) * g
         v = state["v"] = beta2 * state.get("v", 0.0) + (1.0 - beta2) * g * g
         root = _root(v / (1.0 - beta2**t))
-        return p - _divide(self.lr / float(1.0 - beta1**t) * m, root + self.eps)
+        return p - _divide(self.lr / (1.0 - beta1**t) * m, root + self.eps)
 
 
 class AdamW(Adam):
@@ -483,15 +483,17 @@ class ReduceLROnPlateau(Scheduler):
                 self.optimizer.lr = new
 
 
-# --- arithmetic that gives nan or inf where Python raises or turns complex ---
+# --- arithmetic that gives nan or inf where Python raises; a Value (jit traces the rules) does ---
 
 
-def _root(x: float) -> float:
+def _root(x: Any) -> Any:
+    if not isinstance(x, float):
+        return x.sqrt()
     return math.nan if x < 0.0 else math.sqrt(x)
 
 
-def _divide(x: float, y: float) -> float:
-    return x / y if y else x * math.inf  # y is a root: never -0.0
+def _divide(x: Any, y: Any) -> Any:
+    return x / y if not isinstance(y, float) or y else x * math.inf  # y is a root: never -0.0
 
 
 # --- checks ---

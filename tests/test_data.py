@@ -13,6 +13,7 @@ from micrograd_like.data import (
     batches,
     check_finite,
     check_lengths,
+    load_columns,
     load_csv,
     make_noisy_line,
     make_noisy_sine,
@@ -38,21 +39,27 @@ def csv_file(tmp_path, monkeypatch):
 # --- load_csv ---
 
 TABLES = {
-    "a text target": ("a,t\n1,no\n2,yes\n", Table([[1.0], [2.0]], [0, 1], ["a"], ["no", "yes"])),
-    "a numeric target": ("t,a\n1.5,2\n-3e2,4\n", Table([[2.0], [4.0]], [1.5, -300.0], ["a"], None)),
+    "a text target": (
+        "a,t\n1,no\n2,yes\n",
+        Table([[1.0], [2.0]], [0, 1], {"a": None}, ["no", "yes"]),
+    ),
+    "a numeric target": (
+        "t,a\n1.5,2\n-3e2,4\n",
+        Table([[2.0], [4.0]], [1.5, -300.0], {"a": None}, None),
+    ),
     "a text feature": (
         "c,t\nred,1\nblue,2\n",
-        Table([[0.0, 1.0], [1.0, 0.0]], [1.0, 2.0], ["c=blue", "c=red"], None),
+        Table([[0.0, 1.0], [1.0, 0.0]], [1.0, 2.0], {"c": ["blue", "red"]}, None),
     ),
     "sorted classes": (
         "a,t\n1,z\n2,b\n3,z\n",
-        Table([[1.0], [2.0], [3.0]], [1, 0, 1], ["a"], ["b", "z"]),
+        Table([[1.0], [2.0], [3.0]], [1, 0, 1], {"a": None}, ["b", "z"]),
     ),
     "quotes, BOM, CRLF, spaces, blank lines": (
         '\ufeff"a, b", t\r\n\r\n 1 ,"x"\r\n\r\n',
-        Table([[1.0]], [0], ["a, b"], ["x"]),
+        Table([[1.0]], [0], {"a, b": None}, ["x"]),
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("text", "table"), TABLES.values(), ids=TABLES)
@@ -60,12 +67,18 @@ def test_a_csv_becomes_a_table(csv_file, text, table):
     assert load_csv(csv_file(text), "t") == table
 
 
+MISSING = "the value is missing: fill it in, or leave out the row"
+
 BAD_FILES = {
-    "empty cell": ("a,t\n1,2\n,3\n", "d.csv, line 3, column 'a': the value is missing"),
-    "question mark": ("a,t\n1,2\n?,3\n", "d.csv, line 3, column 'a': the value is missing"),
-    "NA": ("a,t\n1,NA\n", "d.csv, line 2, column 't': the value is missing"),
-    "nan": ("a,t\n\n1,2\nNaN,3\n", "d.csv, line 4, column 'a': the value is missing"),
-    "missing text": ("a,t\nx,2\n?,3\n", "d.csv, line 3, column 'a': the value is missing"),
+    "empty cell": ("a,t\n1,2\n,3\n", f"d.csv, line 3, column 'a': {MISSING}"),
+    "question mark": ("a,t\n1,2\n?,3\n", f"d.csv, line 3, column 'a': {MISSING}"),
+    "NA": ("a,t\n1,NA\n", f"d.csv, line 2, column 't': {MISSING}"),
+    "nan": ("a,t\n\n1,2\nNaN,3\n", f"d.csv, line 4, column 'a': {MISSING}"),
+    "a word among numbers": (
+        "a,t\n1,2\n5.1x,3\n3,4\n",
+        "d.csv, line 3, column 'a': expected a number, got '5.1x'",
+    ),
+    "missing text": ("a,t\nx,2\n?,3\n", f"d.csv, line 3, column 'a': {MISSING}"),
     "inf": ("a,t\n1,2\n-inf,3\n", "d.csv, line 3, column 'a': -inf is not finite"),
     "1e999": ("a,t\n1e999,3\n", "d.csv, line 2, column 'a': 1e999 is not finite"),
     "short row": ("a,t\n1,2\n3\n", "d.csv, line 3: expected 2 cells, got 1"),
@@ -73,6 +86,9 @@ BAD_FILES = {
     "no target": ("a,b\n1,2\n", "d.csv has no column 't': choose from a, b"),
     "only the target": ("t\n1\n", "d.csv has no column besides the target 't'"),
     "a name twice": ("a,a,t\n1,2,3\n", "d.csv has 2 columns named 'a': names must differ"),
+    "a misspelt target": ("a,tt\n1,2\n", "d.csv has no column 't': did you mean 'tt'?"),
+    "semicolons": ("a;t\n1;2\n", "d.csv seems to be separated by semicolons: save it with commas"),
+    "tabs": ("a\tt\n1\t2\n", "d.csv seems to be separated by tabs: save it with commas"),
     "only a header": ("a,t\n", "d.csv has a header but no rows"),
     "nothing": ("", "d.csv is empty: it needs a header and rows"),
     "open quote": ('a,t\n1,"2\n', "d.csv, line 2: unexpected end of data"),
@@ -89,6 +105,60 @@ def test_a_bad_csv_is_one_clear_sentence(csv_file, content, message):
 def test_a_missing_csv_is_one_clear_sentence():
     with pytest.raises(FileNotFoundError, match=r"^there is no file nowhere\.csv$"):
         load_csv("nowhere.csv", "t")
+
+
+def test_numbers_may_be_read_as_categories_and_columns_ignored(csv_file):
+    path = csv_file("id,zip,t\n7,20,1\n8,10,0\n9,20,0\n")
+    table = load_csv(path, "t", categories=["zip", "t"], ignore=["id"])
+    assert table == Table(
+        [[0.0, 1.0], [1.0, 0.0], [0.0, 1.0]], [1, 0, 0], {"zip": ["10", "20"]}, ["0", "1"]
+    )
+    assert table.features == ["zip=10", "zip=20"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ignore": ["t"]}, "the target 't' cannot be ignored"),
+        ({"ignore": ["a"]}, "d.csv has no column besides the target 't'"),
+        ({"ignore": ["A"]}, "d.csv has no column 'A': choose from a, t"),
+        ({"categories": ["x"]}, "d.csv has no column 'x': choose from a, t"),
+    ],
+)
+def test_a_column_that_cannot_be_chosen_is_named(csv_file, options, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        load_csv(csv_file("a,t\n1,2\n"), "t", **options)
+
+
+def test_half_numbers_are_a_text_column(csv_file):
+    assert load_csv(csv_file("a,t\n1,2\nx,3\n"), "t").columns == {"a": ["1", "x"]}
+
+
+# --- load_columns ---
+
+COLUMNS = {"kg": None, "coat": ["long", "short"]}
+
+
+def test_columns_are_found_by_name_in_any_order(csv_file):
+    path = csv_file("coat,name,kg\nshort,?,12\nlong,Rex,3\n")
+    assert load_columns(path, COLUMNS) == [[12.0, 0.0, 1.0], [3.0, 1.0, 0.0]]
+
+
+BAD_COLUMNS = {
+    "missing": ("a,b\n1,2\n", "d.csv lacks the columns kg, coat: it has a, b"),
+    "unknown values": (
+        "kg,coat\n1,bald\n2,long\n3,curly\n4,bald\n",
+        "d.csv has values that were not there in training: coat=bald, coat=curly",
+    ),
+    "no number": ("kg,coat\nx,long\n", "d.csv, line 2, column 'kg': expected a number, got 'x'"),
+    "missing value": ("kg,coat\n1,\n", f"d.csv, line 2, column 'coat': {MISSING}"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BAD_COLUMNS.values(), ids=BAD_COLUMNS)
+def test_columns_that_do_not_fit_are_one_clear_sentence(csv_file, content, message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        load_columns(csv_file(content), COLUMNS)
 
 
 # --- checks ---
