@@ -22,6 +22,7 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
 from .engine import Number, Value, as_value, grad, no_grad
+from .train import predict
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -306,8 +307,8 @@ def decision_scores(
     """
     _at_least("resolution", resolution, 2)
     columns, rows = (_steps(*_widened(numbers), resolution) for numbers in _two_columns(X))
-    with no_grad():
-        scores = [[_scores(model([x, y])) for x in columns] for y in rows]
+    outs = iter(predict(model, [[x, y] for y in rows for x in columns]))
+    scores = [[_scores(next(outs)) for _ in columns] for _ in rows]
     sizes = {len(at) for row in scores for at in row}
     if len(sizes) > 1 or 0 in sizes:
         found = " or ".join(map(str, sorted(sizes)))

@@ -19,13 +19,21 @@ import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import Context
 from itertools import repeat
 from typing import Any
 
 from . import functional
+from .anomaly import is_anomaly_enabled
 from .data import batches, check_finite, check_lengths
-from .engine import Value, no_grad
+from .engine import Value, no_grad, topological_order
 from .optim import Adam, clip_grad_norm_
+from .transforms import flatten
+
+# One parameter, sample and epoch of work takes about 2 microseconds in Python, and compiling
+# from a third of a second up, so less than this is faster without.
+WORTH_COMPILING = 1_000_000
+TOGETHER = 0.05  # seconds: how much a compiled loop does before it looks for Ctrl-C
 
 Loss = Callable[[Any, Any], Any]
 Metric = Callable[[list[Any], list[Any]], float]
@@ -95,11 +103,16 @@ class History:
     def __init__(self) -> None:
         self.columns: dict[str, list[float]] = {}
         self.stopped = ""  # why training ended before the last epoch
+        self.jit = ""  # "compiled", or why the steps ran in Python
 
     def append(self, epoch: dict[str, float]) -> None:
         """Adds the numbers of one epoch."""
-        for name, number in epoch.items():
-            self.columns.setdefault(name, []).append(number)
+        self.extend({name: [number] for name, number in epoch.items()})
+
+    def extend(self, epochs: dict[str, list[float]]) -> None:
+        """Adds the numbers of several epochs, a list for each name."""
+        for name, numbers in epochs.items():
+            self.columns.setdefault(name, []).extend(numbers)
 
     def __getitem__(self, name: str) -> list[float]:
         if name not in self.columns:
@@ -187,6 +200,8 @@ def fit(
     callbacks: Iterable[Any] = (),
     seed: int = 0,
     progress: bool = True,
+    jit: bool | str = "auto",
+    threads: int = 1,
 ) -> History:
     """Trains a model on samples X and targets y.
 
@@ -209,14 +224,17 @@ def fit(
             ends training and says why.
         seed: of the shuffle.
         progress: show a bar with loss, metrics and learning rate (needs tqdm).
+        jit: run the steps as machine code: True, False, or "auto" where it is possible and pays.
+        threads: over how many cores the compiled step spreads a batch of more than 128 samples.
 
     Returns:
-        The History.
+        The History; its ``jit`` says "compiled", or why the steps ran in Python.
 
     Raises:
         ValueError: no data, X and y of different length, or a nan or inf in the data, named.
         FloatingPointError: the loss is no longer finite; the parameters are then those of the last
             step whose loss was.
+        JitError: with jit=True, why the model cannot be compiled.
 
     Source: the shape of Keras' fit; torch's arithmetic.
     """
@@ -234,26 +252,45 @@ def fit(
 
     history, rng, bar = History(), random.Random(seed), _bar(epochs, progress)
     kept = [p.data for p in optimizer.params]
+    trainer, history.jit = _compiled(
+        jit, len(optimizer.params) * len(X) * epochs,
+        model, X, y, loss, optimizer, l1, l2, weights, max_norm, batch_size, threads,
+    )  # fmt: skip
+    alone = bool(callbacks or measures or checked or scheduler)
+    in_order = list(range(len(X)))
+    epoch, several = 0, 1
     try:
-        for epoch in range(1, epochs + 1):
+        while epoch < epochs and not history.stopped:
+            several = 1 if alone or trainer is None else min(several, epochs - epoch)
             start = time.perf_counter()
-            order = batches(len(X), batch_size, rng if shuffle else None)
-            samples = (([X[j] for j in indices], [y[j] for j in indices]) for indices in order)
-            row, outputs, targets = _one_epoch(
-                epoch, model, samples, objective, optimizer, max_norm, kept
-            )
-            row |= {"lr": optimizer.lr, "time": time.perf_counter() - start}
-            row |= {name: f(outputs, targets) for name, f in measures}
+            orders = [_shuffled(len(X), rng) if shuffle else in_order for _ in range(several)]
+            if trainer is not None:
+                columns = _compiled_epochs(trainer, epoch, orders)
+                outputs = trainer.outputs() if measures else []
+            else:
+                samples = (
+                    ([X[j] for j in indices], [y[j] for j in indices])
+                    for indices in _slices(orders[0], batch_size)
+                )
+                columns, outputs = _one_epoch(
+                    epoch + 1, model, samples, objective, optimizer, max_norm, kept
+                )
+            epoch += several
+            seconds = time.perf_counter() - start
+            columns |= {"lr": [optimizer.lr] * several, "time": [seconds / several] * several}
+            targets = [y[j] for j in orders[0]]
+            columns |= {name: [f(outputs, targets)] for name, f in measures}
             if checked:
                 scores = evaluate(model, *checked, loss=loss, metrics=measures)
-                row |= {f"val_{name}": number for name, number in scores.items()}
-            history.append(row)
+                columns |= {f"val_{name}": [number] for name, number in scores.items()}
+            history.extend(columns)
+            several = max(1, int(several * TOGETHER / max(seconds, TOGETHER / 100)))
+            row = {name: numbers[-1] for name, numbers in columns.items()}
             _advance(scheduler, row)
-            _show(bar, row)
+            _show(bar, row, len(columns["loss"]))
             reasons = [reason for call in callbacks if (reason := call(model, history))]
             if reasons:
                 history.stopped = f"epoch {epoch}: {reasons[0]}"
-                break
     finally:
         if bar is not None:
             bar.close()
@@ -284,8 +321,13 @@ def evaluate(
     return scores | {name: f(outputs, y) for name, f in map(_named_metric, metrics)}
 
 
-def predict(model: Any, X: Any) -> list[Any]:
+def predict(model: Any, X: Any, jit: bool | str = "auto") -> list[Any]:
     """The outputs for a list of samples, as plain numbers (lists of them for several outputs).
+
+    Args:
+        model: a Module, used in evaluation mode, or any function of one sample.
+        X: a list of samples.
+        jit: as for fit.
 
     Example:
         >>> from micrograd_like import MLP
@@ -294,8 +336,21 @@ def predict(model: Any, X: Any) -> list[Any]:
     """
     X = list(X)
     check_finite(X, "X")
+    if not X:
+        return []
     with _evaluating(model):
-        return [_numbers(out) for out in model.batch(X)]
+        many = jit == "auto" and len(X) >= 100
+        if jit is True or (many and _edges(model, X[0]) * len(X) >= WORTH_COMPILING):
+            try:
+                from .jit import jit as compiled
+
+                outs: list[Any] = compiled(model, batch=[True])(X).tolist()
+                return outs
+            except Exception:
+                if jit is True:
+                    raise
+        outs = model.batch(X) if hasattr(model, "batch") else [model(x) for x in X]
+        return [_numbers(out) for out in outs]
 
 
 def predict_proba(model: Any, X: Any) -> list[list[float]]:
@@ -330,23 +385,18 @@ def _one_epoch(
     optimizer: Any,
     max_norm: float | None,
     kept: list[float],
-) -> tuple[dict[str, float], list[Any], list[Any]]:
-    """A step for each batch: the epoch's numbers, and the outputs and targets for the metrics."""
+) -> tuple[dict[str, list[float]], list[Any]]:
+    """A step for each batch: the epoch's numbers, and the outputs for the metrics."""
     model.train()
     losses: list[float] = []
     norms: list[float] = []
     outputs: list[Any] = []
-    targets: list[Any] = []
     for i, (xs, ys) in enumerate(samples, start=1):
         outs = model.batch(xs)
         data_loss, total = objective(outs, ys)
         if not math.isfinite(total.data):
             any(map(setattr, optimizer.params, repeat("data"), kept))
-            raise FloatingPointError(
-                f"the loss is {total.data} in epoch {epoch}, batch {i}: the parameters are those "
-                "of the last step with a finite loss; try a smaller learning rate, or max_norm "
-                "to clip the gradients"
-            )
+            raise _not_finite(total.data, epoch, i)
         kept[:] = [p.data for p in optimizer.params]
         optimizer.zero_grad()
         total.backward()
@@ -354,21 +404,87 @@ def _one_epoch(
         optimizer.step()
         losses.append(data_loss.data * len(ys))
         outputs += _numbers(outs)
-        targets += ys
-    row = {"loss": math.fsum(losses) / len(targets), "grad_norm": _mean(norms)}
-    return row, outputs, targets
+    return {"loss": [math.fsum(losses) / len(outputs)], "grad_norm": [_mean(norms)]}, outputs
+
+
+def _compiled(
+    jit: bool | str, work: int, model: Any, X: Any, y: Any, loss: Loss, optimizer: Any,
+    l1: float, l2: float, weights: list[Value], max_norm: float | None, batch_size: int,
+    threads: int,
+) -> tuple[Any, str]:  # fmt: skip
+    """The trainer that runs compiled steps, or None; and the sentence for the history."""
+    if jit not in (True, False, "auto"):
+        raise ValueError(f'jit must be True, False or "auto", got {jit!r}')
+    if not jit:
+        return None, "in Python, as asked"
+    if jit == "auto" and is_anomaly_enabled():
+        return None, "in Python: detect_anomaly() is on"
+    if jit == "auto" and work < WORTH_COMPILING:
+        return None, "in Python: there is too little work for compiling to pay"
+    try:
+        from .jit.training import Trainer
+
+        penalty = (lambda w: l1 * abs(w) + l2 * w * w) if l1 or l2 else None
+        trainer = Trainer(
+            model, X, y, loss, optimizer, penalty, weights, max_norm, batch_size, threads
+        )
+    except Exception as error:  # of any kind: the loop in Python will say what it thinks of it
+        if jit is True:
+            raise
+        return None, f"in Python: {error}"
+    return trainer, "compiled"
+
+
+def _compiled_epochs(
+    trainer: Any, epoch: int, orders: list[list[int]]
+) -> dict[str, list[float]]:
+    """The numbers of as many epochs as there are orders."""
+    losses, norms, done = trainer.epochs(orders)
+    if done < losses.size:
+        at, batch = divmod(done, losses.shape[1])
+        raise _not_finite(losses.flat[done], epoch + at + 1, batch + 1)
+    sizes = [len(part) for part in _slices(orders[0], trainer.batch_size)]
+    return {
+        "loss": (losses @ sizes / len(orders[0])).tolist(),
+        "grad_norm": norms.mean(axis=1).tolist(),
+    }
+
+
+def _not_finite(loss: float, epoch: int, batch: int) -> FloatingPointError:
+    return FloatingPointError(
+        f"the loss is {loss} in epoch {epoch}, batch {batch}: the parameters are those of the last "
+        "step with a finite loss; try a smaller learning rate, or max_norm to clip the gradients; "
+        "run it inside `with detect_anomaly():` to see the line that made it"
+    )
+
+
+def _shuffled(n: int, rng: random.Random) -> list[int]:
+    return [i for batch in batches(n, n, rng) for i in batch]
+
+
+def _slices(order: list[int], size: int) -> list[list[int]]:
+    return [order[i : i + size] for i in range(0, len(order), size)]
 
 
 @contextmanager
 def _evaluating(model: Any) -> Iterator[None]:
     """Evaluation mode and no graph inside, the mode from before outside."""
-    training = model.training
-    model.eval()
+    training = getattr(model, "training", None)  # a plain function has no modes
+    if training:
+        model.eval()
     try:
         with no_grad():
             yield
     finally:
-        model.train(training)
+        if training:
+            model.train()
+
+
+def _edges(model: Any, x: Any) -> int:
+    """How many inputs the nodes have that one sample makes: the work for it."""
+    outs, _ = flatten(Context().run(model, x))  # in a context of its own, which records
+    nodes = [v for out in outs if isinstance(out, Value) for v in topological_order(out)]
+    return sum([len(v.inputs) for v in nodes])
 
 
 def _samples(X: Any, y: Any) -> tuple[list[Any], list[Any]]:
@@ -426,12 +542,12 @@ def _bar(epochs: int, progress: bool) -> Any:
     return tqdm(total=epochs, desc="training", unit="epoch")
 
 
-def _show(bar: Any, row: dict[str, float]) -> None:
+def _show(bar: Any, row: dict[str, float], epochs: int) -> None:
     if bar is None:
         return
     shown = {k: v for k, v in row.items() if k not in ("time", "grad_norm")}
     bar.set_postfix({k: f"{v:.4g}" for k, v in shown.items()}, refresh=False)
-    bar.update()
+    bar.update(epochs)
 
 
 def _vote(output: Any, negative: int) -> int:

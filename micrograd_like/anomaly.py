@@ -1,0 +1,347 @@
+"""Where does the nan come from? A mode that stops at the first number that is not finite.
+
+>>> from micrograd_like import Value
+>>> a, b = Value(1.0), Value(0.0)
+>>> with detect_anomaly():     # doctest: +ELLIPSIS
+...     c = a / b
+Traceback (most recent call last):
+micrograd_like.anomaly.AnomalyError: inf in the forward pass of div (...:2: c = a / b)
+  1.0 / 0.0 = inf
+  hint: the denominator is 0 or tiny; add a small constant to it
+
+It costs nothing when off: entering the mode puts watching functions in the place of the engine's
+own, and leaving it puts those back. This file knows no network and no training.
+
+Names: v is a node, x and y its inputs, g the gradient that reaches v, out the result of an op.
+"""
+
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from math import isfinite
+from typing import Any
+
+from . import engine
+from .engine import Value
+
+_OFF, _LINES, _ON = range(3)  # _LINES: note the lines, but check nothing
+_mode: ContextVar[int] = ContextVar("mode", default=_OFF)
+
+
+class AnomalyError(ArithmeticError):
+    """The first number that was not finite, with the line and the arithmetic that made it.
+
+    Example:
+        >>> try:
+        ...     with detect_anomaly():
+        ...         Value(0.0).log()
+        ... except AnomalyError as error:
+        ...     print(str(error).splitlines()[1].strip())
+        log(0.0) = -inf
+    """
+
+
+@contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Inside, the first inf or nan raises and names the line of yours that made it.
+
+    Every result is checked as it is computed, and in a backward pass every contribution to a
+    gradient before any ``grad`` is written. The line is the innermost one outside this library:
+    in ``fit`` it is your loss's, or the call of fit. The mode belongs to the current thread or
+    task and is restored on leaving; it may be nested, and decorate a function. Compiled functions
+    (jit) are not watched.
+
+    It makes a training step about four times slower, and a node 64 bytes larger.
+
+    Raises:
+        AnomalyError: from inside, at the first number that is not finite.
+
+    Example:
+        >>> x = Value(0.0)
+        >>> with detect_anomaly():     # doctest: +ELLIPSIS
+        ...     (x * x).sqrt().backward()
+        Traceback (most recent call last):
+        micrograd_like.anomaly.AnomalyError: inf in the backward pass of sqrt (...)
+          d sqrt / d input = 1 / (2 * 0.0) = inf, times the incoming gradient 1.0 = inf
+          hint: sqrt has an infinite slope at 0; add a small constant inside
+
+    Source: torch.autograd.detect_anomaly, which sees only nan, and only in backward.
+    """
+    _watch()
+    token = _mode.set(_ON)
+    try:
+        yield
+    finally:
+        _mode.reset(token)
+        _unwatch()
+
+
+def is_anomaly_enabled() -> bool:
+    """Whether the current thread or task is inside detect_anomaly.
+
+    Example:
+        >>> with detect_anomaly():
+        ...     is_anomaly_enabled()
+        True
+
+    Source: torch.is_anomaly_enabled.
+    """
+    return _mode.get() != _OFF
+
+
+# --- the engine's functions, watched while any thread is in the mode ---
+
+_swap = threading.Lock()
+_users = 0
+_unwatched: dict[str, Any] = {}
+
+
+def _watch() -> None:
+    global _users
+    with _swap:
+        if not _users:
+            _unwatched.update({name: getattr(engine, name) for name in _WATCHED})
+            for name, watched in _WATCHED.items():
+                setattr(engine, name, watched(_unwatched[name]))
+        _users += 1
+
+
+def _unwatch() -> None:
+    global _users
+    with _swap:
+        _users -= 1
+        if not _users:
+            for name, original in _unwatched.items():
+                setattr(engine, name, original)
+
+
+def _watched_recording(record: Callable[..., Any]) -> Callable[..., Any]:
+    """For the functions that apply an op to arguments."""
+
+    @wraps(record)
+    def watching(op: Any, *args: Any) -> Any:
+        v = record(op, *args)
+        if _mode.get() == _OFF or v is NotImplemented:
+            return v
+        if _mode.get() == _ON and not isfinite(v.data):
+            raise AnomalyError(_forward_message(op, args, v.data))
+        return _located(v)
+
+    return watching
+
+
+def _watched_contributions(contributions: Callable[..., Any]) -> Callable[..., Any]:
+    """For the chain rule at one node, as numbers or recorded."""
+
+    @wraps(contributions)
+    def watching(v: Value, g: Any, recorded: bool = False) -> Any:
+        if _mode.get() != _ON:
+            return contributions(v, g, recorded)
+        token = _mode.set(_LINES)  # inside a rule an inf may be masked away: not yet an anomaly
+        try:
+            received = contributions(v, g, recorded)
+        finally:
+            _mode.reset(token)
+        if not all(isfinite(_number(gx)) for _, gx in received):
+            raise AnomalyError(_backward_message(v, _number(g)))
+        return received
+
+    return watching
+
+
+def _watched_pass(backward_pass: Callable[..., Any]) -> Callable[..., Any]:
+    """For the whole pass: goes through it once to look, then lets the engine do it."""
+
+    @wraps(backward_pass)
+    def watching(root: Value, gradient: float) -> Any:
+        if _mode.get() == _ON:
+            _check_pass(root, gradient)
+        return backward_pass(root, gradient)
+
+    return watching
+
+
+_WATCHED = {
+    "_unary": _watched_recording,
+    "_unary_with": _watched_recording,
+    "_binary": _watched_recording,
+    "_nary": _watched_recording,
+    "_contributions": _watched_contributions,
+    "_backward_pass": _watched_pass,
+}
+
+
+def _check_pass(root: Value, gradient: float) -> None:
+    if not isfinite(gradient):
+        raise AnomalyError(f"the backward pass was started with the gradient {gradient!r}")
+    grads = {root: gradient}
+    for v in reversed(engine.topological_order(root)):
+        for x, gx in engine._contributions(v, grads[v]) if v in grads else ():
+            before = grads.get(x, 0.0)
+            grads[x] = before + gx
+            if not isfinite(grads[x]):
+                raise AnomalyError(
+                    f"{grads[x]!r} in the backward pass, where gradients add up at {_name(x)} "
+                    f"({_line_of(x)})\n  {_spelled('+', [before, gx])} = {grads[x]!r}\n"
+                    f"  hint: {_TOO_LARGE}"
+                )
+
+
+# --- source lines ---
+
+
+class _Located(Value):
+    """A Value with the file and the line that made it, which live and die with it."""
+
+    __slots__ = ("line",)
+
+    line: tuple[str, int]
+
+
+_PACKAGE = os.path.dirname(__file__) + os.sep
+
+
+def _located(v: Value) -> Value:
+    if type(v) is not Value or v.op is None:  # it has a line, or another mode's type; or is a leaf
+        return v
+    located = object.__new__(_Located)
+    for slot in Value.__slots__:
+        setattr(located, slot, getattr(v, slot))
+    located.line = _user_line()
+    return located
+
+
+def _user_line() -> tuple[str, int]:
+    frame = sys._getframe()
+    while frame.f_back and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
+
+
+def _source(line: tuple[str, int]) -> str:
+    import linecache  # here, since it takes 2 ms to import and is rarely needed
+
+    path, number = line
+    text = linecache.getline(path, number).strip()
+    return f"{os.path.basename(path)}:{number}" + (f": {text}" if text else "")
+
+
+def _line_of(v: Value) -> str:
+    if isinstance(v, _Located):
+        return _source(v.line)
+    return "a leaf" if v.op is None else "recorded before detect_anomaly() began: line unknown"
+
+
+# --- messages ---
+
+_TOO_LARGE = (
+    "numbers beyond 1.8e308 become inf; scale the data, lower the learning rate or clip the "
+    "gradients"
+)
+_EXP = (
+    "it overflows above 709.78; subtract the largest input first, as softmax and logsumexp do, or "
+    "lower the learning rate"
+)
+_LOG = (
+    "is -inf at {0} and nan below, and steep just above; add a small constant inside, or use "
+    "log_softmax or a loss of logits"
+)
+_POWER = (
+    "a negative base to a fraction gives nan, 0 to a negative power inf, and a large base "
+    "overflows; look at the base"
+)
+_DIV = "the denominator is 0 or tiny; add a small constant to it"
+_HINTS = {  # what to do about it forward, and backward
+    "sqrt": (
+        "sqrt is nan below 0; keep its input at 0 or above",
+        "sqrt has an infinite slope at 0; add a small constant inside",
+    ),
+    "log": ("log " + _LOG.format(0),) * 2,
+    "log1p": ("log1p " + _LOG.format(-1),) * 2,
+    "div": (_DIV, _DIV),
+    "powc": (_POWER, "a power below 1 has an infinite slope at 0; add a small constant inside"),
+    "pow": (
+        _POWER,
+        "a power below 1 has an infinite slope at 0, and below 0 the exponent's slope is nan; keep "
+        "the base above 0, or make the exponent a plain number",
+    ),
+    **dict.fromkeys(("exp", "expm1", "sinh", "cosh"), (_EXP, _EXP)),
+    **dict.fromkeys(("add", "sub", "mul", "sum", "dot"), (_TOO_LARGE, _TOO_LARGE)),
+}
+_SLOPES = {  # the local derivatives that can be infinite, spelled for each input
+    "sqrt": ("1 / (2 * {out})",),
+    "log": ("1 / {x}",),
+    "log1p": ("1 / (1 + {x})",),
+    "div": ("1 / {y}", "-({out} / {y})"),
+    "powc": ("{y} * {x} ** ({y} - 1)",),
+    "pow": ("{y} * {x} ** ({y} - 1)", "{out} * log({x})"),
+}
+
+
+def _forward_message(op: Any, args: Sequence[Any], out: float) -> str:
+    if isinstance(args[0], tuple):  # of an op of many inputs
+        args = args[0]
+    return (
+        f"{out!r} in the forward pass of {op.name} ({_source(_user_line())})\n"
+        f"  {_applied(op, [_number(a) for a in args])} = {out!r}{_advice(op, args, 0)}"
+    )
+
+
+def _backward_message(v: Value, g: float) -> str:
+    op: Any = v.op
+    local = op.backward(1.0, v.data, *v.arguments)
+    received = op.backward(g, v.data, *v.arguments)
+    i = next(i for i, gx in enumerate(received) if gx is not None and not isfinite(gx))
+    slope = repr(local[i])
+    if op.name in _SLOPES:
+        x, y = [_signed(a) for a in (*v.arguments, 0.0)[:2]]
+        slope = f"{_SLOPES[op.name][i].format(x=x, y=y, out=_signed(v.data))} = {slope}"
+    return (
+        f"{received[i]!r} in the backward pass of {op.name} ({_line_of(v)})\n"
+        f"  d {op.name} / d {_place(v.inputs, i)} = {slope}, "
+        f"times the incoming gradient {g!r} = {received[i]!r}{_advice(op, v.inputs, 1)}"
+    )
+
+
+def _advice(op: Any, inputs: Sequence[Any], direction: int) -> str:
+    """Where a number that was not finite before came from, or else what to do."""
+    for i, x in enumerate(inputs):
+        if isinstance(x, Value) and not isfinite(x.data):
+            was = "is a leaf: see where its data comes from"
+            if x.op is not None:
+                was = "was computed before detect_anomaly() began: compute it inside"
+            return f"\n  {_place(inputs, i)} was {x.data!r} already and {was}"
+    return f"\n  hint: {_HINTS[op.name][direction]}" if op.name in _HINTS else ""
+
+
+def _applied(op: Any, numbers: list[float]) -> str:
+    if len(numbers) == 2 and not op.symbol.isalnum():
+        return _spelled(op.symbol, numbers)
+    shown = [repr(a) for a in numbers[:8]] + ["..."] * (len(numbers) > 8)
+    return f"{op.name}({', '.join(shown)})"
+
+
+def _spelled(symbol: str, numbers: Sequence[float]) -> str:
+    return f" {symbol} ".join(map(_signed, numbers))
+
+
+def _signed(number: float) -> str:
+    return f"({number!r})" if repr(number).startswith("-") else repr(number)
+
+
+def _place(inputs: Sequence[Any], i: int) -> str:
+    label = getattr(inputs[i], "label", "")
+    values = [x for x in inputs if isinstance(x, Value)]
+    return label or ("input" if len(values) == 1 else f"input {i + 1}")
+
+
+def _name(v: Value) -> str:
+    return v.label or (v.op.name if v.op else "a number")
+
+
+def _number(x: Any) -> float:
+    return float(x.data) if isinstance(x, Value) else float(x)

@@ -1,0 +1,278 @@
+"""jit: scalar code, compiled to loops over a whole batch.
+
+>>> from micrograd_like import grad
+>>> f = jit(lambda x: x[0] ** 2 * x[1].tanh())
+>>> f([[1.0, 0.0], [3.0, 0.5]])                    # two samples
+array([0.        , 4.15905441])
+>>> jit(grad(lambda x: x * x))([1.0, 2.0, 3.0])    # the slope at three points
+array([2., 4., 6.])
+
+f is written for one sample, with scalars. It is called once on Values, which record its graph
+(trace.py); the graph becomes a flat list of instructions (tape.py), whose loops are found
+(reroll.py) and become LLVM code (lower.py, vectormath.py), compiled and called by native.py.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import Context
+from typing import Any, NamedTuple
+
+try:
+    import llvmlite  # noqa: F401
+    import numpy as np
+except ImportError as error:
+    raise ImportError(f'jit needs {error.name}: pip install "micrograd_like[jit]"') from None
+
+from ..engine import Value, as_value, grad
+from ..transforms import flatten
+from .native import Native
+from .tape import JitError, Tape
+from .trace import trace
+
+__all__ = ["JitError", "jit"]
+
+TOLERANCE = 1e-9  # relative; rounding differs, branches and forgotten history differ much more
+
+
+def jit(f: Callable[..., Any], batch: Sequence[bool] | None = None) -> Compiled:
+    """Compiles a function of scalars.
+
+    Args:
+        f: takes and returns numbers in any nesting of lists, tuples and dicts, for one sample.
+        batch: for each argument whether its arrays have a leading batch axis. Without it, numbers
+            have none; arrays have one if it is as long as the longest first axis of all.
+
+    Returns:
+        A function of arrays, see Compiled.
+
+    Raises:
+        ImportError: numpy or llvmlite is missing.
+
+    Example:
+        >>> line = jit(lambda w, x: w[0] * x + w[1])
+        >>> line((2.0, 1.0), [1.0, 2.0, 3.0])
+        array([3., 5., 7.])
+
+    Source: the shape of jax.jit(jax.vmap(f)).
+    """
+    return Compiled(f, batch)
+
+
+class Compiled:
+    """What jit returns: called on arrays, it computes f for every sample of the batch.
+
+    Each argument is nested as f expects it, with arrays (or what np.asarray takes) instead of
+    numbers, whose first axis counts the samples; a list may also be one array with more axes. The
+    result is nested as f's: arrays, with lists of numbers as one array. Parameters, the Values
+    that f reads from outside, are read at every call.
+
+    Example:
+        >>> double = jit(lambda x: {"twice": 2.0 * x, "pair": [x, x + 1.0]})
+        >>> double([1.0, 2.0])["pair"]
+        array([[1., 2.],
+               [2., 3.]])
+    """
+
+    def __init__(self, f: Callable[..., Any], batch: Sequence[bool] | None = None) -> None:
+        self.f, self.batch = f, batch
+        self._known: dict[Any, _Program] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, *args: Any) -> Any:
+        call = _Call(args, self.batch)
+        program = self._program(call, "values")
+        outputs, _ = program.run(call)
+        return program.nest(outputs, call.samples)
+
+    def backward(self, *args: Any) -> float:
+        """The mean of f over the batch; adds its gradient to the ``grad`` of every parameter.
+
+        Example:
+            >>> w = Value(3.0)
+            >>> loss = jit(lambda x, y: (w * x - y) ** 2)
+            >>> loss.backward([1.0, 2.0], [3.0, 4.0]), w.grad
+            (2.0, 4.0)
+        """
+        call = _Call(args, self.batch)
+        program = self._program(call, "gradients")
+        _, sums = program.run(call)
+        means = sums / call.count
+        for p, g in zip(program.parameters, means[1:].tolist()):
+            p.grad += g
+        return float(means[0])
+
+    def tape(self, *args: Any, rerolled: bool = True) -> Tape:
+        """The instructions for such arguments, after reroll or as traced; print it."""
+        program = self._program(_Call(args, self.batch), "values")
+        return program.native.tape if rerolled else program.traced
+
+    def llvm(self, *args: Any) -> str:
+        """The LLVM code for such arguments, optimised."""
+        return self._program(_Call(args, self.batch), "values").native.module.text
+
+    def _program(self, call: _Call, kind: str) -> _Program:
+        key = (kind, call.signature)
+        with self._lock:
+            if key not in self._known:
+                program = Context().run(_Program, self.f, call, kind)  # also inside no_grad
+                Context().run(program.compare, call)
+                self._known[key] = program
+            return self._known[key]
+
+
+# --- one call ---
+
+
+class _Leaf(NamedTuple):
+    """An array among the arguments: its shape for one sample, and whether it has a batch axis."""
+
+    shape: tuple[int, ...]
+    batched: bool
+
+
+class _Call:
+    """The arguments of one call, as rows of numbers and as f wants them nested."""
+
+    def __init__(self, args: tuple[Any, ...], batch: Sequence[bool] | None) -> None:
+        trees = [_arrays(arg, f"argument {i}") for i, arg in enumerate(args)]
+        if batch is not None and len(batch) != len(args):
+            raise ValueError(f"batch names {len(batch)} arguments, the call has {len(args)}")
+        arrays = [flatten(tree)[0] for tree in trees]
+        lengths = [len(a) for part in arrays for a in part if a.ndim]
+        longest = max(lengths, default=1)
+        flags = [
+            [a.ndim > 0 and (len(a) == longest if batch is None else batch[i]) for a in part]
+            for i, part in enumerate(arrays)
+        ]
+        self.arrays = [a for part in arrays for a in part]
+        self.batched = [flag for part in flags for flag in part]
+        counts = {len(a) for a, flag in zip(self.arrays, self.batched) if flag}
+        if len(counts) > 1 or 0 in counts:
+            raise ValueError(
+                "the arrays with a batch axis must have one length of at least 1, got "
+                f"{sorted(counts)}"
+            )
+        self.samples = counts.pop() if counts else None
+        self.count = self.samples or 1
+        shapes = [a.shape[1:] if flag else a.shape for a, flag in zip(self.arrays, self.batched)]
+        self.leaves = list(map(_Leaf, shapes, self.batched))
+        self.rebuild = flatten(trees)[1]
+        self.signature = (repr(self.rebuild(list(map(repr, self.leaves)))), self.count < 4)
+
+    def rows(self) -> tuple[Any, Any]:
+        """What each sample has of its own, a row for each number; and what all share."""
+        lanes = [a.reshape(self.count, -1).T for a, b in zip(self.arrays, self.batched) if b]
+        shared = [a.ravel() for a, b in zip(self.arrays, self.batched) if not b]
+        return (
+            np.concatenate([np.empty((0, self.count)), *lanes]),
+            np.concatenate([np.empty(0), *shared]),
+        )
+
+    def arguments(self, lanes: Sequence[Any], shared: Sequence[Any]) -> list[Any]:
+        """f's arguments for one sample, from numbers or Values in the order of rows()."""
+        own, common = iter(lanes), iter(shared)
+        return list(
+            self.rebuild([_nested(own if b else common, shape) for shape, b in self.leaves])
+        )
+
+
+def _arrays(tree: Any, name: str) -> Any:
+    """The argument with an array in place of every number, array or list of equal lists."""
+    if isinstance(tree, dict):
+        return {key: _arrays(part, f"{name}[{key!r}]") for key, part in tree.items()}
+    if isinstance(tree, tuple):
+        return tuple([_arrays(part, f"{name}[{i}]") for i, part in enumerate(tree)])
+    try:
+        array = np.asarray(tree)
+        if array.dtype.kind in "biuf":
+            return array.astype(np.float64)
+    except ValueError:  # a list of parts of different shapes
+        array = np.empty(0, object)
+    if isinstance(tree, list) and array.dtype == object:
+        return [_arrays(part, f"{name}[{i}]") for i, part in enumerate(tree)]
+    raise TypeError(f"{name} must be numbers, got {type(tree).__name__} {tree!r:.60}")
+
+
+def _nested(numbers: Iterator[Any], shape: tuple[int, ...]) -> Any:
+    if not shape:
+        return next(numbers)
+    return [_nested(numbers, shape[1:]) for _ in range(shape[0])]
+
+
+class _Program:
+    """f for arguments of one signature: traced, compiled, compared with Python once."""
+
+    def __init__(self, f: Callable[..., Any], call: _Call, kind: str) -> None:
+        self.f = f
+        lanes, shared = call.rows()
+        other = lanes[:, -1] if call.count > 1 else lanes[:, 0] * 1.001 + 1e-3
+        first = [lanes[:, 0].tolist(), other.tolist()], shared.tolist()
+        self.tree: Any = None
+
+        def outputs(x: list[Value], s: list[Value]) -> tuple[list[Any], list[Any]]:
+            self.tree = f(*call.arguments(x, s))
+            return flatten(self.tree)[0], []
+
+        def gradients(x: list[Value], s: list[Value]) -> tuple[list[Any], list[Any]]:
+            ((out,), _) = outputs(x, s)
+            return [], [out, *grad(as_value(out), self.parameters, create_graph=True)]
+
+        self.traced, self.parameters = trace(outputs, *first)
+        if not self.traced.outputs:
+            raise JitError("the function returned nothing to compute: an empty list")
+        if kind == "gradients":
+            if len(self.traced.outputs) != 1:
+                raise JitError(
+                    f"backward needs a function of one number, this one returns "
+                    f"{len(self.traced.outputs)}: compile jit(jacobian(f)) instead"
+                )
+            if not self.parameters:
+                raise JitError(
+                    "backward found no parameters: the function reads no Values from outside; for "
+                    "gradients of arguments compile jit(grad(f))"
+                )
+            self.traced, _ = trace(gradients, *first, self.parameters)
+        self.native = Native(self.traced, call.count)
+
+    def run(self, call: _Call) -> tuple[Any, Any]:
+        """Outputs and sums for all samples."""
+        lanes, shared = call.rows()
+        return self.native(lanes, [*shared.tolist(), *[p.data for p in self.parameters]])
+
+    def compare(self, call: _Call) -> None:
+        """Raises a JitError when the compiled function is not what Python computes."""
+        lanes, shared = call.rows()
+        outputs, _ = self.native(lanes, [*shared.tolist(), *[p.data for p in self.parameters]])
+        for i in sorted({0, call.count // 2, call.count - 1}):
+            tree = self.f(*call.arguments(list(map(Value, lanes[:, i])), list(map(Value, shared))))
+            wanted = [float(getattr(x, "data", x)) for x in flatten(tree)[0]]
+            got = outputs[:, i].tolist() or wanted
+            if len(got) != len(wanted) or not np.allclose(
+                got, wanted, TOLERANCE, TOLERANCE, equal_nan=True
+            ):
+                raise JitError(
+                    f"for sample {i} the compiled function gives {got!r:.80} but Python gives "
+                    f"{wanted!r:.80}: it seems to decide by a number (.data, float, round, an "
+                    "index), which was done once for all samples; use functional.where"
+                )
+
+    def nest(self, outputs: Any, samples: int | None) -> Any:
+        """Arrays nested as f's result; lists of numbers become one array."""
+        rows = outputs if samples is not None else outputs[:, 0]
+        return _stacked(flatten(self.tree)[1](list(rows)))
+
+
+def _stacked(tree: Any) -> Any:
+    if isinstance(tree, dict):
+        return {key: _stacked(part) for key, part in tree.items()}
+    if isinstance(tree, tuple):
+        return tuple([_stacked(part) for part in tree])
+    if not isinstance(tree, list):
+        return tree
+    parts = [_stacked(part) for part in tree]
+    same = all(isinstance(p, np.ndarray | np.float64) for p in parts)
+    if not same or len({np.shape(p) for p in parts}) > 1:
+        return parts
+    return np.stack(parts, axis=min(1, np.ndim(parts[0])))

@@ -1,0 +1,163 @@
+"""The compiler's own form of a program: a flat list of instructions over numbered slots.
+
+>>> tape = Tape(lanes=1, constants=[2.0])
+>>> tape.outputs = [tape.add("mul", (0, 1))]
+>>> print(tape)
+s0 = input 0
+s1 = 2.0
+s2 = mul s0 s1
+return s2
+>>> tape.run([3.0])
+([6.0], [])
+
+A tape (a Wengert list) computes one sample. Its slots are numbered in this order:
+
+    inputs       numbers that every sample has of its own ("lanes": one vector lane each)
+    scalars      numbers that all samples share: parameters, arguments without a batch axis
+    constants
+    results      of the instructions, in order; after reroll, those that depend on no lane first
+
+An instruction applies one op to ``count`` rows of slots at once: count is 1 as traced and more
+after reroll. Two ops mean more here than in the op table, because reroll turns chains of additions
+into them: ``sum`` is a + b + c + ..., and ``dot`` is start + w1 * x1 + w2 * x2 + ..., both from
+left to right. This file knows no LLVM and no graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .. import ops
+
+
+class JitError(Exception):
+    """A function cannot be compiled; the message says why and what to do."""
+
+
+def _dot(start: float, *wx: float) -> float:
+    return reduce(add, [w * x for w, x in zip(wx[::2], wx[1::2])], start)
+
+
+FORWARD = {op.name: op.forward for op in ops.OPS.values()}
+FORWARD |= {"sum": lambda *xs: reduce(add, xs), "dot": _dot}
+
+
+class Instruction(NamedTuple):
+    """op applied to count rows; args has one table for each argument, one slot for each row."""
+
+    op: str
+    start: int  # the slot of the first result; the others follow
+    args: tuple[Sequence[int], ...]
+    count: int = 1
+
+    @property
+    def results(self) -> range:
+        """The slots that it fills."""
+        return range(self.start, self.start + self.count)
+
+
+class Tape:
+    """A program over slots.
+
+    Args:
+        lanes: how many inputs each sample has of its own.
+        scalars: how many inputs all samples share.
+        constants: numbers that never change.
+
+    ``outputs`` are the slots that are returned for each sample; ``sums`` those that are added up
+    over the samples (the gradients of parameters).
+    """
+
+    def __init__(self, lanes: int, scalars: int = 0, constants: Sequence[float] = ()) -> None:
+        self.lanes, self.scalars, self.constants = lanes, scalars, list(constants)
+        self.code: list[Instruction] = []
+        self.outputs: list[int] = []
+        self.sums: list[int] = []
+        self.size = lanes + scalars + len(self.constants)
+
+    @property
+    def first(self) -> int:
+        """The slot of the first result."""
+        return self.lanes + self.scalars + len(self.constants)
+
+    def add(self, op: str, *tables: Sequence[int], count: int = 1) -> int:
+        """Appends an instruction and returns the slot of its first result.
+
+        One row is given as ``add("mul", (0, 1))``, several as one table for each argument.
+        """
+        args = tuple([(slot,) for slot in tables[0]]) if count == 1 else tables
+        self.code.append(Instruction(op, self.size, args, count))
+        self.size += count
+        return self.size - count
+
+    def constant(self, slot: int) -> float | None:
+        """The number in a slot when it is a constant."""
+        i = slot - self.lanes - self.scalars
+        return self.constants[i] if 0 <= i < len(self.constants) else None
+
+    def varies(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """For each slot whether it differs between samples."""
+        varies = np.zeros(self.size, bool)
+        varies[: self.lanes] = True
+        for code in self.code:
+            for table in code.args:
+                varies[code.start : code.start + code.count] |= varies[np.asarray(table)]
+        return varies
+
+    def run(
+        self, lanes: Sequence[float], scalars: Sequence[float] = ()
+    ) -> tuple[list[float], list[float]]:
+        """The outputs and the sums for one sample, in plain Python."""
+        slots = [*lanes, *scalars, *self.constants]
+        for code in self.code:
+            slots += map(FORWARD[code.op], *[[slots[i] for i in table] for table in code.args])
+        return [slots[i] for i in self.outputs], [slots[i] for i in self.sums]
+
+    def check(self) -> None:
+        """Raises a JitError when an instruction reads what is not yet there."""
+        size = self.first
+        for code in self.code:
+            if code.start != size or any(len(table) != code.count for table in code.args):
+                raise JitError(f"{_line(self, code)}: its slots do not follow the ones before")
+            if max((max(table) for table in code.args), default=-1) >= code.start:
+                raise JitError(f"{_line(self, code)}: an argument comes later than its use")
+            size += code.count
+        if max([-1, *self.outputs, *self.sums]) >= size:
+            raise JitError("an output is a slot that no instruction fills")
+
+    def __str__(self) -> str:
+        lines = [f"s{i} = input {i}" for i in range(self.lanes)]
+        lines += [f"s{self.lanes + i} = scalar {i}" for i in range(self.scalars)]
+        start = self.lanes + self.scalars
+        lines += [f"s{start + i} = {c!r}" for i, c in enumerate(self.constants)]
+        lines += [_line(self, code) for code in self.code]
+        lines += [f"return {' '.join(f's{i}' for i in self.outputs)}"] if self.outputs else []
+        lines += [f"add up {_slots(self.sums)}"] if self.sums else []
+        return "\n".join(lines)
+
+
+def _line(tape: Tape, code: Instruction) -> str:
+    tables = [_slots(table) for table in code.args]
+    shown = tables if len(tables) <= 9 else [*tables[:5], "...", *tables[-2:]]
+    times = f"  ({code.count} times)" if code.count > 1 else ""
+    return f"{_slots(code.results)} = {code.op} {' '.join(shown)}{times}"
+
+
+def _slots(table: Sequence[int]) -> str:
+    """s7 for one slot or many times the same, s3..s9 for a run, s3..s19/4 for one with a step."""
+    first, last = int(table[0]), int(table[-1])
+    steps = {int(b) - int(a) for a, b in zip(table, table[1:])}
+    if steps <= {0}:
+        return f"s{first}"
+    if steps == {1}:
+        return f"s{first}..s{last}"
+    if len(steps) == 1:
+        return f"s{first}..s{last}/{steps.pop()}"
+    return f"s[{' '.join(map(str, table[:3]))} ... {last}]" if len(table) > 4 else (
+        f"s[{' '.join(map(str, table))}]"
+    )

@@ -1,0 +1,481 @@
+"""training: the steps of fit, whole epochs of them in one call of machine code.
+
+A step gathers a mini-batch, computes the loss and its gradients (the tape of one sample, native.py),
+adds the penalty, clips, and applies the optimiser's own update rule: it is traced as any function,
+with the parameters as its lanes. Nothing here knows a network, a loss or an optimiser.
+"""
+
+from __future__ import annotations
+
+import copy
+import ctypes
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+
+from .. import ops
+from ..engine import Value, apply, as_value, grad, no_grad
+from ..transforms import flatten
+from .lower import POINTER, Layout, accumulate, loop, lower
+from .native import Array, Native, buffer, host_width, pointer
+from .reroll import reroll
+from .tape import JitError, Tape
+from .trace import trace
+from .vectormath import DOUBLE, INT, Vectors
+
+P, G, FLAG, STATE = 0, 1, 2, 3  # rows of the update: parameter, gradient, penalised?, what is kept
+
+
+class Trainer:
+    """A model, a loss and an optimiser, compiled for samples of one shape.
+
+    Args:
+        model: a Module whose samples do not depend on each other.
+        X: the samples, nested lists of numbers.
+        y: the targets, numbers or nested lists of numbers.
+        loss: a function of outputs and targets that is a mean over the samples.
+        optimizer: with an ``update(p, g, state)``.
+        penalty: a function of one weight, to be added to the loss, or None.
+        penalised: the parameters that it applies to.
+        max_norm: clip the norm of all gradients together to this, or None.
+        batch_size: samples for each step.
+        threads: over how many cores to spread the blocks of a batch.
+
+    Raises:
+        JitError: why it cannot be compiled.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        X: Sequence[Any],
+        y: Sequence[Any],
+        loss: Callable[[Any, Any], Any],
+        optimizer: Any,
+        penalty: Callable[[Any], Any] | None = None,
+        penalised: Sequence[Value] = (),
+        max_norm: float | None = None,
+        batch_size: int = 32,
+        threads: int = 1,
+    ) -> None:
+        self.optimizer, self.params, self.threads = optimizer, optimizer.params, threads
+        self.max_norm = -1.0 if max_norm is None else float(max_norm)
+        self.samples, self.batch_size = len(X), min(batch_size, len(X))
+        model.train()
+        self.X, self.y = _array(X, "samples"), _array(y, "targets")
+        self.masks = _Masks(model, _nested(self.X[0]))
+        self.data = np.concatenate([self.X.reshape(len(X), -1).T, self.y.reshape(len(X), -1).T])
+        self._check_targets(model, loss, y)
+        try:
+            f = self._one_sample(model, loss)
+            tape, self.read = trace(f, self._two_samples(), [], self.params)
+        except ValueError as error:
+            raise JitError(f"the model or the loss cannot take one sample alone: {error}") from None
+        self.update = _Update(optimizer, penalty)
+        self.native = Native(tape, self.batch_size, extra=self._emit)
+        self._memory(set(penalised))
+        self._compare(model, loss)
+
+    def _one_sample(self, model: Any, loss: Any) -> Callable[..., Any]:
+        """What is traced: from the numbers of one sample to its outputs, loss and gradients."""
+        sizes = self.X[0].size, self.X[0].size + self.y[0].size
+
+        def one_sample(numbers: list[Value], _: list[Value]) -> tuple[list[Any], list[Any]]:
+            sample = _nested(self.X[0], iter(numbers[: sizes[0]]))
+            target = _nested(self.y[0], iter(numbers[sizes[0] : sizes[1]]))
+            with self.masks.given(numbers[sizes[1] :]):
+                out = model(sample)
+            outputs, self.nest = flatten(out)
+            cost = loss([out], [target])
+            return outputs, [cost, *grad(cost, self.params, create_graph=True)]
+
+        return one_sample
+
+    def _check_targets(self, model: Any, loss: Any, y: Sequence[Any]) -> None:
+        """Lets the loss see all targets once: in the trace they are no numbers to check."""
+        with no_grad(), self.masks.given([1.0] * self.masks.count):
+            out = model.batch([_nested(x) for x in self.X[:1]])[0]
+        leaves, rebuild = flatten(out)
+        loss([rebuild([leaf.data for leaf in leaves])] * len(y), y)
+
+    def _two_samples(self) -> list[list[float]]:
+        kept = [[1.25] * self.masks.count, [0.75] * self.masks.count]
+        return [[*self.data[:, i].tolist(), *mask] for i, mask in zip((0, -1), kept)]
+
+    def _emit(self, module: Any, tape: Tape) -> None:
+        self.update.emit(module)
+        _emit_finish(module, self.update, len(self.params))
+        _emit_loop(module, len(tape.sums))
+
+    def _memory(self, penalised: set[Value]) -> None:
+        n = len(self.params)
+        self.rows = self.native.new_rows()
+        self.sums = np.zeros(1 + n)
+        self.moving = self.update.new_rows()
+        self.moving[FLAG, :n] = [p in penalised for p in self.params]
+        self.kept = np.array([p.data for p in self.params])
+        self.scalars = self.native.new_scalars([p.data for p in self.read])
+        self.update_scalars = self.update.new_scalars()
+        self.finish = self.native.module.get("finish", *_FINISH_KINDS, returns=_INT)
+        self.loop = self.native.module.get("loop", *_LOOP_KINDS, returns=_INT)
+
+    # --- from and to the Values ---
+
+    def read_values(self) -> None:
+        """Parameters and the optimiser's state as they are now."""
+        n = len(self.params)
+        numbers = [p.data for p in self.read]
+        self.scalars[: len(numbers)] = numbers
+        self.moving[P, :n] = numbers[:n]
+        states = self.optimizer.state
+        self.first = not states[0]
+        for i, key in enumerate(self.update.keys, STATE):
+            self.moving[i, :n] = [state.get(key, 0.0) for state in states]
+        self.update_scalars[:, 0] = self.optimizer.lr
+        self.update_scalars[:, 1] = states[0].get("step", 0.0)
+
+    def write_values(self) -> None:
+        """Parameters, their gradients and the optimiser's state as they have become."""
+        n = len(self.params)
+        for p, number, g in zip(self.params, *self.moving[[P, G], :n].tolist()):
+            p.data, p.grad = number, g
+        if self.first:
+            return
+        columns = {key: self.moving[i, :n].tolist() for i, key in enumerate(self.update.keys, STATE)}
+        if self.update.counts:
+            columns["step"] = [float(self.update_scalars[0, 1])] * n
+        rows = zip(*columns.values())
+        self.optimizer.state = [dict(zip(columns, row)) for row in rows] or [{} for _ in range(n)]
+
+    # --- training ---
+
+    def epochs(self, orders: list[list[int]]) -> tuple[Array, Array, int]:
+        """Trains one epoch for each order of the samples.
+
+        Returns:
+            The loss of every step and the norm of its gradients, a row for each epoch; and how many
+            steps had a finite loss: after the first that has not, nothing is computed, and the
+            parameters are those of the last step whose loss was finite.
+        """
+        self.read_values()
+        if all(order is orders[0] for order in orders):
+            order = np.tile(np.array(orders[0], dtype=np.int64), (len(orders), 1))
+        else:
+            order = np.array(orders, dtype=np.int64)
+        data, length = self.data, self.samples
+        if self.masks.count:  # every visit of a sample has a mask of its own
+            drawn = [self.masks.draw(batch) for epoch in orders for batch in self._batches(epoch)]
+            data = np.concatenate([data[:, order.ravel()], np.concatenate(drawn).T])
+            order, length = np.arange(order.size).reshape(order.shape), order.size
+        data = np.ascontiguousarray(data)
+        self.shown = np.empty((len(self.native.tape.outputs), order.size))
+        steps = -(-self.samples // self.batch_size)
+        losses, norms = np.full((len(orders), steps), np.nan), np.zeros((len(orders), steps))
+        run = self._threaded if self.threads > 1 else self._single
+        done = run(data, length, order, losses, norms)
+        if done:
+            self.first = False
+        self.write_values()
+        return losses, norms, done
+
+    def outputs(self) -> list[Any]:
+        """What the model computed for each sample of the last epoch, before its step."""
+        return [self.nest(row) for row in self.shown.T.tolist()]
+
+    def _batches(self, order: list[int]) -> list[list[int]]:
+        return [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
+
+    def _single(self, data: Array, length: int, order: Any, losses: Array, norms: Array) -> int:
+        return int(
+            self.loop(
+                *map(pointer, (data, order, self.rows, self.scalars, self.sums, self.shown)),
+                *map(pointer, (self.moving, self.kept, self.update_scalars, losses, norms)),
+                length, self.samples, self.batch_size, len(order), self.max_norm, self.first,
+            )
+        )  # fmt: skip
+
+    def _threaded(self, data: Array, length: int, order: Any, losses: Array, norms: Array) -> int:
+        """As the loop in machine code, but the blocks of a batch on several cores."""
+        done, flat, shown = 0, order.ravel(), self.shown.shape[1]
+        with ThreadPoolExecutor(self.threads) as pool:
+            for e in range(len(order)):
+                for start in range(0, self.samples, self.batch_size):
+                    size = min(self.batch_size, self.samples - start)
+                    block = self.native.layout.stride
+                    starts = [e * self.samples + start + i for i in range(0, size, block)]
+                    ends = [min(i + block, e * self.samples + start + size) for i in starts]
+
+                    def one(part: tuple[int, int]) -> Array:
+                        sums, scalars = np.zeros_like(self.sums), self.scalars.copy()
+                        rows = self.native.new_rows()
+                        self.native.work(
+                            pointer(data), length, pointer(flat[part[0] :]), part[1] - part[0],
+                            pointer(rows), pointer(scalars), pointer(sums),
+                            pointer(self.shown) + 8 * part[0], shown,
+                        )  # fmt: skip
+                        return sums
+
+                    self.sums[:] = 0.0
+                    for sums in pool.map(one, zip(starts, ends)):  # in the order of the blocks
+                        self.sums += sums
+                    finite = self.finish(
+                        *map(pointer, (self.scalars, self.sums, self.moving, self.kept)),
+                        pointer(self.update_scalars), pointer(losses) + 8 * done,
+                        pointer(norms) + 8 * done, size, self.max_norm, self.first,
+                    )  # fmt: skip
+                    if not finite:
+                        return done
+                    done, self.first = done + 1, False
+        return done
+
+    def _compare(self, model: Any, loss: Any) -> None:
+        """Raises a JitError when the mean over samples is not what Python computes for a batch."""
+        if self.masks.count:
+            return  # another mask, another loss; the two traces have shown what they read
+        few = min(4, self.samples)
+        _, sums = self.native(self.data[:, :few], [p.data for p in self.read])
+        xs, ys = [_nested(x) for x in self.X[:few]], [_nested(y) for y in self.y[:few]]
+        wanted = as_value(loss(model.batch(xs), _classes(ys))).data
+        if not np.isclose(sums[0] / few, wanted, 1e-9, 1e-12, equal_nan=True):
+            raise JitError(
+                f"the loss of {few} samples is {wanted!r}, but the mean of their losses is "
+                f"{sums[0] / few!r}: only a mean over independent samples can be compiled"
+            )
+
+
+def _array(numbers: Sequence[Any], what: str) -> Array:
+    try:
+        return np.asarray(numbers, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise JitError(f"the {what} are not numbers in lists of one shape") from None
+
+
+def _nested(like: Any, numbers: Iterator[Any] | None = None) -> Any:
+    """The numbers, or those of the array itself, in lists of the array's shape."""
+    if numbers is None:
+        return like.tolist()
+    return [_nested(part, numbers) for part in like] if np.ndim(like) else next(numbers)
+
+
+def _classes(ys: list[Any]) -> list[Any]:
+    """Whole numbers as ints: they may be classes."""
+    return [int(y) if isinstance(y, float) and y.is_integer() else y for y in ys]
+
+
+class _Masks:
+    """The random factors of the model's Dropouts, drawn in the order in which fit draws them."""
+
+    def __init__(self, model: Any, sample: Any) -> None:
+        self.modules = [m for m in model.modules() if hasattr(m, "factor")]
+        if len({id(m.rng) for m in self.modules}) < len(self.modules):
+            raise JitError("two Dropouts share a random generator: give each one of its own")
+        self.calls: list[int] = []  # for each factor of a sample, which module draws it
+        states = [m.rng.getstate() for m in self.modules]
+        with self._replaced(lambda i: self.calls.append(i) or 1.0):  # type: ignore[func-returns-value]
+            model(sample)
+        for m, state in zip(self.modules, states):
+            m.rng.setstate(state)
+        self.count = len(self.calls)
+
+    def draw(self, batch: Sequence[int]) -> Array:
+        """A row of factors for each sample of a batch."""
+        return np.array([[self.modules[i].factor() for i in self.calls] for _ in batch])
+
+    @contextmanager
+    def given(self, numbers: Sequence[Value]) -> Iterator[None]:
+        """Inside, the Dropouts use these factors."""
+        rest = iter(numbers)
+        with self._replaced(lambda i: next(rest)):
+            yield
+
+    @contextmanager
+    def _replaced(self, factor: Callable[[int], Any]) -> Iterator[None]:
+        for i, m in enumerate(self.modules):
+            m.factor = lambda i=i: factor(i)
+        try:
+            yield
+        finally:
+            for m in self.modules:
+                del m.factor
+
+
+class _Update:
+    """The optimiser's rule (and the penalty's gradient) as tapes whose lanes are parameters."""
+
+    def __init__(self, optimizer: Any, penalty: Callable[[Any], Any] | None) -> None:
+        self.columns = len(optimizer.params)
+        state: dict[str, Any] = {}
+        optimizer.update(0.5, 0.25, state)
+        self.counts = "step" in state
+        self.keys = [key for key in state if key != "step"]
+        numbers = [[0.5, 0.25, 1.0, *[0.1] * len(self.keys)], [0.3, 0.2, 1.0, *[0.2] * len(self.keys)]]
+
+        def rule(known: bool) -> Callable[..., Any]:
+            def update(lanes: list[Value], scalars: list[Value]) -> Any:
+                shadow = copy.copy(optimizer)
+                shadow.lr, step = scalars
+                kept = dict(zip(self.keys, lanes[STATE:])) if known else {}
+                if known and self.counts:
+                    kept["step"] = step
+                new = shadow.update(lanes[P], lanes[G], kept)
+                return [new, *[kept[key] for key in self.keys]], []
+
+            return update
+
+        def penalise(lanes: list[Value], scalars: list[Value]) -> Any:
+            assert penalty is not None
+            slope = grad(as_value(penalty(lanes[P])), lanes[P], create_graph=True)
+            return [lanes[G] + apply(ops.WHERE, lanes[FLAG], slope, 0.0)], []
+
+        rules = {"update": rule(True), "first": rule(False)}
+        rules |= {"penalise": penalise} if penalty is not None else {}
+        self.tapes = {
+            name: reroll(trace(f, numbers, [optimizer.lr, 1.0])[0]) for name, f in rules.items()
+        }
+        width = host_width() if self.columns >= host_width() else 1
+        vectors = min(4, -(-self.columns // width))
+        self.layout = Layout(width, vectors, -(-self.columns // (width * vectors)) * width * vectors)
+
+    def new_rows(self) -> Array:
+        """Memory for all parameters."""
+        return buffer(max(int(t.varies().sum()) for t in self.tapes.values()), self.layout.stride)
+
+    def new_scalars(self) -> Array:
+        """A row for each tape: learning rate, steps so far, constants."""
+        longest = max(t.size - int(t.varies().sum()) for t in self.tapes.values())
+        scalars = np.zeros((len(self.tapes), longest))
+        for row, tape in zip(scalars, self.tapes.values()):
+            row[2 : 2 + len(tape.constants)] = tape.constants
+        return scalars
+
+    def emit(self, module: Any) -> None:
+        """A function for each tape; each ends by copying its outputs to the rows they replace."""
+        self.width = self.new_scalars().shape[1]
+        for name, tape in self.tapes.items():
+            shared, kernel = lower(tape, module.ir, f"{name}_rule", self.layout)
+            b, (rows, scalars) = module.function(name, POINTER, POINTER)
+            b.call(shared, [rows, scalars, rows, INT(1)])
+            b.call(kernel, [rows, scalars, rows, INT(self.columns)])
+            varies = tape.varies()
+            places = np.cumsum(varies) - 1
+            targets = [G] if name == "penalise" else [P, *range(STATE, STATE + len(self.keys))]
+            for target, slot in zip(targets, tape.outputs):
+                if not varies[slot]:
+                    raise JitError("the optimiser's rule gives one number for all parameters")
+                copy_numbers(b, row(b, rows, target, self.layout.stride),
+                             row(b, rows, int(places[slot]), self.layout.stride), self.columns)
+            b.ret_void()
+
+
+# --- machine code around the tapes ---
+
+
+def row(b: Any, rows: Any, i: int, stride: int) -> Any:
+    """The address of a row."""
+    return b.gep(rows, [INT(i * stride)], source_etype=DOUBLE)
+
+
+def copy_numbers(b: Any, target: Any, source: Any, n: int) -> None:
+    """Emits a copy of n doubles."""
+    module = b.module
+    name = "llvm.memcpy.p0.p0.i64"
+    if name not in module.globals:
+        kinds = [POINTER, POINTER, INT, ir.IntType(1)]
+        ir.Function(module, ir.FunctionType(ir.VoidType(), kinds), name)
+    b.call(module.globals[name], [target, source, INT(8 * n), ir.IntType(1)(0)])
+
+
+_PTR, _INT, _DOUBLE = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
+_FINISH_KINDS = [*[_PTR] * 7, _INT, _DOUBLE, _INT]
+_LOOP_KINDS = [*[_PTR] * 11, *[_INT] * 4, _DOUBLE, _INT]
+
+
+def _emit_finish(module: Any, update: _Update, n: int) -> None:
+    """finish(scalars, sums, moving, kept, update_scalars, loss, norm, size, max_norm, first).
+
+    The second half of a step: from the sums over the samples to the new parameters. Returns 0,
+    and puts the parameters of the step before back, when the loss is not finite.
+    """
+    stride = update.layout.stride
+    b, args = module.function(
+        "finish", *[POINTER] * 7, INT, DOUBLE, INT, returns=INT
+    )
+    scalars, sums, moving, kept, update_scalars, loss, norm, size, max_norm, first = args
+    p, g = row(b, moving, P, stride), row(b, moving, G, stride)
+
+    def at(base: Any, i: Any) -> Any:
+        return b.gep(base, [i], source_etype=DOUBLE)
+
+    share = b.fdiv(DOUBLE(1.0), b.sitofp(size, DOUBLE))
+    mean = b.fmul(b.load(sums, typ=DOUBLE), share)
+    b.store(mean, loss)
+    with b.if_then(b.fcmp_unordered("!=", b.fsub(mean, mean), DOUBLE(0.0)), likely=False):
+        copy_numbers(b, p, kept, n)
+        copy_numbers(b, scalars, kept, n)
+        b.ret(INT(0))
+    with loop(b, n) as i:
+        b.store(b.fmul(b.load(at(sums, b.add(i, INT(1))), typ=DOUBLE), share), at(g, i))
+    rules = {name: at(update_scalars, INT(i * update.width)) for i, name in enumerate(update.tapes)}
+    if "penalise" in rules:
+        b.call(module.ir.globals["penalise"], [moving, rules["penalise"]])
+    m = Vectors(b, update.layout.width)
+    vectors = -(-n // m.width)  # the columns beyond n stay 0
+    with_zeros = [m.constant(0.0)] * 2
+
+    def squares(i: Any, acc: list[Any]) -> list[Any]:
+        x = b.load(at(g, b.mul(i, INT(m.width))), typ=m.type, align=8)
+        return [m.add(m.mul(x, x), acc[0]), acc[1]]
+
+    length = m.horizontal(accumulate(b, with_zeros, vectors, squares)[0])
+    length = Vectors(b, 1).intrinsic("llvm.sqrt", length)
+    b.store(length, norm)
+    scale = b.fdiv(max_norm, b.fadd(length, DOUBLE(1e-6)))
+    clips = b.fcmp_unordered("<", scale, DOUBLE(1.0))  # also when it is nan
+    with b.if_then(b.and_(b.fcmp_ordered(">=", max_norm, DOUBLE(0.0)), clips)), loop(b, n) as i:
+        b.store(b.fmul(b.load(at(g, i), typ=DOUBLE), scale), at(g, i))
+    copy_numbers(b, kept, p, n)
+    with b.if_else(b.icmp_signed("!=", first, INT(0))) as (then, otherwise):
+        with then:
+            b.call(module.ir.globals["first"], [moving, rules["first"]])
+        with otherwise:
+            b.call(module.ir.globals["update"], [moving, rules["update"]])
+    copy_numbers(b, scalars, p, n)
+    steps = at(rules["update"], INT(1))
+    b.store(b.fadd(b.load(steps, typ=DOUBLE), DOUBLE(1.0)), steps)
+    b.ret(INT(1))
+
+
+def _emit_loop(module: Any, n_sums: int) -> None:
+    """loop(...): for every epoch, for every batch: work, finish. Returns how many were finite."""
+    kinds = [*[POINTER] * 11, *[INT] * 4, DOUBLE, INT]
+    b, args = module.function("loop", *kinds, returns=INT)
+    data, order, rows, scalars, sums, outputs, moving, kept, update_scalars, losses, norms = args[:11]
+    length, samples, batch, epochs, max_norm, first = args[11:]
+    total = b.mul(samples, epochs)
+    done = b.alloca(INT)
+    b.store(INT(0), done)
+    with loop(b, epochs) as epoch, loop(b, b.sdiv(b.add(samples, b.sub(batch, INT(1))), batch)) as k:
+        start = b.mul(k, batch)
+        left = b.sub(samples, start)
+        size = b.select(b.icmp_signed("<", left, batch), left, batch)
+        column = b.add(b.mul(epoch, samples), start)
+        with loop(b, n_sums) as i:
+            b.store(DOUBLE(0.0), b.gep(sums, [i], source_etype=DOUBLE))
+        b.call(module.ir.globals["work"], [
+            data, length, b.gep(order, [column], source_etype=INT), size, rows, scalars, sums,
+            b.gep(outputs, [column], source_etype=DOUBLE), total,
+        ])  # fmt: skip
+        step = b.load(done, typ=INT)
+        finite = b.call(module.ir.globals["finish"], [
+            scalars, sums, moving, kept, update_scalars,
+            b.gep(losses, [step], source_etype=DOUBLE), b.gep(norms, [step], source_etype=DOUBLE),
+            size, max_norm, b.select(b.icmp_signed("==", step, INT(0)), first, INT(0)),
+        ])  # fmt: skip
+        with b.if_then(b.icmp_signed("==", finite, INT(0)), likely=False):
+            b.ret(step)
+        b.store(b.add(step, INT(1)), done)
+    b.ret(b.load(done, typ=INT))

@@ -1,0 +1,284 @@
+"""Arithmetic of vectors in LLVM IR: what each op of the table becomes.
+
+``LOWERINGS`` has one emitter for each op. An emitter gets a Vectors (a builder that knows the
+width) and the arguments, one IR value each, and returns the result. exp, expm1 and tanh are
+computed here, by a polynomial, because networks are full of them; the other transcendental
+functions call the platform's vector library where it has one, or else libm for each lane.
+
+Only the ``contract`` flag is set (a * b + c may be rounded once), so nan, inf, -0.0 and
+subnormal numbers behave as in Python.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import math
+import platform
+from collections.abc import Callable
+from functools import cache, reduce
+from typing import Any
+
+from llvmlite import binding as llvm
+from llvmlite import ir
+
+DOUBLE, INT = ir.DoubleType(), ir.IntType(64)
+CONTRACT = ("contract",)
+
+# The names of glibc's vector functions by width: SSE2 and NEON two, AVX2 four, AVX-512 eight.
+_X86 = {2: "_ZGVbN2{}_{}", 4: "_ZGVdN4{}_{}", 8: "_ZGVeN8{}_{}"}
+_ARM = {2: "_ZGVnN2{}_{}"}
+_PREFIX = {"x86_64": _X86, "AMD64": _X86, "aarch64": _ARM, "arm64": _ARM}
+NAMES = _PREFIX.get(platform.machine(), {})
+
+
+@cache
+def _library(vector: bool) -> Any:
+    """The vector math library or libm, or None where there is none."""
+    if vector:
+        try:
+            return ctypes.CDLL("libmvec.so.1") if platform.system() == "Linux" else None
+        except OSError:
+            return None
+    if platform.system() == "Windows":
+        return ctypes.CDLL("ucrtbase")
+    return ctypes.CDLL(ctypes.util.find_library("m"))
+
+
+def _symbol(name: str, vector: bool) -> bool:
+    """Makes a function of the library known to the compiler; False when it has no such function."""
+    function = getattr(_library(vector), name, None)
+    if function is None:
+        return False
+    llvm.add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)
+    return True
+
+
+class Vectors:
+    """Emits arithmetic on vectors of ``width`` doubles; of width 1, on plain doubles."""
+
+    def __init__(self, builder: Any, width: int, vector_library: bool = True) -> None:
+        self.b, self.width, self.vector_library = builder, width, vector_library
+        self.type = DOUBLE if width == 1 else ir.VectorType(DOUBLE, width)
+        self.int = INT if width == 1 else ir.VectorType(INT, width)
+
+    def constant(self, number: float, kind: Any = None) -> Any:
+        """The number in every lane."""
+        kind = kind or self.type
+        return ir.Constant(kind, number if self.width == 1 else [number] * self.width)
+
+    def splat(self, scalar: Any) -> Any:
+        """One double in every lane."""
+        if self.width == 1:
+            return scalar
+        one = self.b.insert_element(ir.Constant(self.type, ir.Undefined), scalar, INT(0))
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.width), [0] * self.width)
+        return self.b.shuffle_vector(one, one, zeros)
+
+    def _both(self, x: Any, y: Any) -> tuple[Any, Any]:
+        return tuple(self.constant(a) if isinstance(a, float) else a for a in (x, y))  # type: ignore
+
+    def add(self, x: Any, y: Any) -> Any:
+        return self.b.fadd(*self._both(x, y), flags=CONTRACT)
+
+    def sub(self, x: Any, y: Any) -> Any:
+        return self.b.fsub(*self._both(x, y), flags=CONTRACT)
+
+    def mul(self, x: Any, y: Any) -> Any:
+        return self.b.fmul(*self._both(x, y), flags=CONTRACT)
+
+    def div(self, x: Any, y: Any) -> Any:
+        return self.b.fdiv(*self._both(x, y))
+
+    def neg(self, x: Any) -> Any:
+        return self.b.fneg(x)
+
+    def compare(self, relation: str, x: Any, y: Any) -> Any:
+        """A mask; false where x or y is nan, except for != and "unordered"."""
+        x, y = self._both(x, y)
+        if relation in ("!=", "uno"):
+            return self.b.fcmp_unordered(relation, x, y)
+        return self.b.fcmp_ordered(relation, x, y)
+
+    def select(self, mask: Any, x: Any, y: Any) -> Any:
+        return self.b.select(mask, *self._both(x, y))
+
+    def horizontal(self, x: Any) -> Any:
+        """The sum of the lanes, in pairs."""
+        if self.width == 1:
+            return x
+        lanes = [self.b.extract_element(x, INT(i)) for i in range(self.width)]
+        while len(lanes) > 1:
+            lanes = [self.b.fadd(p, q) for p, q in zip(lanes[::2], lanes[1::2])]
+        return lanes[0]
+
+    def intrinsic(self, name: str, *args: Any) -> Any:
+        """An operation that LLVM itself knows, such as llvm.fabs."""
+        suffix = "f64" if self.width == 1 else f"v{self.width}f64"
+        return self.b.call(self._declare(f"{name}.{suffix}", self.type, len(args)), args)
+
+    def call(self, name: str, *args: Any) -> Any:
+        """A function of the math library, for all lanes at once or for each."""
+        vector = NAMES.get(self.width, "").format("v" * len(args), name)
+        if self.vector_library and vector and _symbol(vector, True):
+            return self.b.call(self._declare(vector, self.type, len(args)), args)
+        if not _symbol(name, False):
+            raise RuntimeError(f"no function {name} in this platform's math library")
+        function = self._declare(name, DOUBLE, len(args))
+        if self.width == 1:
+            return self.b.call(function, args)
+        out = ir.Constant(self.type, ir.Undefined)
+        for i in range(self.width):
+            lane = [self.b.extract_element(x, INT(i)) for x in args]
+            out = self.b.insert_element(out, self.b.call(function, lane), INT(i))
+        return out
+
+    def _declare(self, name: str, kind: Any, n: int) -> Any:
+        if name not in self.b.module.globals:
+            ir.Function(self.b.module, ir.FunctionType(kind, [kind] * n), name)
+        return self.b.module.globals[name]
+
+    # --- the exponential family ---
+
+    def power_of_two(self, n: Any) -> Any:
+        """2**n for whole numbers n between -1022 and 1023: n becomes the exponent's bits."""
+        bits = self.b.bitcast(self.add(n, _ROUND + 1023.0), self.int)
+        shift = self.constant(52, self.int)
+        return self.b.bitcast(self.b.shl(bits, shift), self.type)
+
+    def _reduce(self, x: Any) -> tuple[Any, Any]:
+        """n and q with exp(x) = 2**n * (1 + q): x = n * log(2) + r, and q = expm1(r) by Taylor."""
+        n = self.b.fsub(self.add(self.mul(x, 1.0 / math.log(2.0)), _ROUND), self.constant(_ROUND))
+        r = self.sub(self.sub(x, self.mul(n, _LOG2_HIGH)), self.mul(n, _LOG2_LOW))
+        q = self.constant(1.0 / math.factorial(13))
+        for i in range(12, 1, -1):
+            q = self.add(self.mul(q, r), 1.0 / math.factorial(i))
+        return n, self.add(self.mul(self.mul(r, r), q), r)
+
+    def exp(self, x: Any) -> Any:
+        x = self.select(self.compare(">", x, 710.0), 710.0, x)  # beyond, inf; a nan stays
+        n, q = self._reduce(self.select(self.compare("<", x, -746.0), -746.0, x))
+        half = self.b.fsub(self.add(self.mul(n, 0.5), _ROUND), self.constant(_ROUND))
+        rest = self.power_of_two(self.sub(n, half))  # two factors: 2**-1074 has no exponent bits
+        return self.mul(self.mul(self.add(q, 1.0), self.power_of_two(half)), rest)
+
+    def expm1(self, x: Any) -> Any:
+        """For x at most 709; below -40 it is -1."""
+        n, q = self._reduce(self.select(self.compare("<", x, -40.0), -40.0, x))
+        scale = self.power_of_two(n)
+        return self.add(self.mul(scale, q), self.sub(scale, 1.0))
+
+    def tanh(self, x: Any) -> Any:
+        e = self.expm1(self.mul(self.intrinsic("llvm.fabs", x), -2.0))
+        size = self.div(self.neg(e), self.add(e, 2.0))
+        return self.intrinsic("llvm.copysign", size, x)
+
+
+_ROUND = 1.5 * 2.0**52  # adding it rounds to a whole number, which then stands in the last bits
+_LOG2_HIGH = float.fromhex("0x1.62e42fefa38p-1")  # 41 bits, so that n times it is exact
+_LOG2_LOW = float.fromhex("0x1.ef35793c7673p-45")
+
+
+# --- one emitter for each op; ops.py says what they mean ---
+
+
+def _flag(relation: str) -> Callable[..., Any]:
+    return lambda m, x, y: m.select(m.compare(relation, x, y), 1.0, m.constant(0.0))
+
+
+def _maximum(m: Vectors, x: Any, y: Any) -> Any:
+    wins = m.b.or_(m.compare(">=", x, y), m.compare("uno", x, x))
+    return m.select(wins, x, y)
+
+
+def _minimum(m: Vectors, x: Any, y: Any) -> Any:
+    wins = m.b.or_(m.compare("<=", x, y), m.compare("uno", x, x))
+    return m.select(wins, x, y)
+
+
+def _sigmoid(m: Vectors, x: Any) -> Any:
+    e = m.exp(m.neg(m.intrinsic("llvm.fabs", x)))
+    return m.div(m.select(m.compare("<", x, 0.0), e, 1.0), m.add(e, 1.0))
+
+
+def _softplus(m: Vectors, x: Any) -> Any:
+    tail = m.call("log1p", m.exp(m.neg(m.intrinsic("llvm.fabs", x))))
+    return m.select(m.compare(">", x, 0.0), m.add(x, tail), tail)
+
+
+def _gelu(m: Vectors, x: Any) -> Any:
+    out = m.mul(m.mul(x, 0.5), m.call("erfc", m.mul(x, -math.sqrt(0.5))))
+    return m.select(m.compare("==", x, -math.inf), 0.0, out)
+
+
+def _expm1(m: Vectors, x: Any) -> Any:
+    small = m.select(m.compare(">", x, 1.0), 1.0, x)
+    return m.select(m.compare(">", x, 1.0), m.sub(m.exp(x), 1.0), m.expm1(small))
+
+
+def _elu(m: Vectors, x: Any, k: Any) -> Any:
+    below = m.compare("<=", x, 0.0)
+    return m.select(below, m.mul(k, m.expm1(m.select(below, x, 0.0))), x)
+
+
+def _logsumexp(m: Vectors, *xs: Any) -> Any:
+    top = _max(m, *xs)
+    total = reduce(m.add, [m.exp(m.b.fsub(x, top)) for x in xs])
+    finite = m.compare("==", m.b.fsub(top, top), 0.0)
+    return m.select(finite, m.add(top, m.call("log", total)), top)
+
+
+def _max(m: Vectors, *xs: Any) -> Any:
+    return reduce(lambda x, y: _maximum(m, x, y), xs, m.constant(-math.inf))
+
+
+def _powc(m: Vectors, x: Any, k: Any) -> Any:
+    """The exponents that everybody writes are products; a k of None is unknown or another."""
+    number = getattr(k, "constant", None)
+    number = number[0] if isinstance(number, list) else number
+    if number == 0.0:
+        return m.constant(1.0)
+    if number in (1.0, 2.0):
+        return x if number == 1.0 else m.mul(x, x)
+    if number == -1.0:
+        return m.div(1.0, x)
+    return m.call("pow", x, k)
+
+
+LOWERINGS: dict[str, Callable[..., Any]] = {
+    "add": Vectors.add,
+    "sub": Vectors.sub,
+    "mul": Vectors.mul,
+    "div": Vectors.div,
+    "neg": Vectors.neg,
+    "abs": lambda m, x: m.intrinsic("llvm.fabs", x),
+    "pow": lambda m, x, y: m.call("pow", x, y),
+    "powc": _powc,
+    "sqrt": lambda m, x: m.intrinsic("llvm.sqrt", x),
+    "exp": Vectors.exp,
+    "expm1": _expm1,
+    "tanh": Vectors.tanh,
+    **{
+        name: (lambda name: lambda m, x: m.call(name, x))(name)
+        for name in ("log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "atan", "erfc")
+    },
+    "sigmoid": _sigmoid,
+    "softplus": _softplus,
+    "silu": lambda m, x: m.mul(x, _sigmoid(m, x)),
+    "gelu": _gelu,
+    "relu": lambda m, x: m.select(m.compare("<=", x, 0.0), 0.0, x),
+    "elu": _elu,
+    "leaky_relu": lambda m, x, k: m.select(m.compare(">", x, 0.0), x, m.mul(x, k)),
+    "gt": _flag(">"),
+    "ge": _flag(">="),
+    "eq": _flag("=="),
+    "where": lambda m, cond, x, y: m.select(m.compare("!=", cond, 0.0), x, y),
+    "maximum": _maximum,
+    "minimum": _minimum,
+    "sum": lambda m, *xs: reduce(m.add, xs),
+    "max": _max,
+    "logsumexp": _logsumexp,
+    "dot": lambda m, start, *wx: reduce(
+        lambda total, pair: m.add(total, m.mul(*pair)), zip(wx[::2], wx[1::2]), start
+    ),
+}
