@@ -14,7 +14,6 @@ at its parameters' ``data`` and ``grad``; it knows no graph and no network.
 
 import math
 from collections.abc import Iterable
-from itertools import repeat
 from typing import Any
 
 
@@ -51,11 +50,15 @@ class Optimizer:
         self._check_leaves()
         states = [dict(state) for state in self.state]
         new = [self.update(p.data, p.grad, state) for p, state in zip(self.params, states)]
-        any(map(setattr, self.params, repeat("data"), new))
-        self.state = states
+        # One call into C, in which no signal handler runs; the setter of data would be Python.
+        names = *["_number"] * len(new), "state"
+        any(map(setattr, (*self.params, self), names, (*new, states)))
 
-    def update(self, p: float, g: float, state: dict[str, float]) -> float:
-        """The parameter's next number from its number, its gradient and what is kept for it."""
+    def update(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+        """The parameter's next number from its number, its gradient and what is kept for it.
+
+        The jit traces it on Values: it may ask what state holds, but not for a number's size.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not define update(p, g, state)")
 
     def state_dict(self) -> dict[str, Any]:
@@ -131,7 +134,7 @@ class SGD(Optimizer):
         if nesterov and (momentum == 0.0 or dampening != 0.0):
             raise ValueError("nesterov needs momentum > 0 and dampening = 0")
 
-    def update(self, p: float, g: float, state: dict[str, float]) -> float:
+    def update(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         """One step of one parameter."""
         g = g + self.weight_decay * p
         if self.momentum:
@@ -189,7 +192,7 @@ class RMSprop(Optimizer):
         self.momentum = _at_least_0("momentum", momentum)
         self.centered = centered
 
-    def update(self, p: float, g: float, state: dict[str, float]) -> float:
+    def update(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         """One step of one parameter."""
         g = g + self.weight_decay * p
         v = state["v"] = self.alpha * state.get("v", 0.0) + (1.0 - self.alpha) * g * g
@@ -243,11 +246,11 @@ class Adam(Optimizer):
         self.eps = _at_least_0("eps", eps)
         self.weight_decay = _at_least_0("weight_decay", weight_decay)
 
-    def update(self, p: float, g: float, state: dict[str, float]) -> float:
+    def update(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         """One step of one parameter."""
         return self._move(p, g + self.weight_decay * p, state)
 
-    def _move(self, p: float, g: float, state: dict[str, float]) -> float:
+    def _move(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         beta1, beta2 = self.betas
         t = state["step"] = state.get("step", 0.0) + 1.0
         m = state["m"] = beta1 * state.get("m", 0.0) + (1.0 - beta1) * g
@@ -281,7 +284,7 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay)
 
-    def update(self, p: float, g: float, state: dict[str, float]) -> float:
+    def update(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         """One step of one parameter."""
         return self._move(p * (1.0 - self.lr * self.weight_decay), g, state)
 

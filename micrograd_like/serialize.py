@@ -1,8 +1,8 @@
 """Saving and loading: one JSON file, no pickle, and the old file stays whole until the new one is.
 
->>> import pathlib, tempfile
->>> path = pathlib.Path(tempfile.mkdtemp(), "model.json")
->>> model = MLP(2, [3, 1], rng=0)
+>>> import tempfile
+>>> path = tempfile.mkdtemp() + "/model.json"
+>>> model = nn.MLP(2, [3, 1], rng=0)
 >>> save(model, path)
 >>> load(path).state_dict() == model.state_dict()
 True
@@ -15,52 +15,40 @@ hostile file every size is checked before anything is built. This file knows not
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import math
 import os
-import random
 import uuid
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from .nn import (
-    MLP,
-    Activation,
-    BatchNorm,
-    Conv2d,
-    Dropout,
-    Flatten,
-    Layer,
-    Linear,
-    Module,
-    Neuron,
-    Sequential,
-)
+from . import nn
+from .nn import Module
 
 FORMAT, VERSION = "micrograd_like model", 1
 MAX_BYTES = 2**28  # about six million parameters
 
 # What each constructor is given: attributes of the same names. Sequential is given its layers.
 _ARGUMENTS: dict[type[Module], tuple[str, ...]] = {
-    MLP: ("nin", "nouts", "activation", "output_activation"),
-    Layer: ("nin", "nout", "activation"),
-    Linear: ("nin", "nout"),
-    Neuron: ("nin", "activation"),
-    Conv2d: ("nin", "nout", "kernel_size", "stride", "padding"),
-    BatchNorm: ("nin", "eps", "momentum"),
-    Dropout: ("p",),
-    Activation: ("name",),
-    Flatten: (),
-    Sequential: ("layers",),
+    nn.MLP: ("nin", "nouts", "activation", "output_activation"),
+    nn.Layer: ("nin", "nout", "activation"),
+    nn.Linear: ("nin", "nout"),
+    nn.Neuron: ("nin", "activation"),
+    nn.Conv2d: ("nin", "nout", "kernel_size", "stride", "padding"),
+    nn.BatchNorm: ("nin", "eps", "momentum"),
+    nn.Dropout: ("p",),
+    nn.Activation: ("name",),
+    nn.Flatten: (),
+    nn.Sequential: ("layers",),
 }
 _CLASSES = {cls.__name__: cls for cls in _ARGUMENTS}
-_RANDOM = (MLP, Layer, Linear, Neuron, Conv2d)  # draw weights, which loading overwrites
 _CONTENT = {
     "architecture": dict,
     "state": dict,
     "training": list,
-    "rngs": list,
-    "rng_of_dropout": list,
+    "generators": list,
     "optimizer": dict | None,
     "scheduler": dict | None,
     "extra": object,
@@ -72,14 +60,11 @@ class LoadError(ValueError):
     """A file that is no whole, safe, fitting saved model; the message says why.
 
     Example:
-        >>> import pathlib, tempfile
-        >>> path = pathlib.Path(tempfile.mkdtemp(), "model.json")
-        >>> _ = path.write_text("[]")
         >>> try:
-        ...     load(path)
+        ...     load(os.devnull)
         ... except LoadError as error:
-        ...     print(str(error).replace(str(path), "model.json"))
-        cannot load model.json: it is no micrograd_like model
+        ...     print(str(error).replace(os.devnull, "model.json"))
+        cannot load model.json: it is cut off, damaged or not JSON
     """
 
 
@@ -108,28 +93,26 @@ def save(
         OSError: the disk or the folder refuses; the old file is whole.
 
     Example:
-        >>> import pathlib, tempfile
-        >>> path = pathlib.Path(tempfile.mkdtemp(), "model.json")
-        >>> save(Neuron(2, rng=0), path, extra={"epoch": 3})
+        >>> import tempfile
+        >>> path = tempfile.mkdtemp() + "/model.json"
+        >>> save(nn.Neuron(2, rng=0), path, extra={"epoch": 3})
         >>> load(path), load_state(path)
         (Neuron(2, activation='tanh'), {'epoch': 3})
     """
-    state = model.state_dict() if isinstance(model, Module) else {}
+    architecture = _describe(model)
+    state = model.state_dict()
     content = {
-        "architecture": _describe(model),
-        "state": {name: _plain(number) for name, number in state.items()},
+        "architecture": architecture,
+        "state": {name: x if math.isfinite(x) else str(x) for name, x in state.items()},
         "training": [m.training for m in model.modules()],
-        "rngs": [_encode(rng.getstate()) for rng in _rngs(model)],
-        "rng_of_dropout": [_rngs(model).index(d.rng) for d in _dropouts(model)],
+        "generators": _generators(model),
         "optimizer": _describe_state(optimizer),
         "scheduler": _describe_state(scheduler),
         "extra": _encode(extra),
     }
-    _check_remade(model, _build(content["architecture"], len(state)))
-    text = json.dumps(
-        {"format": FORMAT, "version": VERSION, "checksum": _checksum(content), "content": content},
-        allow_nan=False,
-    )
+    _check_remade(model, _build(architecture, len(state)))
+    document = {"format": FORMAT, "version": VERSION, "checksum": _checksum(content)}
+    text = json.dumps({**document, "content": content}, allow_nan=False)
     if len(text) >= MAX_BYTES:
         raise ValueError(f"the file would have {len(text)} bytes, more than {MAX_BYTES}")
     _write(path, (text + "\n").encode())
@@ -143,23 +126,19 @@ def load(path: str | os.PathLike[str]) -> Any:
         OSError: it cannot be read.
 
     Example:
-        >>> import pathlib, tempfile
-        >>> path = pathlib.Path(tempfile.mkdtemp(), "model.json")
-        >>> save(Sequential(Linear(2, 1), Activation("relu")), path)
+        >>> import tempfile
+        >>> path = tempfile.mkdtemp() + "/model.json"
+        >>> save(nn.Sequential(nn.Linear(2, 1), nn.Activation("relu")), path)
         >>> load(path)
         Sequential(Linear(2, 1), Activation('relu'))
     """
-    try:
+    with _one_clear_error(path):
         content = _read(path)
         state = {name: _number(number, name) for name, number in content["state"].items()}
         model = _build(content["architecture"], len(state))
         model.load_state_dict(state)
         _set_modes(model, content)
         return model
-    except RecursionError:
-        _fail(path, "it is nested too deeply")
-    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-        _fail(path, error)
 
 
 def load_state(path: str | os.PathLike[str], optimizer: Any = None, scheduler: Any = None) -> Any:
@@ -173,11 +152,10 @@ def load_state(path: str | os.PathLike[str], optimizer: Any = None, scheduler: A
         OSError: it cannot be read.
 
     Example:
-        >>> import pathlib, tempfile
+        >>> import tempfile
         >>> from micrograd_like.optim import SGD
-        >>> path = pathlib.Path(tempfile.mkdtemp(), "model.json")
-        >>> model = Neuron(1)
-        >>> save(model, path, SGD(model.parameters(), lr=0.25))
+        >>> path = tempfile.mkdtemp() + "/model.json"
+        >>> save(nn.Neuron(1), path, SGD(nn.Neuron(1).parameters(), lr=0.25))
         >>> optimizer = SGD(load(path).parameters(), lr=1.0)
         >>> load_state(path, optimizer)
         >>> optimizer.lr
@@ -186,7 +164,7 @@ def load_state(path: str | os.PathLike[str], optimizer: Any = None, scheduler: A
     given = {"optimizer": optimizer, "scheduler": scheduler}
     targets = {role: target for role, target in given.items() if target is not None}
     before = {role: target.state_dict() for role, target in targets.items()}
-    try:
+    with _one_clear_error(path):
         content = _read(path)
         extra = _decode(content["extra"])
         new = {role: _state_for(content[role], role, target) for role, target in targets.items()}
@@ -198,15 +176,20 @@ def load_state(path: str | os.PathLike[str], optimizer: Any = None, scheduler: A
                 target.load_state_dict(before[role])
             raise
         return extra
+
+
+@contextlib.contextmanager
+def _one_clear_error(path: Any) -> Iterator[None]:
+    """Inside, whatever is wrong with the content of the file is a LoadError."""
+    try:
+        yield
     except RecursionError:
-        _fail(path, "it is nested too deeply")
+        why: Any = "it is nested too deeply"
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-        _fail(path, error)
-
-
-def _fail(path: Any, why: Any) -> NoReturn:
-    why = f"{why.args[0]!r} is missing" if type(why) is KeyError else why
-    raise LoadError(f"cannot load {path}: {why}") from None
+        why = f"{error.args[0]!r} is missing" if type(error) is KeyError else error
+    else:
+        return
+    raise LoadError(f"cannot load {path}: {why}")
 
 
 # --- the architecture ---
@@ -220,10 +203,9 @@ def _describe(module: Any) -> dict[str, Any]:
             f"cannot save a {cls.__name__}, only the modules of micrograd_like.nn: "
             "keep its state_dict() and build it yourself"
         )
-    if cls is Sequential:
+    if cls is nn.Sequential:
         return {"class": "Sequential", "layers": [_describe(layer) for layer in module.layers]}
-    arguments = {name: getattr(module, name) for name in _ARGUMENTS[cls]}
-    return {"class": cls.__name__, **arguments}
+    return {"class": cls.__name__, **{name: getattr(module, name) for name in _ARGUMENTS[cls]}}
 
 
 def _build(spec: Any, numbers: int) -> Module:
@@ -242,8 +224,8 @@ def _check_spec(spec: Any) -> None:
     name = spec["class"]
     if name not in _CLASSES:
         raise ValueError(f"unknown module {name!r:.60}: choose from {', '.join(_CLASSES)}")
-    if spec.keys() != {"class", *_ARGUMENTS[_CLASSES[name]]}:
-        wrong = sorted(spec.keys() ^ {"class", *_ARGUMENTS[_CLASSES[name]]})
+    wrong = sorted(spec.keys() ^ {"class", *_ARGUMENTS[_CLASSES[name]]})
+    if wrong:
         raise ValueError(f"missing or unknown arguments of {name}: {', '.join(wrong):.200}")
     for key, value in spec.items():
         if not _valid(key, value):
@@ -253,28 +235,23 @@ def _check_spec(spec: Any) -> None:
 
 
 def _valid(key: str, value: Any) -> bool:
-    if key == "layers":
-        return isinstance(value, list)
-    if key == "nouts":
-        return isinstance(value, list) and all(_valid("nin", n) for n in value)
+    if key in ("layers", "nouts"):
+        return isinstance(value, list) and (key == "layers" or all(_valid("nin", n) for n in value))
     if key in ("p", "eps", "momentum"):
         return _is_number(value) and math.isfinite(value)
-    if key in ("class", "name", "output_activation"):
-        return isinstance(value, str)
-    if key == "activation":
-        names = value if isinstance(value, list | tuple) else [value]
+    if key in ("class", "name", "activation", "output_activation"):
+        names = value if key == "activation" and isinstance(value, list | tuple) else [value]
         return all(isinstance(name, str) for name in names)
     return type(value) is int and value >= (0 if key == "padding" else 1)
 
 
 def _count(spec: dict[str, Any]) -> int:
     """How many parameters and running statistics the module will have."""
-    name = spec["class"]
-    if name == "Sequential":
+    if "layers" in spec:
         return sum(map(_count, spec["layers"]))
-    if name == "MLP":
+    if "nouts" in spec:
         return sum((n + 1) * m for n, m in zip([spec["nin"], *spec["nouts"]], spec["nouts"]))
-    if name == "BatchNorm":
+    if spec["class"] == "BatchNorm":
         return 4 * int(spec["nin"])
     if "nin" not in spec:
         return 0
@@ -283,18 +260,17 @@ def _count(spec: dict[str, Any]) -> int:
 
 def _construct(spec: dict[str, Any]) -> Module:
     cls = _CLASSES[spec["class"]]
-    if cls is Sequential:
-        return Sequential(*map(_construct, spec["layers"]))
-    arguments = {name: value for name, value in spec.items() if name != "class"}
-    return cls(**arguments, **({"rng": 0} if cls in _RANDOM else {}))
+    if cls is nn.Sequential:
+        return nn.Sequential(*map(_construct, spec["layers"]))
+    return cls(**{name: spec[name] for name in _ARGUMENTS[cls]})
 
 
 def _check_remade(model: Module, remade: Module) -> None:
     """Refuses a model that its own description does not make again."""
-    pairs = list(zip(model.modules(), remade.modules()))
     same = len(model.modules()) == len(remade.modules()) and all(
-        type(a) is type(b) and all(vars(a).get(k) == v for k, v in vars(b).items() if _simple(v))
-        for a, b in pairs
+        type(a) is type(b)
+        and all(vars(a).get(k) == v for k, v in vars(b).items() if isinstance(v, int | float | str))
+        for a, b in zip(model.modules(), remade.modules())
     )
     if not same or model.state_dict().keys() != remade.state_dict().keys():
         raise ValueError(
@@ -303,33 +279,32 @@ def _check_remade(model: Module, remade: Module) -> None:
         )
 
 
-def _simple(value: Any) -> bool:
-    return isinstance(value, int | float | str)
+def _dropouts(model: Module) -> list[nn.Dropout]:
+    return [m for m in model.modules() if isinstance(m, nn.Dropout)]
 
 
-def _dropouts(model: Module) -> list[Dropout]:
-    return [m for m in model.modules() if isinstance(m, Dropout)]
-
-
-def _rngs(model: Module) -> list[random.Random]:
-    """The generators of the Dropouts, each once: they may share one."""
-    return list({id(d.rng): d.rng for d in _dropouts(model)}.values())
+def _generators(model: Module) -> list[Any]:
+    """For each Dropout the state of its generator, or the index of the first that shares it."""
+    rngs = [dropout.rng for dropout in _dropouts(model)]
+    first = [next(j for j, other in enumerate(rngs) if other is rng) for rng in rngs]
+    return [j if j < i else _encode(rngs[i].getstate()) for i, j in enumerate(first)]
 
 
 def _set_modes(model: Module, content: dict[str, Any]) -> None:
-    """Train or eval for every module, and the state of every Dropout's generator."""
-    modules, dropouts, modes = model.modules(), _dropouts(model), content["training"]
+    """Train or eval for every module, and a generator for every Dropout."""
+    modules, dropouts = model.modules(), _dropouts(model)
+    modes, generators = content["training"], content["generators"]
     if len(modes) != len(modules) or not all(type(mode) is bool for mode in modes):
         raise ValueError("the training modes do not fit the modules")
+    if len(generators) != len(dropouts):
+        raise ValueError("the generators do not fit the Dropouts")
     for module, mode in zip(modules, modes):
         module.training = mode
-    rngs = [random.Random(0) for _ in content["rngs"]]
-    for rng, state in zip(rngs, content["rngs"]):
-        rng.setstate(_decode(state))
-    if len(content["rng_of_dropout"]) != len(dropouts):
-        raise ValueError("the generators do not fit the Dropouts")
-    for dropout, i in zip(dropouts, content["rng_of_dropout"]):
-        dropout.rng = rngs[i]
+    for dropout, state in zip(dropouts, generators):
+        if type(state) is int:
+            dropout.rng = dropouts[state].rng
+        else:
+            dropout.rng.setstate(_decode(state))
 
 
 # --- states ---
@@ -347,42 +322,37 @@ def _state_for(saved: Any, role: str, target: Any) -> Any:
     if saved is None:
         raise ValueError(f"it holds no state of the {role}: give it to save()")
     if saved["class"] != name:
-        raise ValueError(f"it holds the state of {saved['class']}, not of {name}")
+        raise ValueError(f"it holds the state of {saved['class']!s:.60}, not of {name}")
     state = _decode(saved["state"])
     for key, own in target.state_dict().items():
-        value = state[key]
-        if key == "state":
-            good = all(_is_number(v) for kept in value for v in kept.values())
-        elif own is None or value is None:
-            good = value is None or _is_number(value)
-        else:
-            good = _same_kind(value, own)
-        if not good:
-            raise ValueError(f"{key} of {name} cannot be {value!r:.60}")
+        unknown_yet = key == "best" and state[key] is None  # a plateau before its first step
+        if not (unknown_yet or _fits(state[key], own)):
+            raise ValueError(f"{key} of {name} cannot be {state[key]!r:.60}")
     return state
 
 
-def _same_kind(value: Any, own: Any) -> bool:
+def _fits(value: Any, own: Any) -> bool:
+    """Whether a saved value is of the kind that the target has itself in this place."""
+    if isinstance(own, list):  # the numbers kept for each parameter, any of them, also nan
+        return all(_is_number(v) for kept in value for v in kept.values())
     if isinstance(own, tuple):
-        return len(value) == len(own) and all(map(_same_kind, value, own))
+        return len(value) == len(own) and all(map(_fits, value, own))
+    if own is None:
+        return value is None or _is_number(value)
     if _is_number(own):
         return _is_number(value) and (math.isfinite(value) or not math.isfinite(own))
     return type(value) is type(own)
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, float) or (type(value) is int and abs(value) < 2**53)
 
 
 # --- values as JSON ---
 
 
-def _plain(number: float) -> float | str:
-    """A float as JSON has it: nan and the infinities are strings."""
-    return number if math.isfinite(number) else str(float(number))
-
-
 def _number(value: Any, name: str) -> float:
+    """A float from JSON, where nan and the infinities are strings."""
     if type(value) is float and math.isfinite(value):
         return value
     if not isinstance(value, str) or value not in _NOT_FINITE:
@@ -395,7 +365,7 @@ def _encode(value: Any) -> Any:
     if value is None or isinstance(value, bool | str | int):
         return value
     if isinstance(value, float):
-        return value if math.isfinite(value) else {"$float": _plain(value)}
+        return value if math.isfinite(value) else {"$float": str(value)}
     if isinstance(value, list):
         return [_encode(v) for v in value]
     if isinstance(value, tuple):
@@ -446,6 +416,22 @@ def _write(path: str | os.PathLike[str], data: bytes) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+    _sync_folder(folder)
+
+
+def _sync_folder(folder: str) -> None:
+    """Puts the new name itself on the disk: until then a power cut may bring the old file back."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        # Windows opens no folder, some network file systems sync none, and a folder may be
+        # writable but not readable: the file is whole all the same, only maybe not the new one.
+        if error.errno not in (errno.EACCES, errno.EINVAL, errno.ENOTSUP):
+            raise
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:

@@ -395,7 +395,7 @@ def _one_epoch(
         outs = model.batch(xs)
         data_loss, total = objective(outs, ys)
         if not math.isfinite(total.data):
-            any(map(setattr, optimizer.params, repeat("data"), kept))
+            any(map(setattr, optimizer.params, repeat("_number"), kept))
             raise _not_finite(total.data, epoch, i)
         kept[:] = [p.data for p in optimizer.params]
         optimizer.zero_grad()

@@ -1,14 +1,11 @@
 """Values, the backward pass, modes, errors: what engine.py promises."""
 
 import copy
-import gc
 import math
 import operator
 import pickle
 import random
-import subprocess
 import sys
-import textwrap
 import threading
 import tracemalloc
 from fractions import Fraction
@@ -60,15 +57,6 @@ def test_two_losses_that_share_a_graph_add_up():
     (shared * 3.0).backward()
     (shared * 4.0).backward()
     assert (a.grad, shared.grad) == (14.0, 4.0)  # micrograd: 20, for it propagates 3 twice
-
-
-def test_the_row_of_the_two_losses_gives_30_and_not_42():
-    a = Value(3.0)
-    shared = a * a
-    (shared * 2.0).backward()
-    assert a.grad == 12.0
-    (shared * 3.0).backward()
-    assert a.grad == 30.0  # micrograd's stale 2.0 at shared makes it 42
 
 
 def test_backward_twice_on_a_cube_gives_twice_27():
@@ -123,14 +111,6 @@ def test_backward_refuses_a_gradient_that_is_no_number():
     with pytest.raises(TypeError, match="expected a real number, got str 'x'"):
         (a * 2.0).backward("x")
     assert a.grad == 0.0
-
-
-def test_changing_data_after_recording_does_not_change_the_gradient():
-    a, b = Value(2.0), Value(5.0)
-    out = a * b + a**2 + engine.apply(ops.DOT, a, b, b, a)
-    a.data = b.data = 1000.0
-    out.backward()
-    assert (a.grad, b.grad) == (5.0 + 4.0 + 10.0, 2.0 + 4.0)
 
 
 def test_recording_the_gradient_of_changed_data_is_refused():
@@ -674,30 +654,6 @@ def test_deepcopy_keeps_a_shared_parameter_shared():
 
 # --- size ---
 
-DEEP = """
-    import gc, sys
-    from micrograd_like.engine import Value, grad
-    sys.setrecursionlimit(100)
-    x = out = Value(1.0)
-    for _ in range(1_000_000):
-        out = out + x
-    out.backward()
-    assert (out.data, x.grad) == (1_000_001.0, 1_000_001.0)
-    assert repr(out) == "Value(data=1000001.0, grad=1.0)"
-    assert grad(out, x) == 1_000_001.0
-    gc.disable()
-    del out
-    assert gc.collect() == 0
-    print("done")
-"""
-
-
-def test_a_chain_of_a_million_is_recorded_differentiated_shown_and_freed():
-    run = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(DEEP)], capture_output=True, text=True, check=False
-    )
-    assert (run.stdout, run.stderr) == ("done\n", "")
-
 
 def test_a_deep_gradient_of_a_gradient_needs_no_recursion():
     x = Value(1.0)
@@ -708,32 +664,10 @@ def test_a_deep_gradient_of_a_gradient_needs_no_recursion():
     assert (slope.data, grad(slope, x)) == (5001.0, 5001.0 * 5000.0)
 
 
-@pytest.mark.parametrize("name", ["sum", "max", "dot"])
-def test_a_fan_in_of_a_hundred_thousand(name):
+def test_a_maximum_of_a_hundred_thousand():
     xs = [Value(1.0) for _ in range(100_000)]
-    apply(OPS[name], *xs).backward()
-    assert {x.grad for x in xs} == {1e-5 if name == "max" else 1.0}
-
-
-def test_a_fan_out_of_a_hundred_thousand():
-    x = Value(2.0)
-    apply(ops.SUM, *[x * 3.0 for _ in range(100_000)]).backward()
-    assert x.grad == 300_000.0
-
-
-def test_graphs_are_freed_by_reference_counting_alone():
-    a, b = Value(0.5), Value(2.0)
-    gc.collect()
-    gc.disable()
-    try:
-        for _ in range(1000):
-            out = apply(ops.DOT, a, b, b, a.tanh()) + (a * b) ** 2 + 2.0**a
-            out.backward()
-            grad(out, [a, b], create_graph=True)
-        del out
-        assert gc.collect() == 0
-    finally:
-        gc.enable()
+    apply(ops.MAX, *xs).backward()
+    assert {x.grad for x in xs} == {1e-5}
 
 
 def test_a_node_takes_at_most_130_bytes():

@@ -317,7 +317,7 @@ HOSTILE = {
         "layers.0.neurons.0.b is 1" + "0" * 59 + ": expected a float"),
     "a state that is a list": (put("state", [1.0]), "state cannot be [1.0]"),
     "modes": (put("training", [True]), "the training modes do not fit the modules"),
-    "generators": (put("rng_of_dropout", [0]), "the generators do not fit the Dropouts"),
+    "generators": (put("generators", [0]), "the generators do not fit the Dropouts"),
 }  # fmt: skip
 
 
@@ -361,33 +361,9 @@ def test_a_missing_file_stays_the_systems_error():
         load("nowhere.json")
 
 
-def test_500_flipped_bits_and_cuts_give_a_load_error_or_the_same_model(path):
-    model = Sequential(Linear(2, 2, rng=0), Dropout(0.5, rng=0))
-    optimizer = SGD(model.parameters(), lr=0.1)
-    save(model, path, optimizer)
-    with open(path, "rb") as file:
-        whole = file.read()
-    rng, refused = random.Random(0), 0
-    for trial in range(500):
-        data = bytearray(whole)
-        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
-        if trial % 5 == 0:
-            data = whole[: rng.randrange(len(whole))]
-        with open(path, "wb") as file:
-            file.write(data)
-        try:
-            twin = load(path)
-            load_state(path, optimizer)
-        except LoadError:
-            refused += 1
-        else:
-            assert twin.state_dict() == model.state_dict()
-    assert refused > 400
-    assert optimizer.lr == 0.1
-
-
 BAD_STATES = {
     "lr is nan": (put("optimizer", "state", "lr", {"$float": "nan"}), "lr of SGD cannot be nan"),
+    "lr is null": (put("optimizer", "state", "lr", None), "lr of SGD cannot be None"),
     "lr is text": (put("optimizer", "state", "lr", "1"), "lr of SGD cannot be '1'"),
     "fewer parameters": (put("optimizer", "state", "state", []), "a state of 0 parameters, not 2"),
     "text per parameter": (
