@@ -1,6 +1,7 @@
-"""The torch twin of every op: the same function on float64 tensors, element by element.
+"""The torch twin of every op and every loss: the same function on float64 tensors.
 
-An op's arguments arrive in the table's order; a constant argument arrives as a plain float.
+An op's arguments arrive in the table's order, as tensors without dimensions; a constant argument
+arrives as a plain float. A loss's arguments are those of ours.
 """
 
 import torch
@@ -61,6 +62,21 @@ TWINS = {
 }
 
 
+def _hinge(x, y, reduction="mean"):
+    every = torch.relu(1.0 - y * x)
+    return {"mean": every.mean, "sum": every.sum, "none": lambda: every}[reduction]()
+
+
+LOSS_TWINS = {
+    "mse_loss": F.mse_loss,
+    "l1_loss": F.l1_loss,
+    "huber_loss": F.huber_loss,
+    "hinge_loss": _hinge,  # torch has it only for embeddings
+    "cross_entropy": F.cross_entropy,
+    "binary_cross_entropy_with_logits": F.binary_cross_entropy_with_logits,
+}
+
+
 def tensor(x):
-    """A float64 tensor that requires a gradient."""
+    """A float64 tensor, of a number or a list, that requires a gradient."""
     return torch.tensor(x, dtype=torch.float64, requires_grad=True)
