@@ -156,6 +156,9 @@ class _Call:
             )
         self.samples = counts.pop() if counts else None
         self.count = self.samples or 1
+        if not any(self.batched):  # numbers only: one sample, and no axis for it in the result
+            self.arrays = [a[None] for a in self.arrays]
+            self.batched = [True for _ in self.arrays]
         shapes = [a.shape[1:] if flag else a.shape for a, flag in zip(self.arrays, self.batched)]
         self.leaves = list(map(_Leaf, shapes, self.batched))
         self.rebuild = flatten(trees)[1]

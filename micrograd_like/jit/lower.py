@@ -18,7 +18,7 @@ table of slots that is an arithmetic progression, in one or two dimensions, need
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -33,6 +33,7 @@ FUNCTION = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, POINTER, INT])
 UNROLLED = 6  # a dot product of so few terms needs no loop
 TOGETHER = 48  # instructions in one function: compile time grows faster than its size
 AHEAD = 24  # how many instructions are looked at for the next one of a nest
+LARGE = 500  # instructions: from here on, code that could be repeated is called
 REGISTERS = 12  # accumulators that fit beside what they are computed from
 
 
@@ -66,7 +67,7 @@ def lower(tape: Tape, module: Any, name: str, layout: Layout) -> tuple[Any, Any]
     direct = {c.start for c in _read_by_sums_only(tape, code, reductions)}
     nests = _plan([c for c in code if c.start not in direct])
     return (
-        alone.function([_Nest(alone, [c], {c.start}) for c in shared]),
+        alone.function([_Nest(alone, nest, {c.start for c in nest}) for nest in _plan(shared)]),
         program.function(
             [_Nest(program, nest, stored) for nest, stored in _stored(tape, nests, reductions)]
             + [_Reduction(program, r, direct) for r in reductions]
@@ -214,13 +215,23 @@ class _Table:
             place = INT(self.base)
             for index, step in ((i, self.di), (k, self.dk), (j, self.dj)):
                 if index is not None and step:
-                    place = b.add(place, b.mul(index, INT(step)))
+                    place = plus(b, place, times(b, index, step))
             return place
         t = b.add(b.mul(i, INT(self.n)), k)
         if j is not None:
             t = b.add(t, b.mul(j, INT(self.count)))
         entry = b.gep(self.memory, [t], source_etype=INT32)
         return b.zext(b.load(entry, typ=INT32), INT)
+
+
+class _Place(NamedTuple):
+    """The table of a single instruction."""
+
+    place: int
+
+    def at(self, b: Any, i: Any, k: Any) -> Any:
+        """The place, known now."""
+        return INT(self.place)
 
 
 def _grid(tables: list[Any], count: int) -> int:
@@ -231,6 +242,18 @@ def _grid(tables: list[Any], count: int) -> int:
             n = int(breaks[0]) + 2
             return n if count % n == 0 else count
     return count
+
+
+def plus(b: Any, x: Any, y: Any) -> Any:
+    """x + y, now when both are known."""
+    if isinstance(x, ir.Constant) and isinstance(y, ir.Constant):
+        return INT(x.constant + y.constant)
+    return b.add(x, y)
+
+
+def times(b: Any, x: Any, n: int) -> Any:
+    """x * n, now when x is known."""
+    return INT(x.constant * n) if isinstance(x, ir.Constant) else b.mul(x, INT(n))
 
 
 @contextmanager
@@ -289,6 +312,34 @@ def _divisor(n: int, limit: int) -> int:
 # --- the functions ---
 
 
+class _Called(Vectors):
+    """exp and its kind as calls: in a program full of them, code for each would take long."""
+
+    def exp(self, x: Any) -> Any:
+        return self._once("exp", super().exp, x)
+
+    def expm1(self, x: Any) -> Any:
+        return self._once("expm1", super().expm1, x)
+
+    def tanh(self, x: Any) -> Any:
+        return self._once("tanh", super().tanh, x)
+
+    def _once(self, name: str, emit: Callable[[Any], Any], x: Any) -> Any:
+        """A function of our own for vectors; libm, with its tables, for one number."""
+        if self.width == 1:
+            return self.call(name, x)
+        functions, own = self.b.module.globals, f"own_{name}"
+        if own not in functions:
+            kind = ir.FunctionType(self.type, [self.type])
+            function = ir.Function(self.b.module, kind, own)
+            function.linkage = "internal"
+            function.attributes.add("noinline")
+            outer, self.b = self.b, ir.IRBuilder(function.append_basic_block())
+            self.b.ret(emit(function.args[0]))
+            self.b = outer
+        return self.b.call(functions[own], [x])
+
+
 class _Program:
     """What the nests of one tape share."""
 
@@ -335,7 +386,7 @@ class _Nest:
     def __init__(self, program: _Program, code: list[Instruction], stored: set[int]) -> None:
         self.program, self.code, self.stored = program, code, stored
         self.layout, self.count = program.layout, code[0].count
-        self.inside = {c.start: c for c in code}
+        self.inside = {slot: c.start for c in code for slot in c.results}
         self.cache: dict[Any, Any] = {}
 
     # --- loops ---
@@ -343,22 +394,24 @@ class _Nest:
     def emit(self, b: Any, rows: Any, scalars: Any, sums: Any, columns: Any) -> None:
         """For each strip, for each row: compute, then store what is read elsewhere."""
         self._open(b, rows, scalars, sums)
-        n = _grid(self._tables(), self.count)
+        n = _grid(self._tables(), self.count) if self.count > 1 else 1
         m = self.count // n
         folds = any(c.op in ("dot", "sum") and len(c.args) > UNROLLED for c in self.code)
         tile = _divisor(n, REGISTERS // self.layout.vectors) if folds else 1
         self._make_tables(n)
-        strip = self.layout.strip
-        strips = b.sdiv(b.add(columns, INT(strip - 1)), INT(strip))
+        strip, stride = self.layout.strip, self.layout.stride
+        strips = 1 if strip == stride else b.sdiv(b.add(columns, INT(strip - 1)), INT(strip))
         with loop(b, strips) as s:
-            self.column = b.mul(s, INT(strip))
+            self.column = times(b, s, strip)
             with loop(b, m) as i, loop(b, n, tile) as k:
-                self.members = [(i, b.add(k, INT(d)) if d else k) for d in range(tile)]
+                self.members = [(i, plus(b, k, INT(d))) for d in range(tile)]
                 self._rows(range(self.layout.vectors))
 
     def _open(self, b: Any, rows: Any, scalars: Any, sums: Any) -> None:
         self.b, self.rows, self.scalars, self.sums = b, rows, scalars, sums
-        self.math = Vectors(b, self.layout.width, self.layout.vector_library)
+        large = len(self.program.tape.code) > LARGE
+        kind = _Called if large or self.layout.width == 1 else Vectors
+        self.math = kind(b, self.layout.width, self.layout.vector_library)
 
     def _tables(self) -> list[Any]:
         places = self.program.places
@@ -367,12 +420,18 @@ class _Nest:
     def _make_tables(self, n: int) -> None:
         """Where arguments and results lie; a long dot has one table for w and one for x."""
         places, self.table = self.program.places, {}
+
+        def table(slots: Sequence[int]) -> Any:
+            if self.count == 1:
+                return _Place(int(places[slots[0]]))
+            return _Table(self.program, places[np.asarray(slots)][None], n)
+
         for c in self.code:
             if c.start in self.stored:
-                self.table[c.start] = _Table(self.program, places[np.asarray(c.results)][None], n)
+                self.table[c.start] = table(c.results)
             fold = self._fold(c)
             for a in range(1 if fold else len(c.args)):
-                self.table[c.start, a] = _Table(self.program, places[np.asarray(c.args[a])][None], n)
+                self.table[c.start, a] = table(c.args[a])
             for f, part in enumerate(fold):
                 self.table[c.start, "fold", f] = _Table(self.program, places[part], n)
 
@@ -441,9 +500,8 @@ class _Nest:
     def _argument(self, c: Instruction, a: int, done: Any, vectors: Any) -> list[list[Any]]:
         table = c.args[a]
         slot = int(table[0])
-        for start, inner in self.inside.items():
-            if slot in inner.results and start in done:
-                return done[start]
+        if self.inside.get(slot) in done:
+            return done[self.inside[slot]]
         number = self.program.tape.constant(slot)
         if number is not None and (np.asarray(table) == slot).all():
             return [[self.math.constant(number)] * len(vectors)] * len(self.members)
@@ -472,8 +530,8 @@ class _Nest:
 
     def _column(self, place: Any, v: int) -> Any:
         b = self.b
-        column = b.add(self.column, INT(v * self.layout.width))
-        offset = b.add(b.mul(place, INT(self.layout.stride)), column)
+        column = plus(b, self.column, INT(v * self.layout.width))
+        offset = plus(b, times(b, place, self.layout.stride), column)
         return b.gep(self.rows, [offset], source_etype=DOUBLE)
 
 
@@ -500,7 +558,7 @@ class _Reduction(_Nest):
         with loop(b, *(inner if n > m else outer)) as p, loop(b, *(outer if n > m else inner)) as q:
             i, k = (q, p) if n > m else (p, q)
             self.members = [
-                (b.add(i, INT(d)), b.add(k, INT(e))) for d in range(across) for e in range(along)
+                (plus(b, i, INT(d)), plus(b, k, INT(e))) for d in range(across) for e in range(along)
             ]
             self._sum(columns)
 
@@ -510,7 +568,7 @@ class _Reduction(_Nest):
         full = b.sdiv(columns, INT(width))
 
         def body(vector: Any, acc: list[Any], mask: Any = None) -> list[Any]:
-            self.column = b.mul(vector, INT(width))
+            self.column = times(b, vector, width)
             (results,) = self._rows(range(1)).values()
             xs = [row[0] if mask is None else b.select(mask, row[0], zero) for row in results]
             return [self.math.add(a, x) for a, x in zip(acc, xs)]

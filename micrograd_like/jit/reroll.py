@@ -18,7 +18,7 @@ import numpy as np
 
 from .tape import Instruction, Tape
 
-SMALL = 4  # groups of fewer rows are not worth a loop
+SMALL = 8  # groups of fewer rows are not worth a loop
 
 
 def reroll(tape: Tape) -> Tape:

@@ -2,8 +2,8 @@
 
 ``LOWERINGS`` has one emitter for each op. An emitter gets a Vectors (a builder that knows the
 width) and the arguments, one IR value each, and returns the result. exp, expm1 and tanh are
-computed here, by a polynomial, because networks are full of them; the other transcendental
-functions call the platform's vector library where it has one, or else libm for each lane.
+computed here, because networks are full of them; the other transcendental functions call the
+platform's vector library where it has one, or else libm for each lane.
 
 Only the ``contract`` flag is set (a * b + c may be rounded once), so nan, inf, -0.0 and
 subnormal numbers behave as in Python.
@@ -15,7 +15,7 @@ import ctypes
 import ctypes.util
 import math
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, reduce
 from typing import Any
 
@@ -140,25 +140,33 @@ class Vectors:
 
     # --- the exponential family ---
 
+    def round(self, x: Any) -> Any:
+        """The nearest whole number, for numbers below 2**51."""
+        return self.b.fsub(self.add(x, _ROUND), self.constant(_ROUND))
+
     def power_of_two(self, n: Any) -> Any:
         """2**n for whole numbers n between -1022 and 1023: n becomes the exponent's bits."""
         bits = self.b.bitcast(self.add(n, _ROUND + 1023.0), self.int)
         shift = self.constant(52, self.int)
         return self.b.bitcast(self.b.shl(bits, shift), self.type)
 
+    def polynomial(self, x: Any, coefficients: Sequence[float]) -> Any:
+        """By Horner's rule, the highest power's coefficient first."""
+        first, second, *rest = coefficients
+        start = self.add(self.mul(x, first), second)
+        return reduce(lambda total, c: self.add(self.mul(total, x), c), rest, start)
+
     def _reduce(self, x: Any) -> tuple[Any, Any]:
         """n and q with exp(x) = 2**n * (1 + q): x = n * log(2) + r, and q = expm1(r) by Taylor."""
-        n = self.b.fsub(self.add(self.mul(x, 1.0 / math.log(2.0)), _ROUND), self.constant(_ROUND))
+        n = self.round(self.mul(x, 1.0 / math.log(2.0)))
         r = self.sub(self.sub(x, self.mul(n, _LOG2_HIGH)), self.mul(n, _LOG2_LOW))
-        q = self.constant(1.0 / math.factorial(13))
-        for i in range(12, 1, -1):
-            q = self.add(self.mul(q, r), 1.0 / math.factorial(i))
+        q = self.polynomial(r, _TAYLOR)
         return n, self.add(self.mul(self.mul(r, r), q), r)
 
     def exp(self, x: Any) -> Any:
         x = self.select(self.compare(">", x, 710.0), 710.0, x)  # beyond, inf; a nan stays
         n, q = self._reduce(self.select(self.compare("<", x, -746.0), -746.0, x))
-        half = self.b.fsub(self.add(self.mul(n, 0.5), _ROUND), self.constant(_ROUND))
+        half = self.round(self.mul(n, 0.5))
         rest = self.power_of_two(self.sub(n, half))  # two factors: 2**-1074 has no exponent bits
         return self.mul(self.mul(self.add(q, 1.0), self.power_of_two(half)), rest)
 
@@ -166,17 +174,37 @@ class Vectors:
         """For x at most 709; below -40 it is -1."""
         n, q = self._reduce(self.select(self.compare("<", x, -40.0), -40.0, x))
         scale = self.power_of_two(n)
-        return self.add(self.mul(scale, q), self.sub(scale, 1.0))
+        return self.intrinsic("llvm.copysign", self.add(self.mul(scale, q), self.sub(scale, 1.0)), x)
 
     def tanh(self, x: Any) -> Any:
-        e = self.expm1(self.mul(self.intrinsic("llvm.fabs", x), -2.0))
-        size = self.div(self.neg(e), self.add(e, 2.0))
-        return self.intrinsic("llvm.copysign", size, x)
+        """By the addition theorem and Lambert's continued fraction, with one division.
+
+        |x| = n * log(2) / 2 + t with 0 <= t < log(2) / 2. With s = 2**n and tanh(t) = p / q,
+
+            tanh|x| = ((s - 1) * (q + p) + 2 * p) / (s * (q + p) + (q - p)),
+
+        whose terms are all positive and never add up to more than 1. p and q are the seventh
+        convergent of t / (1 + t*t / (3 + t*t / (5 + ...))), off by less than 2e-18.
+        """
+        size = self.intrinsic("llvm.fabs", x)
+        size = self.select(self.compare(">", size, 20.0), 20.0, size)  # beyond, 1; a nan stays
+        n = self.intrinsic("llvm.floor", self.mul(size, 2.0 / math.log(2.0)))
+        t = self.sub(size, self.mul(n, 0.5 * math.log(2.0)))  # off by n * 1e-17, where tanh is flat
+        square = self.mul(t, t)
+        p = self.add(self.mul(self.mul(t, square), self.polynomial(square, _TANH_ABOVE)), t)
+        q = self.polynomial(square, _TANH_BELOW)
+        s, both = self.power_of_two(n), self.add(q, p)
+        above = self.add(self.mul(self.sub(s, 1.0), both), self.add(p, p))
+        below = self.add(self.mul(s, both), self.sub(q, p))
+        return self.intrinsic("llvm.copysign", self.div(above, below), x)
 
 
 _ROUND = 1.5 * 2.0**52  # adding it rounds to a whole number, which then stands in the last bits
 _LOG2_HIGH = float.fromhex("0x1.62e42fefa38p-1")  # 41 bits, so that n times it is exact
 _LOG2_LOW = float.fromhex("0x1.ef35793c7673p-45")
+_TAYLOR = [1.0 / math.factorial(i) for i in range(13, 1, -1)]
+_TANH_ABOVE = [1 / 135135, 2 / 715, 5 / 39]  # 135135 = 3 * 5 * 7 * 9 * 11 * 13
+_TANH_BELOW = [4 / 19305, 10 / 429, 6 / 13, 1.0]
 
 
 # --- one emitter for each op; ops.py says what they mean ---
