@@ -1,11 +1,12 @@
-"""How fast is it? The training step of micrograd's own demo, side by side with its peers.
+"""How fast is it? Training steps, memory, compiling, and a whole task, side by side with its peers.
 
     pip install "micrograd_like[bench]"
     python demos/benchmark.py            # a table; --json for the numbers, --quick for a smoke test
+    python demos/benchmark.py --only step        # or memory, jit, compile, digits
 
-Every peer computes the same loss of the same network on the same data in float64; the results are
-compared before anything is timed. The peers take turns, so that a slow moment of the machine hits
-all of them; the numbers are medians, and the ratios are what to quote.
+Every peer computes the same loss of the same network on the same data in float64, on one core; the
+results are compared before anything is timed. The peers take turns, so that a slow moment of the
+machine hits all of them; the numbers are medians (and minima), and the ratios are what to quote.
 """
 
 import argparse
@@ -17,10 +18,19 @@ import random
 import statistics
 import subprocess
 import sys
-import time
 import tracemalloc
 from collections.abc import Callable
 from typing import Any
+
+from benchmark_jit import (
+    compile_section,
+    digits_section,
+    in_turns,
+    installed,
+    jit_section,
+    one_core,
+    repeated,
+)
 
 from micrograd_like import MLP, Value, __version__
 from micrograd_like.functional import dot, mean, relu
@@ -148,39 +158,28 @@ def check(steps: dict[str, Step]) -> None:
             raise SystemExit(f"{name} computes something else: off by {max(differences)}")
 
 
-def in_turns(steps: dict[str, Step], rounds: int, repeats: int) -> dict[str, float]:
-    """The median seconds of one step; each peer runs a few steps in a row, as in training."""
-    seconds: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(rounds):
-        for name, step in steps.items():
-            gc.collect()  # nobody pays for another's garbage
-            step()
-            for _ in range(repeats):
-                start = time.perf_counter()
-                step()
-                seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(times) for name, times in seconds.items()}
-
-
 def moons_rows(rounds: int, repeats: int) -> list[dict[str, Any]]:
     """One row for each peer, with its ratio to ours."""
     xs, ys, model = problem()
-    steps = {
-        "ours, dot": with_dot(xs, ys, model),
-        "ours, written out": written_out(xs, ys, model),
-        "micrograd 0.1.0": with_micrograd(xs, ys, model),
-    }
+    makers = {"ours, dot": with_dot, "ours, written out": written_out}
+    if installed("micrograd"):
+        makers["micrograd 0.1.0"] = with_micrograd
+    steps = {name: make(xs, ys, model) for name, make in makers.items()}
     check(steps)
-    seconds = in_turns(steps, rounds, repeats)
-    # torch last: once it is imported, Python's collector has its modules to visit with our nodes.
-    batched = {"torch eager, 1 thread": with_torch(xs, ys, model)}
-    check({**steps, **batched})
-    seconds |= in_turns(batched, rounds, repeats)
-    dot_time, out_time = seconds["ours, dot"], seconds["ours, written out"]
-    return [
+    seconds = in_turns({name: repeated(s, repeats) for name, s in steps.items()}, rounds)
+    if installed("torch"):
+        # Last: once torch is imported, Python's collector has its modules to visit with our nodes.
+        batched = {"torch eager, 1 thread": with_torch(xs, ys, model)}
+        check({**steps, **batched})
+        seconds |= in_turns({name: repeated(s, repeats) for name, s in batched.items()}, rounds)
+    medians = {name: statistics.median(times) for name, times in seconds.items()}
+    dot_time, out_time = medians["ours, dot"], medians["ours, written out"]
+    rows: list[dict[str, Any]] = [
         {"peer": name, "ms": s * 1e3, "times dot": s / dot_time, "times written out": s / out_time}
-        for name, s in seconds.items()
+        for name, s in medians.items()
     ]
+    missing = [name for name in ("micrograd", "torch") if not installed(name)]
+    return rows + [{"peer": name, "note": "not installed"} for name in missing]
 
 
 # --- memory and depth ---
@@ -267,7 +266,7 @@ def import_row(runs: int) -> dict[str, Any]:
 
 
 def machine() -> str:
-    """What this ran on."""
+    """What this runs on, and how busy that is."""
     from importlib.metadata import version
 
     cpu = platform.processor() or platform.machine()
@@ -276,41 +275,99 @@ def machine() -> str:
             names = [line.split(":")[1].strip() for line in info if line.startswith("model name")]
         cpu = names[0] if names else cpu
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    return f"{cpu}, {python}, micrograd_like {__version__}, torch {version('torch')}"
+    peers = [name for name in ("llvmlite", "torch", "jax", "scikit-learn", "micrograd")
+             if installed({"scikit-learn": "sklearn"}.get(name, name))]  # fmt: skip
+    versions = ", ".join(f"{name} {version(name)}" for name in peers)
+    load = f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown"
+    programs = f"{python}, micrograd_like {__version__}, {versions}"
+    return f"{cpu}, one core, load average {load}\n{programs}"
 
 
-def measure(quick: bool) -> dict[str, Any]:
-    """All of it."""
-    from micrograd.engine import Value as TheirValue
+def memory_section(quick: bool) -> dict[str, Any]:
+    """What nodes cost besides time."""
+    sizes = {"ours": bytes_per_node(Value)}
+    if installed("micrograd"):
+        from micrograd.engine import Value as TheirValue
 
+        sizes["micrograd"] = bytes_per_node(TheirValue)
     return {
-        "machine": machine(),
-        "moons step": moons_rows(rounds=1 if quick else 7, repeats=1 if quick else 3),
-        "bytes per node": {"ours": bytes_per_node(Value), "micrograd": bytes_per_node(TheirValue)},
+        "bytes per node": sizes,
         "chain": chain_row(10_000 if quick else 1_000_000),
         "cyclic garbage of 1000 dead graphs": garbage_after(1000),
         "import": import_row(1 if quick else 9),
     }
 
 
-def report(results: dict[str, Any]) -> str:
-    """The results as text."""
-    lines = [results["machine"], "", "moons step (2-16-16-1, 100 samples, forward and backward)"]
+SECTIONS: dict[str, Callable[[bool], Any]] = {
+    "step": lambda quick: moons_rows(rounds=1 if quick else 7, repeats=1 if quick else 3),
+    "memory": memory_section,
+    "jit": jit_section,
+    "compile": compile_section,
+    "digits": digits_section,
+}
+
+
+def step_lines(rows: list[dict[str, Any]]) -> list[str]:
+    """The section step as text."""
     head = ["", "ms", "/ ours, dot", "/ ours, written out"]
-    lines.append("{:24}{:>10}{:>14}{:>22}".format(*head))
-    for row in results["moons step"]:
-        lines.append("{:24}{:10.2f}{:14.2f}{:22.2f}".format(*row.values()))
-    sizes, chain = results["bytes per node"], results["chain"]
-    lines += [
-        "",
-        f"bytes per node: ours {sizes['ours']:.0f}, micrograd {sizes['micrograd']:.0f}",
+    return ["moons step (2-16-16-1, 100 samples, forward and backward)",
+            "{:24}{:>10}{:>14}{:>22}".format(*head)] + [
+        "{:24}{:10.2f}{:14.2f}{:22.2f}".format(*row.values())
+        if "ms" in row else f"{row['peer']:24}{row['note']}" for row in rows
+    ]  # fmt: skip
+
+
+def memory_lines(results: dict[str, Any]) -> list[str]:
+    """The section memory as text."""
+    chain, modules = results["chain"], results["import"]["third-party modules"]
+    sizes = ", ".join(f"{name} {size:.0f}" for name, size in results["bytes per node"].items())
+    return [
+        f"bytes per node: {sizes}",
         f"chain of {chain['nodes']:,} nodes, recursion limit 100: {chain['total s']:.2f} s (record "
         f"{chain['record s']:.2f}, backward {chain['backward s']:.2f}, free "
         f"{chain['free s']:.2f}), {chain['MB']:.0f} MB",
         f"cyclic garbage after 1000 dead graphs: {results['cyclic garbage of 1000 dead graphs']}",
         f"import micrograd_like: {results['import']['ms']:.0f} ms, third-party modules: "
-        f"{', '.join(results['import']['third-party modules']) or 'none'}",
+        f"{', '.join(modules) or 'none'}",
     ]
+
+
+def table(rows: list[dict[str, Any]]) -> list[str]:
+    """Rows as text, under the names of their columns; a number that is not there is a dash."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    cells = [names, *[[cell(row.get(name)) for name in names] for row in rows]]
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
+
+
+def cell(x: Any) -> str:
+    """A number with three digits that count, a text as it is."""
+    if isinstance(x, float):
+        return f"{x:.0f}" if abs(x) >= 1000 else f"{x:#.3g}".rstrip(".")
+    return "-" if x is None else str(x)
+
+
+def report(results: dict[str, Any]) -> str:
+    """The results as text."""
+    lines = [results["machine"]]
+    if "step" in results:
+        lines += ["", *step_lines(results["step"])]
+    if "memory" in results:
+        lines += ["", *memory_lines(results["memory"])]
+    if "jit" in results:
+        lines += ["", "compiled, 100 samples, microseconds a step", *table(results["jit"])]
+    if "note" in results.get("compile", {}):
+        lines += ["", f"compile time: {results['compile']['note']}"]
+    elif "compile" in results:
+        first, irregular, growth = results["compile"].values()
+        lines += ["", "first calls in fresh processes", *table(first)]
+        lines += ["", "irregular program with its gradient, one sample, microseconds"]
+        lines += [f"{k}: {', '.join(map(cell, v.values())) if isinstance(v, dict) else cell(v)}"
+                  for k, v in irregular.items()]  # fmt: skip
+        lines += ["", "seconds of CPU to trace and compile", *table(growth)]
+    if "digits" in results:
+        lines += ["", "digits, 64-32-10, Adam, batches of 32, 50 epochs, imports and all"]
+        lines += table(results["digits"])
     return "\n".join(lines)
 
 
@@ -319,8 +376,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measures micrograd_like against its peers.")
     parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
     parser.add_argument("--quick", action="store_true", help="one round, to see that it runs")
+    parser.add_argument("--only", choices=SECTIONS, help="one section")
     options = parser.parse_args()
-    results = measure(options.quick)
+    one_core()
+    results: dict[str, Any] = {"machine": machine()}
+    for name in [options.only] if options.only else SECTIONS:
+        results[name] = SECTIONS[name](options.quick)
     print(json.dumps(results, indent=2) if options.json else report(results))
 
 

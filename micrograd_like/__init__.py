@@ -9,8 +9,10 @@
 """
 
 from . import functional, losses, nn, optim
+from .anomaly import AnomalyError, detect_anomaly
 from .draw import draw, draw_network
 from .engine import Value, no_grad
+from .explore import explore
 from .losses import (
     binary_cross_entropy_with_logits,
     cross_entropy,
@@ -30,6 +32,7 @@ __all__ = [
     "SGD",
     "Adam",
     "AdamW",
+    "AnomalyError",
     "Layer",
     "Linear",
     "Module",
@@ -39,9 +42,11 @@ __all__ = [
     "Value",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "detect_anomaly",
     "directional_derivative",
     "draw",
     "draw_network",
+    "explore",
     "functional",
     "grad",
     "hessian",

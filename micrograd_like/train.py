@@ -18,10 +18,10 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import Context
 from itertools import repeat
-from typing import Any
+from typing import Any, NamedTuple
 
 from . import functional
 from .anomaly import is_anomaly_enabled
@@ -33,7 +33,7 @@ from .transforms import flatten
 # One parameter, sample and epoch of work takes about 2 microseconds in Python, and compiling
 # from a third of a second up, so less than this is faster without.
 WORTH_COMPILING = 1_000_000
-TOGETHER = 0.05  # seconds: how much a compiled loop does before it looks for Ctrl-C
+TOGETHER = 0.5  # seconds: how much a compiled loop does before it looks for Ctrl-C
 
 Loss = Callable[[Any, Any], Any]
 Metric = Callable[[list[Any], list[Any]], float]
@@ -104,6 +104,7 @@ class History:
         self.columns: dict[str, list[float]] = {}
         self.stopped = ""  # why training ended before the last epoch
         self.jit = ""  # "compiled", or why the steps ran in Python
+        self.recorded: dict[str, Any] | None = None  # what explore shows: see fit's record
 
     def append(self, epoch: dict[str, float]) -> None:
         """Adds the numbers of one epoch."""
@@ -202,6 +203,7 @@ def fit(
     progress: bool = True,
     jit: bool | str = "auto",
     threads: int = 1,
+    record: int = 0,
 ) -> History:
     """Trains a model on samples X and targets y.
 
@@ -226,6 +228,7 @@ def fit(
         progress: show a bar with loss, metrics and learning rate (needs tqdm).
         jit: run the steps as machine code: True, False, or "auto" where it is possible and pays.
         threads: over how many cores the compiled step spreads a batch of more than 128 samples.
+        record: keep the parameters of every so many epochs in the history, for explore(history).
 
     Returns:
         The History; its ``jit`` says "compiled", or why the steps ran in Python.
@@ -241,60 +244,40 @@ def fit(
     X, y = _samples(X, y)
     checked = None if validation is None else _samples(*validation)
     optimizer = optimizer(model.parameters()) if isinstance(optimizer, type) else optimizer
-    _at_least_1("epochs", epochs)
-    _at_least_1("batch_size", batch_size)
+    for name, n in (("epochs", epochs), ("batch_size", batch_size), ("record", record or 1)):
+        _at_least_1(name, n)
+    _check_jit(jit)
     measures, callbacks = [_named_metric(m) for m in metrics], list(callbacks)
-    weights = [p for name, p in model.named_parameters() if "b" not in name.split(".")]
-
-    def objective(outs: Any, targets: Any) -> tuple[Value, Value]:
-        data_loss = loss(outs, targets)
-        return data_loss, data_loss + _penalty(weights, l1, l2) if l1 or l2 else data_loss
-
-    history, rng, bar = History(), random.Random(seed), _bar(epochs, progress)
-    kept = [p.data for p in optimizer.params]
-    trainer, history.jit = _compiled(
-        jit, len(optimizer.params) * len(X) * epochs,
-        model, X, y, loss, optimizer, l1, l2, weights, max_norm, batch_size, threads,
-    )  # fmt: skip
-    alone = bool(callbacks or measures or checked or scheduler)
-    in_order = list(range(len(X)))
-    epoch, several = 0, 1
-    try:
-        while epoch < epochs and not history.stopped:
-            several = 1 if alone or trainer is None else min(several, epochs - epoch)
-            start = time.perf_counter()
-            orders = [_shuffled(len(X), rng) if shuffle else in_order for _ in range(several)]
-            if trainer is not None:
-                columns = _compiled_epochs(trainer, epoch, orders)
-                outputs = trainer.outputs() if measures else []
-            else:
-                samples = (
-                    ([X[j] for j in indices], [y[j] for j in indices])
-                    for indices in _slices(orders[0], batch_size)
-                )
-                columns, outputs = _one_epoch(
-                    epoch + 1, model, samples, objective, optimizer, max_norm, kept
-                )
-            epoch += several
-            seconds = time.perf_counter() - start
-            columns |= {"lr": [optimizer.lr] * several, "time": [seconds / several] * several}
-            targets = [y[j] for j in orders[0]]
-            columns |= {name: [f(outputs, targets)] for name, f in measures}
-            if checked:
-                scores = evaluate(model, *checked, loss=loss, metrics=measures)
-                columns |= {f"val_{name}": [number] for name, number in scores.items()}
-            history.extend(columns)
-            several = max(1, int(several * TOGETHER / max(seconds, TOGETHER / 100)))
-            row = {name: numbers[-1] for name, numbers in columns.items()}
-            _advance(scheduler, row)
-            _show(bar, row, len(columns["loss"]))
-            reasons = [reason for call in callbacks if (reason := call(model, history))]
-            if reasons:
-                history.stopped = f"epoch {epoch}: {reasons[0]}"
-    finally:
-        if bar is not None:
-            bar.close()
-        model.eval()
+    history, rng, in_order = History(), random.Random(seed), list(range(len(X)))
+    problem = _Problem(model, X, y, loss, optimizer, l1, l2, max_norm, batch_size)
+    steps, history.jit = _compiled(jit, epochs, problem, threads)
+    if record:
+        history.recorded = {"model": model, "loss": loss, "X": X, "y": y, "epochs": []}
+    several = 1  # epochs in one go: only compiled ones that nobody looks at in between
+    alone = isinstance(steps, _InPython) or bool(callbacks or measures or checked or scheduler)
+    with _bar(epochs, progress) as bar:
+        try:
+            while len(history) < epochs and not history.stopped:
+                start = time.perf_counter()
+                orders = [_shuffled(len(X), rng) if shuffle else in_order for _ in range(several)]
+                columns = steps.epochs(len(history), orders)
+                seconds = time.perf_counter() - start
+                columns |= {"lr": [optimizer.lr] * several, "time": [seconds / several] * several}
+                targets = [y[j] for j in orders[0]]
+                columns |= {name: [f(steps.outputs(), targets)] for name, f in measures}
+                if checked:
+                    scores = evaluate(model, *checked, loss=loss, metrics=measures)
+                    columns |= {f"val_{name}": [number] for name, number in scores.items()}
+                _note(history, columns, record)
+                row = {name: numbers[-1] for name, numbers in columns.items()}
+                _advance(scheduler, row)
+                _show(bar, row, several)
+                reasons = [reason for call in callbacks if (reason := call(model, history))]
+                if reasons:
+                    history.stopped = f"epoch {len(history)}: {reasons[0]}"
+                several = 1 if alone else _several(several, seconds, len(history), epochs, record)
+        finally:
+            model.eval()
     for callback in callbacks:
         if hasattr(callback, "finish"):
             callback.finish(model)
@@ -338,15 +321,17 @@ def predict(model: Any, X: Any, jit: bool | str = "auto") -> list[Any]:
     check_finite(X, "X")
     if not X:
         return []
+    _check_jit(jit)
     with _evaluating(model):
-        many = jit == "auto" and len(X) >= 100
+        many = jit == "auto" and len(X) >= 100 and not is_anomaly_enabled()
         if jit is True or (many and _edges(model, X[0]) * len(X) >= WORTH_COMPILING):
             try:
                 from .jit import jit as compiled
 
-                outs: list[Any] = compiled(model, batch=[True])(X).tolist()
-                return outs
-            except Exception:
+                rebuild = flatten(model(X[0]))[1]
+                rows = compiled(lambda x: flatten(model(x))[0], batch=[True])(X).tolist()
+                return [_numbers(rebuild(row)) for row in rows]
+            except Exception:  # of any kind: Python will say what it thinks of it
                 if jit is True:
                     raise
         outs = model.batch(X) if hasattr(model, "batch") else [model(x) for x in X]
@@ -377,77 +362,126 @@ def predict_proba(model: Any, X: Any) -> list[list[float]]:
 # --- the parts of the loop ---
 
 
-def _one_epoch(
-    epoch: int,
-    model: Any,
-    samples: Iterable[tuple[list[Any], list[Any]]],
-    objective: Callable[[Any, Any], tuple[Value, Value]],
-    optimizer: Any,
-    max_norm: float | None,
-    kept: list[float],
-) -> tuple[dict[str, list[float]], list[Any]]:
-    """A step for each batch: the epoch's numbers, and the outputs for the metrics."""
-    model.train()
-    losses: list[float] = []
-    norms: list[float] = []
-    outputs: list[Any] = []
-    for i, (xs, ys) in enumerate(samples, start=1):
-        outs = model.batch(xs)
-        data_loss, total = objective(outs, ys)
-        if not math.isfinite(total.data):
-            any(map(setattr, optimizer.params, repeat("_number"), kept))
-            raise _not_finite(total.data, epoch, i)
-        kept[:] = [p.data for p in optimizer.params]
-        optimizer.zero_grad()
-        total.backward()
-        norms.append(_norm(optimizer.params, max_norm))
-        optimizer.step()
-        losses.append(data_loss.data * len(ys))
-        outputs += _numbers(outs)
-    return {"loss": [math.fsum(losses) / len(outputs)], "grad_norm": [_mean(norms)]}, outputs
+class _Problem(NamedTuple):
+    """What is trained, and how."""
+
+    model: Any
+    X: list[Any]
+    y: list[Any]
+    loss: Loss
+    optimizer: Any
+    l1: float
+    l2: float
+    max_norm: float | None
+    batch_size: int
+
+    def weights(self) -> list[Value]:
+        """The parameters that are penalised: all but biases."""
+        return [p for name, p in self.model.named_parameters() if "b" not in name.split(".")]
+
+
+class _InPython:
+    """The steps of fit, as one would write them by hand."""
+
+    def __init__(self, problem: _Problem) -> None:
+        self.problem = problem
+        self.weights = problem.weights()
+        self.kept = [p.data for p in problem.optimizer.params]
+        self.outs: list[Any] = []
+
+    def epochs(self, before: int, orders: list[list[int]]) -> dict[str, list[float]]:
+        """A step for each batch of one epoch; the columns of the history."""
+        model, X, y, _, optimizer, _, _, max_norm, batch_size = self.problem
+        model.train()
+        losses: list[float] = []
+        norms: list[float] = []
+        self.outs = []
+        for i, indices in enumerate(_slices(orders[0], batch_size), start=1):
+            outs = model.batch([X[j] for j in indices])
+            data_loss, total = self._objective(outs, [y[j] for j in indices])
+            if not math.isfinite(total.data):
+                any(map(setattr, optimizer.params, repeat("_number"), self.kept))
+                raise _not_finite(total.data, before + 1, i)
+            self.kept = [p.data for p in optimizer.params]
+            optimizer.zero_grad()
+            total.backward()
+            norms.append(_norm(optimizer.params, max_norm))
+            optimizer.step()
+            losses.append(data_loss.data * len(indices))
+            self.outs += _numbers(outs)
+        return {"loss": [math.fsum(losses) / len(X)], "grad_norm": [_mean(norms)]}
+
+    def outputs(self) -> list[Any]:
+        """What the model said of each sample of the last epoch, before its step."""
+        return self.outs
+
+    def _objective(self, outs: Any, targets: Any) -> tuple[Value, Value]:
+        data_loss = self.problem.loss(outs, targets)
+        l1, l2 = self.problem.l1, self.problem.l2
+        return data_loss, data_loss + _penalty(self.weights, l1, l2) if l1 or l2 else data_loss
+
+
+class _Compiled:
+    """The same steps as machine code, any number of epochs in one call: see jit/training.py."""
+
+    def __init__(self, problem: _Problem, threads: int) -> None:
+        from .jit.training import Trainer
+
+        model, X, y, loss, optimizer, l1, l2, max_norm, batch_size = problem
+        penalty = (lambda w: l1 * abs(w) + l2 * w * w) if l1 or l2 else None
+        self.trainer = Trainer(
+            model, X, y, loss, optimizer, penalty, problem.weights(), max_norm, batch_size, threads
+        )
+        self.outputs = self.trainer.outputs
+
+    def epochs(self, before: int, orders: list[list[int]]) -> dict[str, list[float]]:
+        """As many epochs as there are orders of the samples; the columns of the history."""
+        losses, norms, done = self.trainer.epochs(orders)
+        if done < losses.size:
+            epoch, batch = divmod(done, losses.shape[1])
+            raise _not_finite(losses.flat[done], before + epoch + 1, batch + 1)
+        sizes = [len(part) for part in _slices(orders[0], self.trainer.batch_size)]
+        means = losses @ sizes / len(orders[0])
+        return {"loss": means.tolist(), "grad_norm": norms.mean(axis=1).tolist()}
 
 
 def _compiled(
-    jit: bool | str, work: int, model: Any, X: Any, y: Any, loss: Loss, optimizer: Any,
-    l1: float, l2: float, weights: list[Value], max_norm: float | None, batch_size: int,
-    threads: int,
-) -> tuple[Any, str]:  # fmt: skip
-    """The trainer that runs compiled steps, or None; and the sentence for the history."""
-    if jit not in (True, False, "auto"):
-        raise ValueError(f'jit must be True, False or "auto", got {jit!r}')
+    jit: bool | str, epochs: int, problem: _Problem, threads: int
+) -> tuple[_InPython | _Compiled, str]:
+    """Who runs the steps, and the sentence about it for the history."""
+    work = len(problem.optimizer.params) * len(problem.X) * epochs
     if not jit:
-        return None, "in Python, as asked"
+        return _InPython(problem), "in Python, as asked"
     if jit == "auto" and is_anomaly_enabled():
-        return None, "in Python: detect_anomaly() is on"
+        return _InPython(problem), "in Python: detect_anomaly() is on"
     if jit == "auto" and work < WORTH_COMPILING:
-        return None, "in Python: there is too little work for compiling to pay"
+        return _InPython(problem), "in Python: there is too little work for compiling to pay"
     try:
-        from .jit.training import Trainer
-
-        penalty = (lambda w: l1 * abs(w) + l2 * w * w) if l1 or l2 else None
-        trainer = Trainer(
-            model, X, y, loss, optimizer, penalty, weights, max_norm, batch_size, threads
-        )
+        return _Compiled(problem, threads), "compiled"
     except Exception as error:  # of any kind: the loop in Python will say what it thinks of it
         if jit is True:
             raise
-        return None, f"in Python: {error}"
-    return trainer, "compiled"
+        return _InPython(problem), f"in Python: {error}"
 
 
-def _compiled_epochs(
-    trainer: Any, epoch: int, orders: list[list[int]]
-) -> dict[str, list[float]]:
-    """The numbers of as many epochs as there are orders."""
-    losses, norms, done = trainer.epochs(orders)
-    if done < losses.size:
-        at, batch = divmod(done, losses.shape[1])
-        raise _not_finite(losses.flat[done], epoch + at + 1, batch + 1)
-    sizes = [len(part) for part in _slices(orders[0], trainer.batch_size)]
-    return {
-        "loss": (losses @ sizes / len(orders[0])).tolist(),
-        "grad_norm": norms.mean(axis=1).tolist(),
-    }
+def _several(several: int, seconds: float, done: int, epochs: int, record: int) -> int:
+    """How many epochs to compute in one go: up to the next one that is recorded or the last."""
+    most = int(several * TOGETHER / max(seconds, TOGETHER / 100)) or 1
+    return max(1, min(most, epochs - done, record - done % record if record else most))
+
+
+def _note(history: History, columns: dict[str, list[float]], record: int) -> None:
+    """Adds epochs to the history, and the parameters of the last one when it is to be recorded."""
+    history.extend(columns)
+    if history.recorded is not None and len(history) % record == 0:
+        state = history.recorded["model"].state_dict()
+        last = {"epoch": len(history), "loss": columns["loss"][-1], "state": state}
+        history.recorded["epochs"].append(last)
+
+
+def _check_jit(jit: Any) -> None:
+    if jit not in (True, False, "auto"):
+        raise ValueError(f'jit must be True, False or "auto", got {jit!r}')
 
 
 def _not_finite(loss: float, epoch: int, batch: int) -> FloatingPointError:
@@ -469,15 +503,15 @@ def _slices(order: list[int], size: int) -> list[list[int]]:
 @contextmanager
 def _evaluating(model: Any) -> Iterator[None]:
     """Evaluation mode and no graph inside, the mode from before outside."""
-    training = getattr(model, "training", None)  # a plain function has no modes
-    if training:
-        model.eval()
+    modes = [(m, m.training) for m in model.modules()] if hasattr(model, "modules") else []
+    for m, _ in modes:
+        m.training = False
     try:
         with no_grad():
             yield
     finally:
-        if training:
-            model.train()
+        for m, training in modes:
+            m.training = training
 
 
 def _edges(model: Any, x: Any) -> int:
@@ -532,7 +566,7 @@ def _named_metric(metric: Any) -> tuple[str, Metric]:
 
 def _bar(epochs: int, progress: bool) -> Any:
     if not progress:
-        return None
+        return nullcontext()
     try:
         from tqdm import tqdm
     except ImportError:

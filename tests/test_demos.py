@@ -13,7 +13,7 @@ import pytest
 import micrograd_like
 
 ROOT = Path(__file__).resolve().parent.parent
-SCRIPTS = sorted(path.name for path in (ROOT / "demos").glob("*.py") if path.stem != "benchmark")
+SCRIPTS = sorted(p.name for p in (ROOT / "demos").glob("*.py") if "benchmark" not in p.stem)
 UNSEEN = re.compile(r"\[ ?2\.0,  ?3\.0, -1\.0\]\D*?([+-]\d\.\d+), never seen")
 
 
@@ -276,9 +276,16 @@ def check_digits(printed, out):
     assert_png(out / "digits.png")
 
 
+def check_explore(stdout, out):
+    (page,) = out.glob("explore_*.html")
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+
+
 CHECKS = {
     "classification_and_regression.py": check_classification_and_regression,
     "digits.py": check_digits,
+    "explore_mlp.py": check_explore,
+    "explore_neuron.py": check_explore,
     "moons.py": check_moons,
     "tiny_mlp.py": check_tiny_mlp,
     "xor.py": check_xor,
@@ -317,6 +324,41 @@ def test_the_perceptron_reaches_95_percent_on_all_digits(tmp_path):
 
 def test_the_benchmark_runs_and_gives_its_numbers(tmp_path):
     pytest.importorskip("micrograd", reason="the bench extra is not installed")
+    run = python(ROOT / "demos" / "benchmark.py", "--quick", "--json", "--only", "memory")
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout)["memory"]["bytes per node"]["ours"] <= 130
+
+
+def test_the_benchmark_says_which_peers_are_missing(tmp_path):
+    pytest.importorskip("llvmlite", reason="the jit extra is not installed")
+    options = ["--quick", "--json", "--only", "jit"]
+    script = ROOT / "demos" / "benchmark.py"
+    run = python("-c", WITHOUT.format(hidden={"jax", "torch"}, script=str(script)), *options)
+    assert run.returncode == 0, run.stderr
+    rows = {row["what"]: row for row in json.loads(run.stdout)["jit"]}
+    assert rows["torch eager"]["note"] == "torch is not installed"
+    assert rows["JAX, compiled loop"]["note"] == "jax is not installed"
+    assert rows["ours, fit"]["us"] > 0.0
+    assert rows["ours, machine code"]["us"] > 0.0
+
+
+WITHOUT = """
+import importlib.util, runpy, sys
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *rest: None if name in {hidden!r} else find(name, *rest)
+sys.path.insert(0, {script!r}.removesuffix("benchmark.py"))
+runpy.run_path({script!r}, run_name="__main__")
+"""
+
+
+@pytest.mark.slow
+def test_every_section_of_the_benchmark_agrees_with_its_peers_and_gives_numbers(tmp_path):
+    for module in ("jax", "llvmlite", "micrograd", "sklearn", "torch"):
+        pytest.importorskip(module, reason="the bench extra is not installed")
     run = python(ROOT / "demos" / "benchmark.py", "--quick", "--json")
     assert run.returncode == 0, run.stderr
-    assert json.loads(run.stdout)["bytes per node"]["ours"] <= 130
+    results = json.loads(run.stdout)
+    steps = [row for row in results["jit"] if row["what"] != "C, -O3"]
+    assert all(row.get("us", 1.0) > 0.0 for row in steps)
+    assert results["compile"]["irregular"]["machine code"]["us"] > 0.0
+    assert all(row["accuracy"] > 0.3 for row in results["digits"])

@@ -13,7 +13,13 @@ import nbformat
 import pytest
 
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "demos" / "notebooks"
-NAMES = ["00_introduction", "01_from_scratch", "02_pytorch", "03_experiments"]
+NAMES = [
+    "00_introduction",
+    "01_from_scratch",
+    "02_pytorch",
+    "03_experiments",
+    "04_how_jit_works",
+]
 # What the last digit of a machine's tanh decides: tiny differences, and a drawing's exact numbers.
 ROUNDING = re.compile(r'\b0\.0e\+00|\b\d\.\de-(09|1\d)\b|tooltip="[^"]*"')
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,7 +34,11 @@ FUNCTION = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, POINTER, INT])
 UNROLLED = 6  # a dot product of so few terms needs no loop
 TOGETHER = 48  # instructions in one function: compile time grows faster than its size
 AHEAD = 24  # how many instructions are looked at for the next one of a nest
-LARGE = 500  # instructions: from here on, code that could be repeated is called
+STRAIGHT = 200  # the same for one sample, whose operations are single numbers
+LARGE = 500  # instructions: from here on, compiling fast matters and costly ops are calls
+MANY = 32  # a group of fewer rows is no loop in a program that consists of single instructions
+COSTLY = {"exp", "tanh", "expm1", "sigmoid", "softplus", "silu", "gelu", "elu", "max", "logsumexp"}
+LANES = 4  # numbers whose exp is computed at once where one sample fills no vector
 REGISTERS = 12  # accumulators that fit beside what they are computed from
 
 
@@ -58,6 +63,8 @@ def lower(tape: Tape, module: Any, name: str, layout: Layout) -> tuple[Any, Any]
     samples and adds to sums.
     """
     varies = tape.varies()
+    if is_large(tape) and layout.width == 1:
+        tape = _taken_apart(tape)
     places = np.where(varies, np.cumsum(varies), np.cumsum(~varies)) - 1
     program = _Program(tape, module, name, layout, varies, places)
     alone = _Program(tape, module, f"{name}_shared", Layout(1, 1, 1), varies, places)
@@ -65,17 +72,67 @@ def lower(tape: Tape, module: Any, name: str, layout: Layout) -> tuple[Any, Any]
     code = [c for c in tape.code if varies[c.start]]
     reductions = _reductions(tape, code)
     direct = {c.start for c in _read_by_sums_only(tape, code, reductions)}
-    nests = _plan([c for c in code if c.start not in direct])
+    together = STRAIGHT if layout.width == 1 else TOGETHER
+    nests = _plan([c for c in code if c.start not in direct], together)
     return (
-        alone.function([_Nest(alone, nest, {c.start for c in nest}) for nest in _plan(shared)]),
+        alone.function(
+            [alone.nest(nest, {c.start for c in nest}) for nest in _plan(shared, STRAIGHT)]
+        ),
         program.function(
-            [_Nest(program, nest, stored) for nest, stored in _stored(tape, nests, reductions)]
+            [program.nest(nest, stored) for nest, stored in _stored(tape, nests, reductions)]
             + [_Reduction(program, r, direct) for r in reductions]
         ),
     )
 
 
+def is_large(tape: Tape) -> bool:
+    """Whether the tape is so long that the time of compiling decides how it is lowered."""
+    return len(tape.code) > LARGE
+
+
 # --- which instructions share a nest ---
+
+
+def _taken_apart(tape: Tape) -> Tape:
+    """In a program of mostly single instructions the small groups are single instructions too.
+
+    Their order is changed, the slots that they fill are not: operands come shortly before their
+    use, so that few results have to be stored for another function.
+    """
+    if 2 * sum(c.count == 1 for c in tape.code) < tape.size - tape.first:
+        return tape
+    code = [
+        single
+        for c in tape.code
+        for single in (_singles(c) if 1 < c.count < MANY else [c])
+    ]
+    apart = Tape(tape.lanes, tape.scalars, tape.constants)
+    apart.code, apart.size = _depth_first(code), tape.size
+    apart.outputs, apart.sums = tape.outputs, tape.sums
+    return apart
+
+
+def _singles(c: Instruction) -> list[Instruction]:
+    rows = zip(*[[(slot,) for slot in np.asarray(table).tolist()] for table in c.args])
+    return [Instruction(c.op, slot, row) for slot, row in zip(c.results, rows)]
+
+
+def _depth_first(code: list[Instruction]) -> list[Instruction]:
+    """What an instruction needs comes right before it, unless it was there already."""
+    owner = {slot: c for c in code for slot in c.results}
+    done: set[int] = set()
+    order, stack = [], list(code)
+    while stack:
+        c = stack[-1]
+        needs = [owner[slot] for table in c.args for slot in table if slot in owner]
+        open = [n for n in needs if n.start not in done] if c.start not in done else []
+        stack += open
+        if not open:
+            stack.pop()
+            if c.start not in done:
+                done.add(c.start)
+                order.append(c)
+    return order
 
 
 class Reduction(NamedTuple):
@@ -119,14 +176,15 @@ def _read_by_sums_only(
     ]
 
 
-def _plan(code: list[Instruction]) -> list[list[Instruction]]:
+def _plan(code: list[Instruction], together: int) -> list[list[Instruction]]:
     """Nests of instructions of equal count that read each other row by row, in a valid order."""
     owner = {slot: c.start for c in code for slot in c.results}
     needs = {
         c.start: {owner[s] for table in c.args for s in {*map(int, table)} if s in owner}
         for c in code
     }
-    waiting, done, nests = code, set(), []
+    waiting, nests = code, []
+    done: set[int] = set()
     position = 0
     left = [True] * len(code)
     while position < len(waiting):
@@ -136,7 +194,7 @@ def _plan(code: list[Instruction]) -> list[list[Instruction]]:
         nest: list[Instruction] = []
         inside: dict[int, Instruction] = {}
         misses, i = 0, position
-        limit = TOGETHER if waiting[position].count == 1 else 8
+        limit = together if waiting[position].count == 1 else 8
         while i < len(waiting) and misses < AHEAD and len(nest) < limit:
             c = waiting[i]
             if left[i] and _fits(c, nest, inside, needs[c.start] - done):
@@ -313,31 +371,63 @@ def _divisor(n: int, limit: int) -> int:
 
 
 class _Called(Vectors):
-    """exp and its kind as calls: in a program full of them, code for each would take long."""
+    """What takes much code as calls: in a program full of it, code for each would take long."""
 
     def exp(self, x: Any) -> Any:
-        return self._once("exp", super().exp, x)
+        return self._libm_or_own("exp", super().exp, x)
 
     def expm1(self, x: Any) -> Any:
-        return self._once("expm1", super().expm1, x)
+        return self._libm_or_own("expm1", super().expm1, x)
 
     def tanh(self, x: Any) -> Any:
-        return self._once("tanh", super().tanh, x)
+        return self._libm_or_own("tanh", super().tanh, x)
 
-    def _once(self, name: str, emit: Callable[[Any], Any], x: Any) -> Any:
-        """A function of our own for vectors; libm, with its tables, for one number."""
-        if self.width == 1:
-            return self.call(name, x)
-        functions, own = self.b.module.globals, f"own_{name}"
+    def exps(self, xs: Sequence[Any]) -> list[Any]:
+        """exp of each."""
+        return self.together("exp", xs)
+
+    def together(self, op: str, xs: Sequence[Any]) -> list[Any]:
+        """An op of each; of single numbers, as many at once as a vector holds.
+
+        Four exps:  v = insert x0, x1, x2, x3;  v = call own_exp(v);  extract each lane of v.
+        """
+        if self.width > 1 or len(xs) == 1:
+            return [self.apply(op, [x]) for x in xs]
+        wide = _Called(self.b, LANES, self.vector_library)
+        found: list[Any] = []
+        for start in range(0, len(xs), LANES):
+            vector, part = wide.constant(0.0), xs[start : start + LANES]
+            for i, x in enumerate(part):
+                vector = self.b.insert_element(vector, x, INT(i))
+            vector = wide.apply(op, [vector])
+            found += [self.b.extract_element(vector, INT(i)) for i in range(len(part))]
+        return found
+
+    def apply(self, op: str, args: list[Any]) -> Any:
+        """The result of an op."""
+        if op in ("exp", "tanh"):
+            return getattr(self, op)(*args)
+        emit = LOWERINGS[op]
+        if op not in COSTLY:
+            return emit(self, *args)
+        return self._own(op, lambda *xs: emit(self, *xs), args)
+
+    def _libm_or_own(self, name: str, emit: Callable[[Any], Any], x: Any) -> Any:
+        """libm, with its tables, for one number; a function of our own for vectors."""
+        return self.call(name, x) if self.width == 1 else self._own(f"own_{name}", emit, [x])
+
+    def _own(self, name: str, emit: Callable[..., Any], args: list[Any]) -> Any:
+        """A call of a function that computes emit, which is made the first time."""
+        functions, own = self.b.module.globals, f"{name}_{len(args)}_{self.width}"
         if own not in functions:
-            kind = ir.FunctionType(self.type, [self.type])
+            kind = ir.FunctionType(self.type, [self.type] * len(args))
             function = ir.Function(self.b.module, kind, own)
             function.linkage = "internal"
             function.attributes.add("noinline")
             outer, self.b = self.b, ir.IRBuilder(function.append_basic_block())
-            self.b.ret(emit(function.args[0]))
+            self.b.ret(emit(*function.args))
             self.b = outer
-        return self.b.call(functions[own], [x])
+        return self.b.call(functions[own], args)
 
 
 class _Program:
@@ -348,6 +438,13 @@ class _Program:
     ) -> None:
         self.tape, self.module, self.name, self.layout = tape, module, name, layout
         self.varies, self.places = varies, places
+        self.large = is_large(tape)
+
+    def nest(self, code: list[Instruction], stored: set[int]) -> Any:
+        """The loops for a nest, or straight-line code where there is nothing to loop over."""
+        short = all(len(c.args) <= 2 * UNROLLED for c in code)
+        straight = self.large and self.layout.width == 1 and code[0].count == 1 and short
+        return (_Straight if straight else _Nest)(self, code, stored)
 
     def function(self, nests: Sequence[Any]) -> Any:
         """A function that calls every nest, each a function of its own."""
@@ -388,6 +485,7 @@ class _Nest:
         self.layout, self.count = program.layout, code[0].count
         self.inside = {slot: c.start for c in code for slot in c.results}
         self.cache: dict[Any, Any] = {}
+        self.table: dict[Any, Any] = {}
 
     # --- loops ---
 
@@ -409,9 +507,8 @@ class _Nest:
 
     def _open(self, b: Any, rows: Any, scalars: Any, sums: Any) -> None:
         self.b, self.rows, self.scalars, self.sums = b, rows, scalars, sums
-        large = len(self.program.tape.code) > LARGE
-        kind = _Called if large or self.layout.width == 1 else Vectors
-        self.math = kind(b, self.layout.width, self.layout.vector_library)
+        kind = _Called if self.program.large or self.layout.width == 1 else Vectors
+        self.math: Any = kind(b, self.layout.width, self.layout.vector_library)
 
     def _tables(self) -> list[Any]:
         places = self.program.places
@@ -419,7 +516,7 @@ class _Nest:
 
     def _make_tables(self, n: int) -> None:
         """Where arguments and results lie; a long dot has one table for w and one for x."""
-        places, self.table = self.program.places, {}
+        places = self.program.places
 
         def table(slots: Sequence[int]) -> Any:
             if self.count == 1:
@@ -490,14 +587,14 @@ class _Nest:
                     for table, kind in zip(tables, varies)
                 ]
                 for v in range(width):
-                    term = math.mul(factors[0][v], factors[1][v]) if len(fold) == 2 else factors[0][v]
+                    term = reduce(math.mul, [factor[v] for factor in factors])
                     new.append(math.add(acc[r * width + v], term))
             return new
 
         flat = accumulate(b, [x for row in start for x in row], len(fold[0]), body)
         return [flat[r * width : (r + 1) * width] for r in range(len(self.members))]
 
-    def _argument(self, c: Instruction, a: int, done: Any, vectors: Any) -> list[list[Any]]:
+    def _argument(self, c: Instruction, a: int, done: Any, vectors: Any) -> Any:
         table = c.args[a]
         slot = int(table[0])
         if self.inside.get(slot) in done:
@@ -535,6 +632,78 @@ class _Nest:
         return b.gep(self.rows, [offset], source_etype=DOUBLE)
 
 
+class _Straight(_Nest):
+    """Single instructions, one after the other, for one vector of columns at a time.
+
+        for each vector of columns
+            v7 = load rows[7];  v9 = v7 * v8;  v10 = call softplus(v9);  store rows[10] = v10; ...
+
+    Where there are no samples to fill a vector, instructions do it: costly functions of one number
+    wait until a vector of equal ones can be computed, or until the result of one is needed.
+    """
+
+    def emit(self, b: Any, rows: Any, scalars: Any, sums: Any, columns: Any) -> None:
+        """For each vector of columns: the instructions."""
+        self._open(b, rows, scalars, sums)
+        width = self.layout.width
+        vectors = b.sdiv(b.add(columns, INT(width - 1)), INT(width))
+        with loop(b, 1 if self.layout.stride == width else vectors) as i:
+            self.column = times(b, i, width)
+            self.values: dict[int, Any] = {}
+            self.inside_op = {c.start: c.op for c in self.code}
+            self.waiting: dict[str, list[tuple[Instruction, Any]]] = {}
+            for c in _by_stage(self.code):
+                self._single(c)
+            for op in list(self.waiting):
+                self._compute(op)
+
+    def _single(self, c: Instruction) -> None:
+        args = [self._value(slot) for (slot,) in c.args]
+        if not _waits(c):
+            self._keep(c, self.math.apply(c.op, args))
+            return
+        same = self.waiting.setdefault(c.op, [])
+        same.append((c, args[0]))
+        if len(same) == LANES:
+            self._compute(c.op)
+
+    def _compute(self, op: str) -> None:
+        """The instructions of this op that wait."""
+        same = self.waiting.pop(op, [])
+        for (c, _), x in zip(same, self.math.together(op, [x for _, x in same])):
+            self._keep(c, x)
+
+    def _keep(self, c: Instruction, x: Any) -> None:
+        self.values[c.start] = x
+        if c.start in self.stored:
+            self._store(c, INT(int(self.program.places[c.start])), 0, x)
+
+    def _value(self, slot: int) -> Any:
+        """What is in a slot: a constant, or computed here, or loaded the first time."""
+        if slot not in self.values and slot in self.inside:
+            self._compute(self.inside_op[slot])
+        if slot not in self.values:
+            number = self.program.tape.constant(slot)
+            self.values[slot] = (
+                self._load(INT(int(self.program.places[slot])), self.program.varies[slot], [0])[0]
+                if number is None
+                else self.math.constant(number)
+            )
+        return self.values[slot]
+
+
+def _waits(c: Instruction) -> bool:
+    return c.op in COSTLY and len(c.args) == 1
+
+
+def _by_stage(code: list[Instruction]) -> list[Instruction]:
+    """By the number of waiting instructions before each one, so that those come together."""
+    stage: dict[int, int] = {}
+    for c in code:
+        stage[c.start] = max([stage.get(slot, 0) for (slot,) in c.args]) + _waits(c)
+    return sorted(code, key=lambda c: (stage[c.start], not _waits(c)))
+
+
 class _Reduction(_Nest):
     """sums[where] += the sum over the columns of an instruction's results."""
 
@@ -543,7 +712,7 @@ class _Reduction(_Nest):
         self.where = np.asarray(where)
         if code.start not in direct:  # it is stored: read it
             slots = np.asarray(code.results)[list(rows)]
-            code = Instruction("stored", -1, (slots,), len(rows))
+            code = Instruction("stored", -1, (slots.tolist(),), len(rows))
         super().__init__(program, [code], set())
 
     def emit(self, b: Any, rows: Any, scalars: Any, sums: Any, columns: Any) -> None:
@@ -558,7 +727,9 @@ class _Reduction(_Nest):
         with loop(b, *(inner if n > m else outer)) as p, loop(b, *(outer if n > m else inner)) as q:
             i, k = (q, p) if n > m else (p, q)
             self.members = [
-                (plus(b, i, INT(d)), plus(b, k, INT(e))) for d in range(across) for e in range(along)
+                (plus(b, i, INT(d)), plus(b, k, INT(e)))
+                for d in range(across)
+                for e in range(along)
             ]
             self._sum(columns)
 
@@ -587,7 +758,7 @@ class _Reduction(_Nest):
             at = b.gep(self.sums, [self.where_table.at(b, i, k)], source_etype=DOUBLE)
             b.store(b.fadd(b.load(at, typ=DOUBLE), self.math.horizontal(total)), at)
 
-    def _instruction(self, c: Instruction, done: Any, vectors: Any) -> list[list[Any]]:
+    def _instruction(self, c: Instruction, done: Any, vectors: Any) -> Any:
         if c.op == "stored":
             return self._argument(c, 0, done, vectors)
         return super()._instruction(c, done, vectors)

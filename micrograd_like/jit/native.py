@@ -14,7 +14,7 @@ import numpy as np
 from llvmlite import binding as llvm
 from llvmlite import ir
 
-from .lower import POINTER, Layout, loop, lower
+from .lower import POINTER, Layout, is_large, loop, lower
 from .reroll import reroll
 from .tape import Tape
 from .vectormath import DOUBLE, INT
@@ -74,24 +74,33 @@ class Module:
         table.linkage = "internal"
         return table
 
-    def compile(self) -> None:
-        """Optimises, makes machine code; ``address`` is then known."""
+    def compile(self, quickly: bool = False) -> None:
+        """Optimises, makes machine code; ``address`` is then known.
+
+        Args:
+            quickly: for a large program, whose straight-line code the passes would not improve.
+        """
         with _compiling:
             self.code = llvm.parse_assembly(str(self.ir))
             machine = llvm.Target.from_default_triple().create_target_machine(
                 cpu=llvm.get_host_cpu_name(),
                 features=llvm.get_host_cpu_features().flatten(),
-                opt=2,
+                opt=1 if quickly else 2,
                 jit=True,
             )
             options = llvm.create_pipeline_tuning_options(speed_level=2)
             options.loop_vectorization = options.slp_vectorization = False
             options.loop_unrolling = False
-            passes = llvm.create_pass_builder(machine, options)
-            passes.getModulePassManager().run(self.code, passes)
-            self.text = str(self.code)
+            if not quickly:
+                passes = llvm.create_pass_builder(machine, options)
+                passes.getModulePassManager().run(self.code, passes)
             self.engine = llvm.create_mcjit_compiler(self.code, machine)
             self.engine.finalize_object()
+
+    @property
+    def text(self) -> str:
+        """The LLVM code, optimised."""
+        return str(self.code)
 
     def get(self, name: str, *kinds: Any, returns: Any = None) -> Any:
         """A Python function that calls the machine code."""
@@ -102,6 +111,7 @@ _PTR, _INT, _DOUBLE = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
 
 
 def pointer(array: Any) -> int:
+    """The address of an array's first number."""
     return int(array.ctypes.data)
 
 
@@ -124,7 +134,7 @@ class Native:
         _emit_work(self.module, self.tape, self.layout)
         if extra is not None:
             extra(self.module, self.tape)
-        self.module.compile()
+        self.module.compile(is_large(self.tape))
         self.work = self.module.get("work", _PTR, _INT, _PTR, _INT, *[_PTR] * 4, _INT)
         self.varies = self.tape.varies()
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .tape import Instruction, Tape
+from .tape import Tape
 
 SMALL = 8  # groups of fewer rows are not worth a loop
 
@@ -76,35 +76,32 @@ def _chain(tape: Tape) -> Tape:
 def _group(tape: Tape) -> Tape:
     """Instructions of equal depth, op and kinds of arguments become one, what varies not first."""
     varies = tape.varies().tolist()
+    kinds = ["lane" if v else "shared" for v in varies]
+    start = tape.lanes + tape.scalars
+    kinds[start : tape.first] = ["constant"] * len(tape.constants)
     depth = [0] * tape.size
-    groups: dict[Any, list[Instruction]] = defaultdict(list)
+    groups: dict[Any, list[tuple[int, list[int]]]] = defaultdict(list)
     for c in tape.code:
         args = [t[0] for t in c.args]
         if c.op in ("mul", "dot"):  # a factor that all samples share comes first
             for i in range(len(args) % 2, len(args), 2):
                 if varies[args[i]] and not varies[args[i + 1]]:
                     args[i], args[i + 1] = args[i + 1], args[i]
-        depth[c.start] = 1 + max(depth[a] for a in args)
-        kinds = tuple([_kind(tape, varies, a) for a in args])
-        key = (varies[c.start], depth[c.start], c.op, kinds)
-        groups[key].append(Instruction(c.op, c.start, tuple([(a,) for a in args])))
+        depth[c.start] = 1 + max([depth[a] for a in args])
+        key = (varies[c.start], depth[c.start], c.op, tuple([kinds[a] for a in args]))
+        groups[key].append((c.start, args))
     rolled = Tape(tape.lanes, tape.scalars, tape.constants)
     place = np.arange(tape.size)
     for key in sorted(groups, key=lambda key: key[:2]):
-        members = groups[key]
-        tables = place[np.array([[t[0] for t in c.args] for c in members])]
-        if len(members) < SMALL:
-            for c, args in zip(members, tables):
-                place[c.start] = rolled.add(c.op, args.tolist())
+        starts, rows = zip(*groups[key])
+        tables = place[np.array(rows)]
+        if len(rows) < SMALL:
+            for slot, args in zip(starts, tables.tolist()):
+                place[slot] = rolled.add(key[2], args)
             continue
         order = np.lexsort(tables.T[::-1])  # by the first argument, then the second, ...
-        start = rolled.add(key[2], *tables[order].T.astype(np.int32), count=len(members))
-        for i, j in enumerate(order):
-            place[members[j].start] = start + i
+        first = rolled.add(key[2], *tables[order].T.astype(np.int32), count=len(rows))
+        place[np.array(starts)[order]] = range(first, first + len(rows))
     rolled.outputs = place[tape.outputs].tolist() if tape.outputs else []
     rolled.sums = place[tape.sums].tolist() if tape.sums else []
     return rolled
-
-
-def _kind(tape: Tape, varies: list[bool], slot: int) -> str:
-    return "lane" if varies[slot] else "constant" if tape.constant(slot) is not None else "shared"

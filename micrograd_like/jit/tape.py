@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
+from itertools import pairwise
 from operator import add
 from typing import Any, NamedTuple
 
@@ -53,7 +54,7 @@ class Instruction(NamedTuple):
     op: str
     start: int  # the slot of the first result; the others follow
     args: tuple[Sequence[int], ...]
-    count: int = 1
+    count: int = 1  # type: ignore[assignment]  # a tuple has a count() too
 
     @property
     def results(self) -> range:
@@ -102,12 +103,11 @@ class Tape:
 
     def varies(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """For each slot whether it differs between samples."""
-        varies = np.zeros(self.size, bool)
-        varies[: self.lanes] = True
+        varies = [True] * self.lanes + [False] * (self.first - self.lanes)
         for code in self.code:
-            for table in code.args:
-                varies[code.start : code.start + code.count] |= varies[np.asarray(table)]
-        return varies
+            tables = [np.asarray(t).tolist() if code.count > 1 else t for t in code.args]
+            varies += map(any, zip(*[[varies[i] for i in table] for table in tables]))
+        return np.array(varies, bool)
 
     def run(
         self, lanes: Sequence[float], scalars: Sequence[float] = ()
@@ -123,25 +123,30 @@ class Tape:
         size = self.first
         for code in self.code:
             if code.start != size or any(len(table) != code.count for table in code.args):
-                raise JitError(f"{_line(self, code)}: its slots do not follow the ones before")
+                raise JitError(f"{_line(code)}: its slots do not follow the ones before")
             if max((max(table) for table in code.args), default=-1) >= code.start:
-                raise JitError(f"{_line(self, code)}: an argument comes later than its use")
+                raise JitError(f"{_line(code)}: an argument comes later than its use")
             size += code.count
         if max([-1, *self.outputs, *self.sums]) >= size:
             raise JitError("an output is a slot that no instruction fills")
 
     def __str__(self) -> str:
-        lines = [f"s{i} = input {i}" for i in range(self.lanes)]
-        lines += [f"s{self.lanes + i} = scalar {i}" for i in range(self.scalars)]
         start = self.lanes + self.scalars
+        lines = [_leaves(0, "input", self.lanes), _leaves(self.lanes, "scalar", self.scalars)]
         lines += [f"s{start + i} = {c!r}" for i, c in enumerate(self.constants)]
-        lines += [_line(self, code) for code in self.code]
-        lines += [f"return {' '.join(f's{i}' for i in self.outputs)}"] if self.outputs else []
+        lines += map(_line, self.code)
+        lines += [f"return {_slots(self.outputs)}"] if self.outputs else []
         lines += [f"add up {_slots(self.sums)}"] if self.sums else []
-        return "\n".join(lines)
+        return "\n".join(filter(None, lines))
 
 
-def _line(tape: Tape, code: Instruction) -> str:
+def _leaves(start: int, kind: str, n: int) -> str:
+    if n < 2:
+        return f"s{start} = {kind} 0" * n
+    return f"s{start}..s{start + n - 1} = {kind}s 0..{n - 1}"
+
+
+def _line(code: Instruction) -> str:
     tables = [_slots(table) for table in code.args]
     shown = tables if len(tables) <= 9 else [*tables[:5], "...", *tables[-2:]]
     times = f"  ({code.count} times)" if code.count > 1 else ""
@@ -151,13 +156,11 @@ def _line(tape: Tape, code: Instruction) -> str:
 def _slots(table: Sequence[int]) -> str:
     """s7 for one slot or many times the same, s3..s9 for a run, s3..s19/4 for one with a step."""
     first, last = int(table[0]), int(table[-1])
-    steps = {int(b) - int(a) for a, b in zip(table, table[1:])}
+    steps = {int(b) - int(a) for a, b in pairwise(table)}
     if steps <= {0}:
         return f"s{first}"
-    if steps == {1}:
-        return f"s{first}..s{last}"
-    if len(steps) == 1:
-        return f"s{first}..s{last}/{steps.pop()}"
-    return f"s[{' '.join(map(str, table[:3]))} ... {last}]" if len(table) > 4 else (
-        f"s[{' '.join(map(str, table))}]"
-    )
+    if len(steps) == 1 and len(table) > 2:
+        step = steps.pop()
+        return f"s{first}..s{last}" + (f"/{step}" if step != 1 else "")
+    shown = [*table[:3], "...", last] if len(table) > 4 else table
+    return f"s[{' '.join(map(str, shown))}]"

@@ -12,6 +12,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
+from operator import is_
 from typing import Any, NamedTuple
 
 from .. import engine, ops
@@ -38,7 +40,7 @@ class Traced(Value):
 
 
 def _new_value(kind: type[Value]) -> Value:
-    made = getattr(_tracing, "made", None)
+    made: list[Value] | None = getattr(_tracing, "made", None)
     if made is None:
         return object.__new__(kind)
     made.append(object.__new__(Traced))
@@ -51,8 +53,9 @@ def _recording() -> Iterator[list[Value]]:
     global _users
     with _swap:
         _users += 1
-        engine._new = _new_value
-    _tracing.made = made = []
+        engine._new = _new_value  # type: ignore[assignment]
+    made: list[Value] = []
+    _tracing.made = made
     try:
         yield made
     finally:
@@ -94,19 +97,41 @@ def trace(
         JitError: f branches on a Value, returns something else than Values and numbers, or does
             something else for the second sample than for the first.
     """
-    calls = [_call(f, sample, shared) for sample in samples]
-    leaves = [dict.fromkeys(x for v in c.made for x in v.inputs if x.op is None) for c in calls]
-    inputs = set(calls[0].named)
-    found = [v for v in leaves[0] if v in leaves[1] and v not in inputs]
-    names = list(dict.fromkeys([*parameters, *found]))
-    first, again = [_write(c, len(samples[0]), names) for c in calls]
-    if first.code != again.code or repr(first.constants) != repr(again.constants):
+    first, again = [_call(f, sample, shared) for sample in samples]
+    names = list(dict.fromkeys([*parameters, *_parameters(first, again)]))
+    return _write(first, len(samples[0]), names), names
+
+
+def _parameters(first: Recorded, again: Recorded) -> list[Value]:
+    """The leaves that both calls read; a JitError when the calls did not record the same."""
+    twins = dict(zip(first.named, again.named))
+
+    def paired(xs: Sequence[Value], ys: Sequence[Value]) -> bool:
+        return len(xs) == len(ys) and all(map(is_, map(twins.setdefault, xs, ys), ys))
+
+    same = len(first.made) == len(again.made)
+    for v, w in zip(first.made, again.made):
+        same = same and v.op is w.op and paired(v.inputs, w.inputs)
+        if same and v.op is not None:  # without an op it is a leaf, made inside no_grad
+            twins[v] = w
+            same = not v.op.constants or v.arguments[1:] == w.arguments[1:]
+    same = same and paired(first.outputs, again.outputs) and paired(first.sums, again.sums)
+    made = set(first.made)
+    leaves = [(x, y) for x, y in twins.items() if x.op is None or x not in made]
+    leaves = leaves[len(first.named) :]
+    for x, _ in leaves:
+        if x.op is not None:
+            raise JitError(
+                f"the function reads a Value with a history from outside (the result of "
+                f"{x.op.name!r}): compute it inside with the library's ops, or detach() it"
+            )
+    if not same or any(x is not y and repr(x.data) != repr(y.data) for x, y in leaves):
         raise JitError(
             "the function did something else for other numbers: it draws random numbers, or it "
             "uses a number where only Values can be followed (.data, float, detach, an index); "
             "pass what changes as an argument, and select with functional.where"
         )
-    return first, names
+    return [x for x, y in leaves if x is y]
 
 
 def _call(f: Any, sample: Sequence[float], shared: Sequence[float]) -> Recorded:
@@ -125,6 +150,10 @@ def _as_value(out: Any) -> Value:
 
 def _write(call: Recorded, lanes: int, parameters: list[Value]) -> Tape:
     """The instructions of a graph: equal ones once, what is constant computed, 1 * x left out."""
+    needed = {*call.outputs, *call.sums}
+    for v in reversed(call.made):
+        if v in needed:
+            needed.update(v.inputs)
     named = [*call.named, *parameters]
     writer = _Writer(lanes, len(named) - lanes)
     slots = {v: i for i, v in enumerate(named)}
@@ -133,9 +162,10 @@ def _write(call: Recorded, lanes: int, parameters: list[Value]) -> Tape:
         return slots[v] if v in slots else writer.constant(v.data)
 
     for v in call.made:
-        if v.op is not None:
-            constants = v.arguments[len(v.inputs) :]
-            args = [*map(slot, v.inputs), *map(writer.constant, constants)]
+        if v in needed and v.op is not None:
+            args = list(map(slot, v.inputs))
+            if v.op.constants:
+                args.append(writer.constant(v.arguments[-1]))
             slots[v] = writer.emit(v.op.name, args)
     return writer.finish(list(map(slot, call.outputs)), list(map(slot, call.sums)))
 
@@ -147,11 +177,10 @@ class _Writer:
         self.lanes, self.scalars = lanes, scalars
         self.constants: dict[str, int] = {}
         self.numbers: list[float] = []
-        self.code: list[tuple[str, tuple[int, ...]]] = []
-        self.known: dict[tuple[str, tuple[int, ...]], int] = {}
+        self.known: dict[tuple[str, tuple[int, ...]], int] = {}  # instructions, in order
 
     def constant(self, number: float) -> int:
-        key = float(number).hex()  # tells 0.0 from -0.0, and finds nan again
+        key = number.hex()  # tells 0.0 from -0.0, and finds nan again
         if key not in self.constants:
             self.numbers.append(number)
             self.constants[key] = -len(self.numbers)
@@ -159,51 +188,36 @@ class _Writer:
 
     def emit(self, op: str, args: list[int]) -> int:
         if op not in FORWARD:
-            raise JitError(f"a node made by hand ({op!r}) cannot be compiled: use the library's ops")
-        if all(a < 0 for a in args) and op != "sum":
+            raise JitError(f"the op {op!r} is not in the op table: use those of micrograd_like.ops")
+        if max(args, default=-1) < 0:
             return self.constant(ops.OPS[op].forward(*[self.numbers[-a - 1] for a in args]))
         if op == "mul":
             args.sort()  # numbers first, so that equal products look equal
             if args[0] < 0 and self.numbers[-args[0] - 1] == 1.0:
                 return args[1]
-        if op == "sum":
+        elif op == "sum":
             args = [self.constant(0.0), *args]
-        if op == "dot":
+        elif op == "dot":
             n = len(args) // 2
-            pairs = [(w, x) for w, x in zip(args[:n], args[n:])]
-            args = [self.constant(0.0), *[slot for pair in pairs for slot in pair]]
-        key = (op, tuple(args))
-        if key not in self.known:
-            self.known[key] = self.lanes + self.scalars + len(self.code)
-            self.code.append(key)
-        return self.known[key]
+            args = [self.constant(0.0), *chain.from_iterable(zip(args[:n], args[n:]))]
+        return self._instruction(op, args)
+
+    def _instruction(self, op: str, args: Sequence[int]) -> int:
+        key = op, tuple(args)
+        return self.known.setdefault(key, self.lanes + self.scalars + len(self.known))
 
     def finish(self, outputs: list[int], sums: list[int]) -> Tape:
-        """The tape of what the outputs need, each output the result of an instruction."""
-        one = self.constant(1.0)
+        """The tape, with each output the result of an instruction."""
         start = self.lanes + self.scalars
 
         def result(slot: int) -> int:
-            if slot >= start:
-                return slot
-            self.code.append(("mul", (slot, one)))
-            return start + len(self.code) - 1
+            return slot if slot >= start else self._instruction("mul", [slot, self.constant(1.0)])
 
-        outputs, sums = [result(slot) for slot in outputs], [result(slot) for slot in sums]
-        needed = [False] * len(self.code)
-        for slot in (*outputs, *sums):
-            needed[slot - start] = True
-        for i in range(len(self.code) - 1, -1, -1):
-            if needed[i]:
-                for a in self.code[i][1]:
-                    if a >= start:
-                        needed[a - start] = True
-        tape = Tape(self.lanes, self.scalars, self.numbers)
-        place = {-1 - i: start + i for i in range(len(self.numbers))}
-        place |= {i: i for i in range(start)}
-        for i, (op, args) in enumerate(self.code):
-            if needed[i]:
-                place[start + i] = tape.add(op, [place[a] for a in args])
-        tape.outputs = [place[slot] for slot in outputs]
-        tape.sums = [place[slot] for slot in sums]
+        outputs, sums = list(map(result, outputs)), list(map(result, sums))
+        n, tape = len(self.numbers), Tape(self.lanes, self.scalars, self.numbers)
+        place = [*range(start), *range(start + n, start + n + len(self.known))]
+        place += reversed(range(start, start + n))  # place[-1] is that of the first constant
+        for op, args in self.known:
+            tape.add(op, [place[a] for a in args])
+        tape.outputs, tape.sums = [place[a] for a in outputs], [place[a] for a in sums]
         return tape

@@ -1,8 +1,9 @@
 """training: the steps of fit, whole epochs of them in one call of machine code.
 
-A step gathers a mini-batch, computes the loss and its gradients (the tape of one sample, native.py),
-adds the penalty, clips, and applies the optimiser's own update rule: it is traced as any function,
-with the parameters as its lanes. Nothing here knows a network, a loss or an optimiser.
+A step gathers a mini-batch, computes the loss and its gradients (the tape of one sample,
+native.py), adds the penalty, clips, and applies the optimiser's own update rule: it is traced as
+any function, with the parameters as its lanes. Nothing here knows a network, a loss or an
+optimiser.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from .tape import JitError, Tape
 from .trace import trace
 from .vectormath import DOUBLE, INT, Vectors
 
-P, G, FLAG, STATE = 0, 1, 2, 3  # rows of the update: parameter, gradient, penalised?, what is kept
+P, G, NEW, FLAG, STATE = range(5)  # rows: parameter, gradient, the next one, penalised?, state
 
 
 class Trainer:
@@ -65,20 +66,30 @@ class Trainer:
         self.optimizer, self.params, self.threads = optimizer, optimizer.params, threads
         self.max_norm = -1.0 if max_norm is None else float(max_norm)
         self.samples, self.batch_size = len(X), min(batch_size, len(X))
-        model.train()
         self.X, self.y = _array(X, "samples"), _array(y, "targets")
+        modes = [(m, m.training) for m in model.modules()]
+        try:
+            model.train()
+            self._build(model, y, loss, penalty)
+            self._compare(model, loss)
+        except BaseException:
+            for m, training in modes:
+                m.training = training
+            raise
+        self._memory(set(penalised))
+
+    def _build(self, model: Any, y: Sequence[Any], loss: Any, penalty: Any) -> None:
         self.masks = _Masks(model, _nested(self.X[0]))
-        self.data = np.concatenate([self.X.reshape(len(X), -1).T, self.y.reshape(len(X), -1).T])
+        columns = [a.reshape(self.samples, -1).T for a in (self.X, self.y)]
+        self.data = np.concatenate(columns)
         self._check_targets(model, loss, y)
         try:
             f = self._one_sample(model, loss)
             tape, self.read = trace(f, self._two_samples(), [], self.params)
         except ValueError as error:
             raise JitError(f"the model or the loss cannot take one sample alone: {error}") from None
-        self.update = _Update(optimizer, penalty)
+        self.update = _Update(self.optimizer, penalty)
         self.native = Native(tape, self.batch_size, extra=self._emit)
-        self._memory(set(penalised))
-        self._compare(model, loss)
 
     def _one_sample(self, model: Any, loss: Any) -> Callable[..., Any]:
         """What is traced: from the numbers of one sample to its outputs, loss and gradients."""
@@ -98,12 +109,11 @@ class Trainer:
     def _check_targets(self, model: Any, loss: Any, y: Sequence[Any]) -> None:
         """Lets the loss see all targets once: in the trace they are no numbers to check."""
         with no_grad(), self.masks.given([1.0] * self.masks.count):
-            out = model.batch([_nested(x) for x in self.X[:1]])[0]
-        leaves, rebuild = flatten(out)
-        loss([rebuild([leaf.data for leaf in leaves])] * len(y), y)
+            leaves, rebuild = flatten(model.batch([_nested(x) for x in self.X[:1]])[0])
+            loss([rebuild(leaves)] * len(y), y)
 
     def _two_samples(self) -> list[list[float]]:
-        kept = [[1.25] * self.masks.count, [0.75] * self.masks.count]
+        kept = [[x] * self.masks.count for x in (1.25, 0.75)]
         return [[*self.data[:, i].tolist(), *mask] for i, mask in zip((0, -1), kept)]
 
     def _emit(self, module: Any, tape: Tape) -> None:
@@ -141,15 +151,19 @@ class Trainer:
     def write_values(self) -> None:
         """Parameters, their gradients and the optimiser's state as they have become."""
         n = len(self.params)
-        for p, number, g in zip(self.params, *self.moving[[P, G], :n].tolist()):
-            p.data, p.grad = number, g
-        if self.first:
-            return
-        columns = {key: self.moving[i, :n].tolist() for i, key in enumerate(self.update.keys, STATE)}
+        numbers, grads = self.moving[[P, G], :n].tolist()
+        columns = {
+            key: self.moving[i, :n].tolist() for i, key in enumerate(self.update.keys, STATE)
+        }
         if self.update.counts:
             columns["step"] = [float(self.update_scalars[0, 1])] * n
-        rows = zip(*columns.values())
-        self.optimizer.state = [dict(zip(columns, row)) for row in rows] or [{} for _ in range(n)]
+        state = [{key: column[i] for key, column in columns.items()} for i in range(n)]
+        if self.first:  # no step was made
+            state = self.optimizer.state
+        # One call into C, in which no signal handler runs: all is written, or nothing.
+        names = *["_number"] * n, *["_grad"] * n, "state"
+        targets = *self.params, *self.params, self.optimizer
+        any(map(setattr, targets, names, (*numbers, *grads, state)))
 
     # --- training ---
 
@@ -234,16 +248,16 @@ class Trainer:
 
     def _compare(self, model: Any, loss: Any) -> None:
         """Raises a JitError when the mean over samples is not what Python computes for a batch."""
-        if self.masks.count:
-            return  # another mask, another loss; the two traces have shown what they read
         few = min(4, self.samples)
-        _, sums = self.native(self.data[:, :few], [p.data for p in self.read])
+        data = np.concatenate([self.data[:, :few], np.ones((self.masks.count, few))])
+        _, sums = self.native(data, [p.data for p in self.read])
         xs, ys = [_nested(x) for x in self.X[:few]], [_nested(y) for y in self.y[:few]]
-        wanted = as_value(loss(model.batch(xs), _classes(ys))).data
+        with self.masks.given([1.0] * (self.masks.count * few)):
+            wanted = as_value(loss(model.batch(xs), _classes(ys))).data
         if not np.isclose(sums[0] / few, wanted, 1e-9, 1e-12, equal_nan=True):
             raise JitError(
                 f"the loss of {few} samples is {wanted!r}, but the mean of their losses is "
-                f"{sums[0] / few!r}: only a mean over independent samples can be compiled"
+                f"{float(sums[0] / few)!r}: only a mean over independent samples can be compiled"
             )
 
 
@@ -286,7 +300,7 @@ class _Masks:
         return np.array([[self.modules[i].factor() for i in self.calls] for _ in batch])
 
     @contextmanager
-    def given(self, numbers: Sequence[Value]) -> Iterator[None]:
+    def given(self, numbers: Sequence[float | Value]) -> Iterator[None]:
         """Inside, the Dropouts use these factors."""
         rest = iter(numbers)
         with self._replaced(lambda i: next(rest)):
@@ -312,7 +326,7 @@ class _Update:
         optimizer.update(0.5, 0.25, state)
         self.counts = "step" in state
         self.keys = [key for key in state if key != "step"]
-        numbers = [[0.5, 0.25, 1.0, *[0.1] * len(self.keys)], [0.3, 0.2, 1.0, *[0.2] * len(self.keys)]]
+        numbers = [[x, x, x, 1.0, *[x] * len(self.keys)] for x in (0.5, 0.25)]
 
         def rule(known: bool) -> Callable[..., Any]:
             def update(lanes: list[Value], scalars: list[Value]) -> Any:
@@ -328,8 +342,10 @@ class _Update:
 
         def penalise(lanes: list[Value], scalars: list[Value]) -> Any:
             assert penalty is not None
-            slope = grad(as_value(penalty(lanes[P])), lanes[P], create_graph=True)
-            return [lanes[G] + apply(ops.WHERE, lanes[FLAG], slope, 0.0)], []
+            cost = as_value(penalty(lanes[P]))
+            slope = grad(cost, lanes[P], create_graph=True)
+            only = [apply(ops.WHERE, lanes[FLAG], v, 0.0) for v in (slope, cost)]
+            return [lanes[NEW] + only[0]], [only[1]]
 
         rules = {"update": rule(True), "first": rule(False)}
         rules |= {"penalise": penalise} if penalty is not None else {}
@@ -338,7 +354,9 @@ class _Update:
         }
         width = host_width() if self.columns >= host_width() else 1
         vectors = min(4, -(-self.columns // width))
-        self.layout = Layout(width, vectors, -(-self.columns // (width * vectors)) * width * vectors)
+        self.layout = Layout(
+            width, vectors, -(-self.columns // (width * vectors)) * width * vectors
+        )
 
     def new_rows(self) -> Array:
         """Memory for all parameters."""
@@ -357,17 +375,21 @@ class _Update:
         self.width = self.new_scalars().shape[1]
         for name, tape in self.tapes.items():
             shared, kernel = lower(tape, module.ir, f"{name}_rule", self.layout)
-            b, (rows, scalars) = module.function(name, POINTER, POINTER)
-            b.call(shared, [rows, scalars, rows, INT(1)])
-            b.call(kernel, [rows, scalars, rows, INT(self.columns)])
+            b, (rows, scalars, sums) = module.function(name, POINTER, POINTER, POINTER)
+            b.call(shared, [rows, scalars, sums, INT(1)])
+            b.call(kernel, [rows, scalars, sums, INT(self.columns)])
             varies = tape.varies()
             places = np.cumsum(varies) - 1
-            targets = [G] if name == "penalise" else [P, *range(STATE, STATE + len(self.keys))]
+            targets = [NEW] if name == "penalise" else [P, *range(STATE, STATE + len(self.keys))]
             for target, slot in zip(targets, tape.outputs):
                 if not varies[slot]:
                     raise JitError("the optimiser's rule gives one number for all parameters")
-                copy_numbers(b, row(b, rows, target, self.layout.stride),
-                             row(b, rows, int(places[slot]), self.layout.stride), self.columns)
+                copy_numbers(
+                    b,
+                    row(b, rows, target, self.layout.stride),
+                    row(b, rows, int(places[slot]), self.layout.stride),
+                    self.columns,
+                )
             b.ret_void()
 
 
@@ -401,27 +423,34 @@ def _emit_finish(module: Any, update: _Update, n: int) -> None:
     and puts the parameters of the step before back, when the loss is not finite.
     """
     stride = update.layout.stride
-    b, args = module.function(
-        "finish", *[POINTER] * 7, INT, DOUBLE, INT, returns=INT
-    )
+    b, args = module.function("finish", *[POINTER] * 7, INT, DOUBLE, INT, returns=INT)
     scalars, sums, moving, kept, update_scalars, loss, norm, size, max_norm, first = args
-    p, g = row(b, moving, P, stride), row(b, moving, G, stride)
+    p, g, new = [row(b, moving, i, stride) for i in (P, G, NEW)]
 
     def at(base: Any, i: Any) -> Any:
         return b.gep(base, [i], source_etype=DOUBLE)
 
     share = b.fdiv(DOUBLE(1.0), b.sitofp(size, DOUBLE))
     mean = b.fmul(b.load(sums, typ=DOUBLE), share)
-    b.store(mean, loss)
-    with b.if_then(b.fcmp_unordered("!=", b.fsub(mean, mean), DOUBLE(0.0)), likely=False):
-        copy_numbers(b, p, kept, n)
-        copy_numbers(b, scalars, kept, n)
-        b.ret(INT(0))
+
+    def stop_unless_finite(number: Any) -> None:
+        b.store(number, loss)
+        with b.if_then(b.fcmp_unordered("!=", b.fsub(number, number), DOUBLE(0.0)), likely=False):
+            copy_numbers(b, p, kept, n)
+            copy_numbers(b, scalars, kept, n)
+            b.ret(INT(0))
+
+    stop_unless_finite(mean)
     with loop(b, n) as i:
-        b.store(b.fmul(b.load(at(sums, b.add(i, INT(1))), typ=DOUBLE), share), at(g, i))
+        b.store(b.fmul(b.load(at(sums, b.add(i, INT(1))), typ=DOUBLE), share), at(new, i))
     rules = {name: at(update_scalars, INT(i * update.width)) for i, name in enumerate(update.tapes)}
+    cost = b.alloca(DOUBLE)
+    b.store(DOUBLE(0.0), cost)
     if "penalise" in rules:
-        b.call(module.ir.globals["penalise"], [moving, rules["penalise"]])
+        b.call(module.ir.globals["penalise"], [moving, rules["penalise"], cost])
+        stop_unless_finite(b.fadd(mean, b.load(cost, typ=DOUBLE)))
+        b.store(mean, loss)
+    copy_numbers(b, g, new, n)
     m = Vectors(b, update.layout.width)
     vectors = -(-n // m.width)  # the columns beyond n stay 0
     with_zeros = [m.constant(0.0)] * 2
@@ -440,9 +469,9 @@ def _emit_finish(module: Any, update: _Update, n: int) -> None:
     copy_numbers(b, kept, p, n)
     with b.if_else(b.icmp_signed("!=", first, INT(0))) as (then, otherwise):
         with then:
-            b.call(module.ir.globals["first"], [moving, rules["first"]])
+            b.call(module.ir.globals["first"], [moving, rules["first"], cost])
         with otherwise:
-            b.call(module.ir.globals["update"], [moving, rules["update"]])
+            b.call(module.ir.globals["update"], [moving, rules["update"], cost])
     copy_numbers(b, scalars, p, n)
     steps = at(rules["update"], INT(1))
     b.store(b.fadd(b.load(steps, typ=DOUBLE), DOUBLE(1.0)), steps)
@@ -453,12 +482,17 @@ def _emit_loop(module: Any, n_sums: int) -> None:
     """loop(...): for every epoch, for every batch: work, finish. Returns how many were finite."""
     kinds = [*[POINTER] * 11, *[INT] * 4, DOUBLE, INT]
     b, args = module.function("loop", *kinds, returns=INT)
-    data, order, rows, scalars, sums, outputs, moving, kept, update_scalars, losses, norms = args[:11]
+    data, order, rows, scalars, sums, outputs, moving, kept, update_scalars, losses, norms = args[
+        :11
+    ]
     length, samples, batch, epochs, max_norm, first = args[11:]
     total = b.mul(samples, epochs)
     done = b.alloca(INT)
     b.store(INT(0), done)
-    with loop(b, epochs) as epoch, loop(b, b.sdiv(b.add(samples, b.sub(batch, INT(1))), batch)) as k:
+    with (
+        loop(b, epochs) as epoch,
+        loop(b, b.sdiv(b.add(samples, b.sub(batch, INT(1))), batch)) as k,
+    ):
         start = b.mul(k, batch)
         left = b.sub(samples, start)
         size = b.select(b.icmp_signed("<", left, batch), left, batch)

@@ -5,8 +5,8 @@ width) and the arguments, one IR value each, and returns the result. exp, expm1 
 computed here, because networks are full of them; the other transcendental functions call the
 platform's vector library where it has one, or else libm for each lane.
 
-Only the ``contract`` flag is set (a * b + c may be rounded once), so nan, inf, -0.0 and
-subnormal numbers behave as in Python.
+Only the ``contract`` flag is set (a * b + c may be rounded once; then a * b alone cannot
+overflow), so nan, inf, -0.0 and subnormal numbers behave as in Python.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Vectors:
         return self.b.shuffle_vector(one, one, zeros)
 
     def _both(self, x: Any, y: Any) -> tuple[Any, Any]:
-        return tuple(self.constant(a) if isinstance(a, float) else a for a in (x, y))  # type: ignore
+        return tuple(self.constant(a) if isinstance(a, float) else a for a in (x, y))
 
     def add(self, x: Any, y: Any) -> Any:
         return self.b.fadd(*self._both(x, y), flags=CONTRACT)
@@ -174,7 +174,8 @@ class Vectors:
         """For x at most 709; below -40 it is -1."""
         n, q = self._reduce(self.select(self.compare("<", x, -40.0), -40.0, x))
         scale = self.power_of_two(n)
-        return self.intrinsic("llvm.copysign", self.add(self.mul(scale, q), self.sub(scale, 1.0)), x)
+        out = self.add(self.mul(scale, q), self.sub(scale, 1.0))
+        return self.intrinsic("llvm.copysign", out, x)  # or -0.0 would give 0.0
 
     def tanh(self, x: Any) -> Any:
         """By the addition theorem and Lambert's continued fraction, with one division.
@@ -273,6 +274,10 @@ def _powc(m: Vectors, x: Any, k: Any) -> Any:
     return m.call("pow", x, k)
 
 
+def _library_call(name: str) -> Callable[..., Any]:
+    return lambda m, *args: m.call(name, *args)
+
+
 LOWERINGS: dict[str, Callable[..., Any]] = {
     "add": Vectors.add,
     "sub": Vectors.sub,
@@ -280,14 +285,14 @@ LOWERINGS: dict[str, Callable[..., Any]] = {
     "div": Vectors.div,
     "neg": Vectors.neg,
     "abs": lambda m, x: m.intrinsic("llvm.fabs", x),
-    "pow": lambda m, x, y: m.call("pow", x, y),
+    "pow": _library_call("pow"),
     "powc": _powc,
     "sqrt": lambda m, x: m.intrinsic("llvm.sqrt", x),
     "exp": Vectors.exp,
     "expm1": _expm1,
     "tanh": Vectors.tanh,
     **{
-        name: (lambda name: lambda m, x: m.call(name, x))(name)
+        name: _library_call(name)
         for name in ("log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "atan", "erfc")
     },
     "sigmoid": _sigmoid,

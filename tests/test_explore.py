@@ -1,0 +1,489 @@
+"""The Python side of explore: names, groups, layouts, rules; what it refuses and what it writes."""
+
+import json
+import math
+import random
+import re
+import time
+import xml.etree.ElementTree as ET
+from itertools import pairwise
+
+import pytest
+
+import micrograd_like.functional as F
+from micrograd_like import MLP, SGD, Module, Neuron, Value, hinge_loss, no_grad
+from micrograd_like.engine import apply, grad, topological_order
+from micrograd_like.explore import _DERIVATIVES, explore
+from micrograd_like.ops import OPS
+from micrograd_like.train import History
+
+
+def data_of(explorer):
+    """What the page knows, as the page reads it."""
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', explorer.page)
+    data = json.loads(found[1])
+    for i, (xs, rule) in enumerate(zip(data["inputs"], data["rule"])):
+        if rule == 0:  # a product: each input times its partner
+            half = len(xs) // 2
+            data["rule"][i] = [data["value"][x] for x in xs[half:] + xs[:half]]
+    return data
+
+
+def group_names(data, parent=0):
+    return [name for name, up, _, _ in data["groups"] if up == parent]
+
+
+def items_of(data, group):
+    """Names of the cards in the view of the group with this name."""
+    names = [row[0] for row in data["groups"]]
+    _, count, items = data["groups"][names.index(group)][3][0]
+    return [names[~item] if item < 0 else data["name"][item] for item in items[:count]]
+
+
+def spelled_out(model, x):
+    """The network as micrograd writes it: a product and a sum for every weight."""
+    x = [Value(number, label=f"x{k}") for k, number in enumerate(x)]
+    for layer in model.layers:
+        x = [sum((w * v for w, v in zip(n.w, x)), n.b).tanh() for n in layer.neurons]
+    return x[0]
+
+
+def random_graph(seed, size=40):
+    """A Value made of every kind of op, of shared Values and of numbers at the edges."""
+    rng = random.Random(seed)
+    edges = [0.0, -0.0, 1.0, -1.0, math.inf, 1e-300, 1e300, -2.5]
+    values = [Value(rng.uniform(-2.0, 2.0)) for _ in range(5)]
+    values += [Value(rng.choice(edges)) for _ in range(2 if seed % 2 else 0)]
+    while len(values) < size:
+        op = OPS[rng.choice(sorted(OPS))]
+        count = (op.arity or rng.choice([2, 4, 6])) - op.constants
+        inputs = [rng.choice(values) for _ in range(count)]
+        values.append(apply(op, *inputs, *[rng.choice([2.0, 0.5, 3.0, 0.0])] * op.constants))
+    return F.sum(values[-8:])
+
+
+# --- what the page is told ---
+
+
+def test_the_example_of_the_specification_reads_as_text():
+    a, b = Value(2.0, label="a"), Value(-3.0, label="b")
+    data = data_of(explore(a * b + 10.0 * a))
+    assert data["name"][:2] == ["a", "b"]
+    assert [data["ops"][k][0] for k in data["op"] if k >= 0] == ["mul", "mul", "add"]
+    assert data["rule"][2] == [-3.0, 2.0]  # d(a b)/da = b, d(a b)/db = a
+
+
+def gradients_by_rules(data):
+    """The page's arithmetic, in Python."""
+    number = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+    grads = [None] * len(data["op"])
+    grads[-1] = 1.0
+    for i in range(len(grads) - 1, -1, -1):
+        g = grads[i]
+        for x, rule in zip(data["inputs"][i], data["rule"][i]):
+            if g is None or rule is None:
+                continue
+            kind, *numbers = rule if isinstance(rule, list) else ["*", rule]
+            first = number.get(numbers[0], numbers[0])
+            gave = g * first if kind == "*" else g / first if kind == "/" else first
+            grads[x] = (grads[x] or 0.0) + gave
+    return grads
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_the_rules_replay_the_backward_pass_bit_for_bit(seed):
+    root = random_graph(seed)
+    nodes = topological_order(root)
+    ours = gradients_by_rules(data_of(explore(root)))
+    for g, expected in zip(ours, grad(root, nodes)):
+        assert repr(0.0 if g is None else g) == repr(expected)
+
+
+def test_a_division_is_replayed_as_a_division():
+    a, b = Value(1.0), Value(3.0)
+    data = data_of(explore((a / b) * 5.0))
+    assert ["/", 3.0] in [rules[0] for rules in data["rule"] if rules]
+
+
+EXACT = {name: getattr(math, name) for name in ("sqrt", "exp", "log", "sin", "cos", "cosh", "sinh",
+                                                "erfc", "pi")}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", sorted(_DERIVATIVES))
+def test_the_words_for_a_derivative_compute_it(name):
+    op = OPS[name]
+    words = _DERIVATIVES[name]
+    helpers = {**EXACT, "sigmoid": F.sigmoid, "sign": lambda x: math.copysign(1.0, x), "ties": 1}
+    for args in [(0.7, 1.3, -0.4, 2.1), (-0.6, 0.9, 0.2, -1.5), (1.9, -0.8, 1.1, 0.3)]:
+        args = args[: op.arity or 4]
+        if name in ("pow", "sqrt", "log", "powc"):
+            args = (abs(args[0]), *args[1:])
+        out = op.forward(*args)
+        for k, d in enumerate(op.backward(1.0, out, *args)):
+            if d is None:
+                continue
+            many = op.arity is None
+            x = args[k] if many else args[0]
+            y = args[(k + 2) % 4] if many else args[-1]
+            scope = {**helpers, "x": x, "y": y, "k": args[-1], "c": args[0], "out": out}
+            text = words[0] if many else words[k]
+            assert eval(text, {}, scope) == pytest.approx(d, rel=1e-14), (text, args)
+
+
+def test_every_op_that_passes_a_gradient_has_words():
+    assert set(OPS) - set(_DERIVATIVES) == {"gt", "ge", "eq"}
+
+
+def test_a_label_wins_then_the_path_then_the_operands():
+    neuron = Neuron(2, rng=0)
+    neuron.w[0].label = "slope"
+    x = Value(2.0, label="x")
+    root = neuron.w[0] * x + neuron.w[1] * 3.0 + (x * x) * (x + neuron.b) * neuron.b.exp().exp()
+    data = data_of(explore(root, model=neuron))
+    assert {"slope", "w1", "b", "x", "3"} <= set(data["name"])
+    assert "w0" not in data["name"]
+    assert data["name"].count(None) == 5  # slope*x, w1*3, x*x, x+b, exp(b): made on the page
+    assert {"product 1", "product 2", "exp", "sum 1"} <= set(data["name"])
+    assert not any(re.fullmatch(r"v\d+", name or "") for name in data["name"])
+
+
+def test_names_are_told_apart_by_path():
+    a, b = Value(1.0), Value(2.0)
+    data = data_of(explore(a * b, names={"encoder.a": a, "decoder.3.b": b}))
+    assert group_names(data) == ["encoder", "decoder 3"]
+
+
+# --- groups ---
+
+
+def test_a_network_is_sorted_into_layers_and_neurons():
+    model = MLP(2, [16, 16, 1], rng=0)
+    data = data_of(explore(spelled_out(model, [0.5, -1.0]), model=model))
+    assert sorted(group_names(data)) == ["layer 0", "layer 1", "layer 2"]
+    layer_1 = [row[0] for row in data["groups"]].index("layer 1")
+    assert group_names(data, layer_1)[:3] == ["neuron 0", "neuron 1", "neuron 2"]
+    assert {"parameters (17)", "sum of 17", "neuron 0"} < set(items_of(data, "layer 1")) | {
+        name for name, *_ in data["groups"]
+    }
+
+
+def test_equal_neurons_share_one_layout():
+    model = MLP(2, [16, 16, 1], rng=0)
+    data = data_of(explore(spelled_out(model, [0.5, -1.0]), model=model))
+    neurons = [views[0][0] for name, _, _, views in data["groups"] if name.startswith("neuron")]
+    assert len(neurons) == 33
+    assert len(set(neurons)) == 3  # one for each layer
+    assert len(data["layouts"]) < 10
+
+
+def test_the_copies_of_a_batch_become_one_card():
+    model = MLP(2, [3, 1], rng=0)
+    loss = hinge_loss([model([0.1 * i, 1.0]) for i in range(40)], [1.0, -1.0] * 20)
+    data = data_of(explore(loss, model=model))
+    assert "relu x 40" in group_names(data)
+    views = next(row[3] for row in data["groups"] if row[0] == "relu x 40")
+    assert len(views) == 40
+    assert len({view[0] for view in views}) == 1
+
+
+def test_a_large_layer_of_equal_neurons_becomes_one_card():
+    model = MLP(2, [150, 1], rng=0)
+    data = data_of(explore(model([1.0, 2.0]), model=model))
+    assert "neuron x 150" in items_of(data, "layer 0")
+
+
+def test_a_recurrent_layer_is_cut_into_its_uses():
+    layer = Neuron(2, rng=0)
+    h = Value(0.0, label="h")
+    for t in range(3):
+        h = layer([h, Value(float(t), label=f"x{t}")]) * Value(2.0, label="two")
+    names = {f"cell.{name}": p for name, p in layer.named_parameters()}
+    data = data_of(explore(h, names=names))
+    assert group_names(data) == ["cell (1)", "cell (2)", "cell (3)"]
+    assert_well_laid_out(data)
+
+
+def assert_well_laid_out(data):
+    """No two cards overlap, every edge goes left to right, views show each Value's home."""
+    width, height, _ = data["card"]
+    for layout in data["layouts"]:
+        places = sorted(zip(layout["x"], layout["y"]))
+        if layout.get("big"):
+            assert len(set(places)) == len(places)
+            continue
+        for (x, y), (x2, y2) in pairwise(places):
+            assert x2 >= x + width or (x2 == x and y2 >= y + height)
+        for a, b, *_ in layout["e"]:
+            assert layout["x"][a] + width < layout["x"][b]
+    for i, home in enumerate(data["home"]):
+        assert any(i in items[:count] for _, count, items in data["groups"][home][3])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_cards_overlap_and_every_edge_goes_to_the_right(seed):
+    rng = random.Random(seed)
+    root = random_graph(seed, size=rng.choice([10, 60, 200]))
+    names = {f"part.{rng.randrange(3)}.p{i}": v for i, v in enumerate(topological_order(root)[:9])}
+    data = data_of(explore(root, names=names if seed % 2 else None))
+    assert_well_laid_out(data)
+
+
+def test_a_fan_in_of_10000_and_a_chain_of_100000_are_laid_out():
+    fan = data_of(explore(F.sum([Value(float(i)) for i in range(10_000)])))
+    assert items_of(fan, "graph") == ["leaves (10000)", "sum"]
+    x = Value(0.5)
+    for _ in range(100_000):
+        x = x.sin()
+    chain = data_of(explore(x))
+    assert chain["layouts"][0]["big"]
+    assert chain["layouts"][0]["x"] == list(range(100_001))
+
+
+def test_a_chain_of_additions_becomes_a_sum():
+    total = Value(0.0)
+    for i in range(1000):
+        total = total + Value(float(i)).exp()
+    assert "sum of 1001" in items_of(data_of(explore(total)), "graph")
+
+
+# --- it only reads ---
+
+
+def test_no_gradient_is_written_and_the_same_graph_gives_the_same_page():
+    a = Value(2.0, label="a")
+    root = (a * a).tanh()
+    assert explore(root).page == explore(root).page
+    assert [v.grad for v in topological_order(root)] == [0.0] * 3
+
+
+def test_a_stored_gradient_that_is_a_multiple_is_explained():
+    a = Value(5.0, label="a")
+    root = a * 10.0
+    root.backward()
+    root.backward()
+    notes = data_of(explore(root))["notes"]
+    assert notes == {
+        "0": ["stored gradient 20 = 2 x 10: was zero_grad missed?"],
+        "1": ["stored gradient 10 = 2 x 5: was zero_grad missed?"],
+    }
+
+
+def test_a_stored_gradient_of_one_backward_needs_no_note():
+    root = random_graph(2)
+    root.backward()
+    assert data_of(explore(root))["notes"] == {}
+
+
+def test_a_leaf_that_changed_after_recording_shows_both_numbers():
+    a = Value(5.0, label="a")
+    root = a * a
+    a.data = 4.0
+    data = data_of(explore(root))
+    assert data["value"] == [5.0, 25.0]
+    assert data["notes"] == {"0": ["value 5 when recorded, 4 now"]}
+
+
+def test_a_node_made_by_hand_without_a_rule_says_so():
+    a = Value(2.0, label="a")
+    out = Value(4.0, (a, a), "square")
+    (note,) = data_of(explore(out * 2.0))["notes"]["1"]
+    assert note.startswith("nothing passes on: a node made by hand has no rule")
+
+
+def test_a_node_made_by_hand_with_a_backward_is_replayed():
+    a = Value(2.0, label="a")
+    out = Value(4.0, (a,), "square")
+
+    def backward():
+        a.grad += 2.0 * a.data * out.grad
+
+    out._backward = backward
+    data = data_of(explore(out * 3.0))
+    assert gradients_by_rules(data)[0] == 12.0
+    assert a.grad == 0.0
+
+
+def test_explore_works_without_recording():
+    root = random_graph(1)
+    with no_grad():
+        assert gradients_by_rules(data_of(explore(root)))[0] is not None
+
+
+# --- what it refuses ---
+
+
+@pytest.mark.parametrize(
+    ("root", "message"),
+    [
+        (3.0, "got float 3.0"),
+        ([], "got an empty list"),
+        ([Value(1.0), Value(2.0)], "got a list of 2 Values: add them up, or choose one"),
+        (None, "got NoneType None"),
+    ],
+)
+def test_a_root_that_is_not_a_value_is_named(root, message):
+    with pytest.raises(TypeError, match="^explore expects the Value .*" + re.escape(message)):
+        explore(root)
+
+
+def test_a_million_values_are_too_many(tmp_path):
+    x = Value(0.5)
+    for _ in range(1_000_000):
+        x = -x
+    with pytest.raises(ValueError, match="has 1,000,001 Values, explore shows at most 1,000,000: "
+                                         "pass the loss of fewer samples"):  # fmt: skip
+        explore(x, tmp_path / "page.html")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_directory_or_another_suffix_is_refused_and_nothing_is_written(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"the directory .*nowhere' does not exist, create"):
+        explore(Value(1.0), tmp_path / "nowhere" / "page.html")
+    with pytest.raises(ValueError, match=r"cannot save a page as 'page.svg': .* ends in .html"):
+        explore(Value(1.0), tmp_path / "page.svg")
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_that_are_not_values_are_refused():
+    with pytest.raises(TypeError, match=r"names expects {name: Value}, got float 1\.0 for 'a'"):
+        explore(Value(1.0), names={"a": 1.0})
+
+
+# --- what it writes ---
+
+
+def test_the_page_is_one_file_that_asks_for_nothing(tmp_path):
+    path = tmp_path / "page.html"
+    explore(Value(1.0, label="x") * 2.0, path)
+    page = path.read_text("utf-8")
+    assert "default-src 'none';style-src 'unsafe-inline';script-src 'unsafe-inline'" in page
+    for what in ("src=", "@import", " url(", "fetch(", "XMLHttpRequest", "innerHTML"):
+        assert what not in page
+
+
+def test_a_hostile_label_stays_inside_the_data():
+    evil = "</script><script>window.hacked = 1</script><img src=x onerror=hacked()>"
+    explorer = explore(Value(1.0, label=evil) * 2.0)
+    assert explorer.page.count("<script") == explore(Value(1.0) * 2.0).page.count("<script")
+    assert evil in data_of(explorer)["name"]
+    assert "<img" not in explorer.page
+
+
+def test_numbers_that_json_lacks_are_text():
+    data = data_of(explore(Value(math.inf) * Value(math.nan) + -0.0))
+    assert data["value"][:2] == ["inf", "nan"]
+    assert math.copysign(1.0, data["value"][3]) == -1.0
+
+
+@pytest.mark.parametrize("label", ["", "x" * 10_000, "\u202eevil", "שלום", "a\nb\0c", "\ud800"])
+def test_the_static_picture_is_well_formed_for_any_label(label, tmp_path):
+    explorer = explore(Value(1.0, label=label) * 2.0)
+    texts = [
+        t.text or "" for t in ET.fromstring(explorer.svg).iter("{http://www.w3.org/2000/svg}text")
+    ]
+    assert "value 2" in texts
+    assert all(len(text) < 60 and text.isprintable() for text in texts)
+    assert explorer.save(tmp_path / "a.html").exists()
+
+
+def test_a_notebook_gets_a_sandboxed_frame_and_a_picture():
+    bundle = explore(Value(1.0, label='"x"'))._repr_mimebundle_()
+    assert set(bundle) == {"text/html", "image/svg+xml", "text/plain"}
+    assert bundle["text/html"].startswith('<iframe sandbox="allow-scripts allow-downloads"')
+    assert bundle["text/html"].count("<") == 2  # the frame's own tags: the page is escaped
+    assert bundle["text/plain"] == "<Explorer of 1 Value>"
+
+
+def test_open_shows_the_saved_page(monkeypatch, tmp_path):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    explore(Value(1.0), tmp_path / "page.html", open=True)
+    explore(Value(1.0)).open()
+    assert opened[0] == (tmp_path / "page.html").as_uri()
+    assert opened[1].startswith("file://")
+
+
+def test_the_page_without_its_data_is_at_most_30_kb():
+    explorer = explore(Value(1.0))
+    page = explorer.page.replace(explorer.svg, "")
+    assert len(re.sub(r'(id="data">).*?</script>', "", page).encode()) <= 30 * 1024
+
+
+class Deep(Module):
+    def __init__(self):
+        self.blocks = [MLP(4, [4, 4], rng=k) for k in range(3)]
+
+    def forward(self, x):
+        for block in self.blocks:
+            x = [v + h for v, h in zip(x, block(x))]  # residual: the input goes around
+        return F.sum(x)
+
+
+def test_residual_connections_do_not_make_cycles():
+    model = Deep()
+    data = data_of(
+        explore(model.forward([Value(0.1 * i, label=f"x{i}") for i in range(4)]), model=model)
+    )
+    assert {"block 0", "block 1", "block 2"} <= {name for name, *_ in data["groups"]}
+    assert_well_laid_out(data)
+
+
+@pytest.mark.parametrize(
+    ("samples", "n_values", "seconds", "size"), [(1, 985, 0.2, 130e3), (150, 100_000, 5.0, 10e6)]
+)
+def test_grouping_layout_and_writing_keep_the_budget(samples, n_values, seconds, size, tmp_path):
+    model = MLP(2, [16, 16, 1], rng=0)
+    outs = [spelled_out(model, [0.1 * i, -1.0]) for i in range(samples)]
+    root = F.sum([(1.0 - out * 1.0).relu() for out in outs])
+    start = time.process_time()
+    explorer = explore(root, tmp_path / "page.html", model=model)
+    assert time.process_time() - start < seconds
+    assert abs(explorer._n_values - n_values) < 0.03 * n_values
+    assert (tmp_path / "page.html").stat().st_size < size
+
+
+# --- training ---
+
+
+class Recorded:
+    """What explore needs of the History that fit(..., record=1) returns."""
+
+    def __init__(self, epochs=100, widths=(16, 16, 1)):
+        rng = random.Random(0)
+        X = [[rng.uniform(-1.0, 1.0), rng.uniform(-1.0, 1.0)] for _ in range(20)]
+        y = [1.0 if a * b > 0.0 else -1.0 for a, b in X]
+        self.model = MLP(2, list(widths), output_activation="linear", rng=0)
+        optimizer, rows = SGD(self.model.parameters(), lr=0.1), []
+        for epoch in range(1, epochs + 1):
+            loss = hinge_loss(self.model.batch(X), y)
+            rows.append({"epoch": epoch, "loss": loss.data, "state": self.model.state_dict()})
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        self.recorded = {"model": self.model, "loss": hinge_loss, "X": X, "y": y, "epochs": rows}
+
+
+def test_training_is_recorded_epoch_by_epoch():
+    history = Recorded(epochs=3, widths=(4, 1))
+    before = history.model.state_dict()
+    data = data_of(explore(history))
+    assert history.model.state_dict() == before  # put back
+    assert [epoch["epoch"] for epoch in data["epochs"]] == [1, 2, 3]
+    row = history.recorded["epochs"][0]
+    history.model.load_state_dict(row["state"])
+    loss = hinge_loss(history.model.batch(history.recorded["X"][:1]), history.recorded["y"][:1])
+    assert data["epochs"][0]["value"][-1] == loss.data
+    assert len(data["points"]) == 20
+
+
+def test_100_epochs_of_a_2_16_16_1_network_take_at_most_2_mb():
+    two, four = (len(explore(Recorded(epochs=n)).page.encode()) for n in (2, 4))
+    assert two + 98 * (four - two) / 2 <= 2e6
+
+
+def test_training_without_epochs_or_with_other_inputs_is_refused():
+    history = Recorded(epochs=0)
+    with pytest.raises(ValueError, match="got 0 epochs and 2 inputs"):
+        explore(history)
+    with pytest.raises(TypeError, match=r"no recorded epochs: train with fit\(..., record=1\)"):
+        explore(History())

@@ -1,0 +1,786 @@
+"""The page of explore in a real headless Chromium, driven by real keys, mouse and fingers."""
+
+import base64
+import json
+import math
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+import xml.etree.ElementTree as ET
+
+import pytest
+from test_explore import Recorded, data_of, random_graph, spelled_out
+
+import micrograd_like.functional as F
+from micrograd_like import MLP, Value, hinge_loss
+from micrograd_like.engine import grad, topological_order
+from micrograd_like.explore import explore
+
+# Offline, as root in a container, and silent: no update, no first-run page, no sync.
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+         "--disable-background-networking", "--disable-component-update", "--disable-sync",
+         "--window-size=1280,800"]  # fmt: skip
+KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Escape": "\ue00c", "End": "\ue010", "Home": "\ue011",
+        "Left": "\ue012", "Up": "\ue013", "Right": "\ue014", "Down": "\ue015"}  # fmt: skip
+OPTIMAL_CONTRAST = 4.5  # WCAG 2.2, level AA, for text
+
+
+class Browser:
+    """One session of Chromium, spoken to in the WebDriver protocol (www.w3.org/TR/webdriver2)."""
+
+    def __init__(self, folder):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        self.folder = folder
+        self._driver = subprocess.Popen(
+            ["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL
+        )
+        self._url = f"http://127.0.0.1:{port}"
+        for _ in range(100):
+            try:
+                self._call("/status")
+                break
+            except urllib.error.URLError:
+                time.sleep(0.1)
+        options = {
+            "args": [*FLAGS, f"--user-data-dir={folder / 'profile'}"],
+            "prefs": {"download.default_directory": str(folder)},
+        }
+        wanted = {
+            "browserName": "chrome",
+            "goog:chromeOptions": options,
+            "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
+        }
+        self._url += "/session"
+        self._url += "/" + self._call("", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
+
+    def _call(self, path, body=None, method=None):
+        data = None if body is None else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self._url + path, data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return json.load(answer)["value"]
+        except urllib.error.HTTPError as error:
+            raise RuntimeError(json.load(error)["value"]["message"]) from None
+
+    def close(self):
+        try:
+            self._call("", method="DELETE")
+        finally:
+            self._driver.terminate()
+            self._driver.wait()
+
+    def show(self, explorer, hash=""):
+        """The page, saved and opened afresh; returns the seconds that it took to load."""
+        self.path = explorer.save(self.folder / "page.html")
+        self.go("about:blank")
+        self.go(self.path.as_uri() + hash)
+        # Chromium drops what is typed before the first frame is on the screen.
+        frame = "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))"
+        self._call("/execute/async", {"script": frame, "args": []})
+        return self.js("performance.getEntriesByType('navigation')[0].duration") / 1000.0
+
+    def go(self, url):
+        self._call("/url", {"url": url})
+
+    def js(self, expression, *args):
+        return self._call("/execute/sync", {"script": f"return {expression}", "args": args})
+
+    def cdp(self, command, **parameters):
+        return self._call("/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def log(self, kind):
+        return self._call("/se/log", {"type": kind})
+
+    def screenshot(self):
+        return base64.b64decode(self._call("/screenshot"))
+
+    def press(self, *keys):
+        for key in keys:
+            key = KEYS.get(key, key)
+            strokes = [{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]
+            self._call("/actions", {"actions": [{"type": "key", "id": "keys", "actions": strokes}]})
+
+    def pointers(self, kind, *paths, times=1):
+        """Presses, moves along and releases: one path of points for the mouse or each finger."""
+        sources = []
+        for i, (first, *rest) in enumerate(paths):
+            moves = [{"type": "pointerMove", "x": int(x), "y": int(y), "duration": 20}
+                     for x, y in rest]  # fmt: skip
+            drag = [
+                {"type": "pointerDown", "button": 0},
+                *moves,
+                {"type": "pointerUp", "button": 0},
+            ]
+            go = {"type": "pointerMove", "x": int(first[0]), "y": int(first[1])}
+            sources.append({"type": "pointer", "id": f"{kind}{i}", "actions": [go, *drag * times],
+                            "parameters": {"pointerType": kind}})  # fmt: skip
+        self._call("/actions", {"actions": sources})
+
+    def wheel(self, x, y, turn):
+        scroll = {"type": "scroll", "x": int(x), "y": int(y), "deltaX": 0, "deltaY": turn}
+        self._call("/actions", {"actions": [{"type": "wheel", "id": "wheel", "actions": [scroll]}]})
+
+    def middle(self, selector):
+        """Where an element is on the screen."""
+        box = self.js("document.querySelector(arguments[0]).getBoundingClientRect()", selector)
+        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+    def click(self, selector, times=1):
+        self.pointers("mouse", [self.middle(selector)], times=times)
+
+    def card(self, name):
+        """The CSS selector of a card in view."""
+        item = self.js("shown.find(item => clean(name(item)) === arguments[0])", name)
+        assert item is not None, f"no card {name} in {self.js('shown.map(name)')}"
+        return f"#card{item}".replace("-", "\\-")
+
+    def text(self, selector):
+        return self.js("document.querySelector(arguments[0]).textContent", selector)
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory):
+    if not shutil.which("chromium") or not shutil.which("chromedriver"):
+        if os.environ.get("CI"):
+            pytest.fail("CI must have chromium and chromedriver (Debian: chromium-driver)")
+        pytest.skip("needs chromium and chromedriver (Debian: chromium-driver)")
+    browser = Browser(tmp_path_factory.mktemp("browser"))
+    browser.go("about:blank")
+    browser.log("performance")  # what the browser's own start page asked for
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def browser(session):
+    """Every test also says: no console message, no exception, no request but the file itself."""
+    yield session
+    assert session.log("browser") == []
+    events = [json.loads(entry["message"])["message"] for entry in session.log("performance")]
+    asked = {e["params"]["request"]["url"].split("#")[0] for e in events
+             if e["method"] == "Network.requestWillBeSent"}  # fmt: skip
+    assert {url for url in asked if not url.startswith("blob:")} <= {session.path.as_uri()}
+    session.cdp("Emulation.setEmulatedMedia", features=[])
+
+
+def small():
+    """One neuron by hand."""
+    w1, x1 = Value(-3.0, label="w1"), Value(2.0, label="x1")
+    w2, x2 = Value(1.0, label="w2"), Value(0.0, label="x2")
+    total = w1 * x1 + w2 * x2 + Value(6.881373587, label="b")
+    total.label = "total"
+    out = total.tanh()
+    out.label = "out"
+    return explore(out)
+
+
+@pytest.fixture(scope="module")
+def network():
+    model = MLP(2, [16, 16, 1], rng=0)
+    loss = (1.0 - Value(-1.0, label="y") * spelled_out(model, [0.5, -1.0])).relu()
+    loss.label = "loss"
+    return explore(loss, model=model)
+
+
+def exact(numbers):
+    return [None if text is None else float(text) for text in numbers]
+
+
+def assert_same(ours, theirs):
+    assert list(map(repr, ours)) == list(map(repr, theirs))
+
+
+PAGE_GRADIENTS = "value.map((_, i) => total(i) === undefined ? null : full(total(i)))"
+NOW = "value.map((_, i) => gradient(i) === undefined ? null : full(gradient(i)))"
+STATE = "[view, copy, step, chosen, colour]"
+
+
+# --- the replay ---
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_the_page_computes_pythons_gradients_bit_for_bit(browser, seed):
+    root = random_graph(seed)
+    browser.show(explore(root))
+    ours = [g or 0.0 for g in exact(browser.js(PAGE_GRADIENTS))]
+    assert_same(ours, grad(root, topological_order(root)))
+
+
+def stopped_after(root, visits):
+    """Python's backward pass, stopped; a Value without a gradient has None."""
+    nodes = topological_order(root)
+    grads = {root: 1.0} if visits else {}
+    for v in list(reversed(nodes))[:visits]:
+        if v.op is not None and v in grads:
+            received = v.op.backward(grads[v], v.data, *v.arguments)
+            for x, g in zip(v.inputs, received):
+                if g is not None:
+                    grads[x] = grads.get(x, 0.0) + g
+    return [grads.get(v) for v in nodes]
+
+
+def test_step_k_is_a_backward_pass_stopped_after_k_visits_and_back_undoes_next(browser):
+    root = random_graph(7, size=25)
+    browser.show(explore(root))
+    n = len(topological_order(root))
+    for k in range(n + 1):
+        assert_same(exact(browser.js(NOW)), stopped_after(root, k))
+        browser.press("n")
+    for k in range(n - 1, -1, -1):
+        browser.press("p")
+        assert_same(exact(browser.js(NOW)), stopped_after(root, k))
+
+
+def test_a_page_of_100000_values_loads_in_time_and_is_exact(browser):
+    rng_model = MLP(2, [16, 16, 1], rng=0)
+    root = F.sum([(spelled_out(rng_model, [0.01 * i, 1.0]) - 1.0) ** 2 for i in range(156)])
+    seconds = browser.show(explore(root, model=rng_model))
+    nodes = topological_order(root)
+    assert len(nodes) > 100_000
+    assert seconds < 1.5 * PATIENCE
+    assert_same(exact(browser.js(PAGE_GRADIENTS)), grad(root, nodes))
+
+
+PATIENCE = 2.0  # budgets are for an idle machine; the tests also run on busy ones
+
+
+def test_a_page_of_1000_values_loads_in_time(browser, network):
+    browser.show(network)  # once to warm up
+    assert browser.show(network) < 0.2 * PATIENCE
+
+
+# --- what a step says ---
+
+
+def test_a_step_spells_the_chain_rule_out(browser):
+    h, w = Value(0.5, label="h"), Value(-2.0, label="w")
+    browser.show(explore((w * h) * 3.0 + h))
+    for _ in range(4):
+        browser.press("n")
+    said = browser.js("$('step').innerText")
+    assert "Step 4: w*h = w * h" in said or "Step 4: out = w * h" in said
+    assert "out.grad is complete: 3" in said
+    assert "d out / d w = h = 0.5" in said
+    assert "w.grad = 0 + 3 * 0.5 = 1.5" in said
+    assert "d out / d h = w = -2" in said
+    assert "h.grad = 1 + 3 * (-2) = -5" in said
+    assert "(2nd of 2 contributions)" in said
+
+
+def test_zero_times_infinity_is_printed_as_a_product_in_the_warning_colour(browser):
+    x = Value(0.0, label="x")
+    browser.show(explore((x * x).sqrt()))
+    browser.press("n", "n")
+    warned = browser.js("[...document.querySelectorAll('#step .warn')].map(p => p.innerText)")
+    assert any("x.grad = 0 + inf * 0 = nan" in line for line in warned)
+    assert "nan" in browser.text(browser.card("x"))
+
+
+def test_no_gradient_is_shown_before_the_first_step(browser):
+    browser.show(small())
+    assert set(browser.js("[...cards.values()].map(c => c.grad.textContent)")) == {"\u2013"}
+    browser.press("n")
+    assert browser.js("cards.get(n - 1).grad.textContent") == "1"
+
+
+def test_a_missed_zero_grad_is_pointed_out(browser):
+    a = Value(5.0, label="a")
+    root = a * 10.0
+    root.backward()
+    root.backward()
+    browser.show(explore(root))
+    browser.click(browser.card("a"))
+    assert "stored gradient 20 = 2 x 10: was zero_grad missed?" in browser.text("#chosen")
+
+
+def test_the_panel_names_every_user_and_what_it_contributed(browser):
+    browser.show(small())
+    browser.press("End")
+    browser.click(browser.card("total"))
+    said = browser.js("$('chosen').innerText")
+    assert "out gave 0.5" in said
+    assert repr(-6.0 + 6.881373587) in said  # to full precision
+    browser.click("#chosen .rule a")
+    assert browser.js("name(chosen)") == "out"
+
+
+# --- the table of interaction, by mouse, by finger and by key ---
+
+
+def test_dragging_pans(browser):
+    browser.show(small())
+    before = browser.js("at")
+    browser.pointers("mouse", [(100, 120), (140, 150), (160, 170)])
+    after = browser.js("at")
+    assert (after["x"] - before["x"], after["y"] - before["y"]) == (60, 50)
+    assert browser.js("chosen") is None  # a drag selects nothing
+
+
+def test_the_wheel_zooms_at_the_pointer_and_fit_shows_everything(browser):
+    browser.show(small())
+    x, y = browser.middle(browser.card("w1"))
+    browser.wheel(x, y, -300)
+    assert browser.js("at.k") > 1.0
+    assert browser.middle(browser.card("w1")) == pytest.approx((x, y), abs=12)
+    browser.click("#fit")
+    assert all_in_sight(browser)
+
+
+def all_in_sight(browser):
+    return browser.js(
+        """[...document.querySelectorAll(".card")].every(card => {
+            const a = card.getBoundingClientRect(), b = $("graph").getBoundingClientRect();
+            return a.left >= b.left && a.right <= b.right && a.top >= b.top && a.bottom <= b.bottom;
+        })"""
+    )
+
+
+def test_two_fingers_zoom(browser):
+    browser.show(small())
+    before = browser.js("at.k")
+    browser.pointers("touch", [(300, 300), (200, 300)], [(400, 300), (500, 300)])
+    assert browser.js("at.k") > 1.5 * before
+
+
+def test_plus_minus_and_0_zoom_and_fit(browser):
+    browser.show(small())
+    k = browser.js("at.k")
+    browser.press("+", "+")
+    assert browser.js("at.k") == pytest.approx(1.25 * 1.25 * k)
+    browser.press("-")
+    assert browser.js("at.k") == pytest.approx(1.25 * k)
+    browser.press("0")
+    assert browser.js("at.k") == pytest.approx(k)
+
+
+def test_a_click_selects_and_dims_what_is_not_adjacent(browser):
+    browser.show(small())
+    browser.click(browser.card("total"))
+    assert browser.js("name(chosen)") == "total"
+    dim = browser.js("[...document.querySelectorAll('.card.dim .name')].map(t => t.textContent)")
+    assert sorted(dim) == ["w1", "w1*x1", "w2", "w2*x2", "x1", "x2"]
+    browser.pointers("mouse", [(20, 100)])
+    assert browser.js("[chosen, document.querySelectorAll('.dim').length]") == [None, 0]
+
+
+def test_arrows_go_to_operands_users_and_along_the_column(browser):
+    browser.show(small())
+    seen = []
+    for key in ["Left", "Left", "Left", "Left", "Left", "Down", "Up", "Right"]:
+        browser.press(key)
+        seen.append(browser.js("name(chosen)"))
+    assert seen == ["out", "total", "sum", "w1*x1", "w1", "x1", "w1", "w1*x1"]
+
+
+def test_double_click_enters_a_group_and_the_breadcrumb_leaves_it(browser, network):
+    browser.show(network)
+    browser.click(browser.card("layer 1"), times=2)
+    assert browser.text("#crumbs") == "graphlayer 1"
+    browser.click("#crumbs a")
+    assert browser.js("[view, name(chosen)]") == [0, "layer 1"]
+
+
+def test_enter_and_escape_enter_and_leave(browser, network):
+    browser.show(network)
+    browser.click(browser.card("layer 1"))
+    browser.press("Enter")
+    browser.click(browser.card("neuron 3"))
+    browser.press("Enter")
+    assert browser.text("#crumbs") == "graphlayer 1neuron 3"
+    browser.press("Escape", "Escape")
+    assert browser.js("[view, name(chosen)]") == [0, "layer 1"]
+
+
+@pytest.mark.parametrize("by", ["buttons", "keys"])
+def test_next_back_over_first_and_last(browser, network, by):
+    browser.show(network)
+
+    def do(key, button):
+        browser.press(key) if by == "keys" else browser.click(button)
+
+    do("n", "#next")
+    do("n", "#next")
+    assert browser.js(STATE)[:3] == [0, 0, 2]
+    do("p", "#back")
+    assert browser.js("step") == 1
+    for _ in range(3):
+        do("n", "#next")
+    assert browser.js("[step, where(view)]") == [4, "layer 2 / neuron 0"]  # next goes into groups
+    do("Home", "#first")
+    assert browser.js("step") == 0
+    browser.press("End")
+    assert browser.js("step") == 985
+
+
+def test_over_runs_a_whole_group_without_entering_it(browser, network):
+    browser.show(network)
+    while browser.js("itemIn(0, n - step - 1)") >= 0:
+        browser.press("n")
+    group = browser.js("name(itemIn(0, n - step - 1))")
+    browser.click("#over")
+    assert browser.js("view") == 0
+    assert group == "layer 2"
+    assert browser.js("groups.find(g => g.name === 'layer 2').last === step")
+
+
+def test_the_slider_goes_to_any_step(browser, network):
+    browser.show(network)
+    x, y = browser.middle("#slider")
+    browser.pointers("mouse", [(x, y)])
+    assert abs(browser.js("step") - 985 / 2) < 30
+    assert browser.text("#count") == f"step {browser.js('step')} / 985"
+
+
+def test_find_suggests_and_goes_from_match_to_match(browser, network):
+    browser.show(network)
+    browser.press("/", *"neuron 3", "Enter")
+    assert browser.js("$('find').value") == "neuron 3"
+    assert browser.js("[...$('names').children].map(o => o.value)")[0] == "neuron 3"
+    assert browser.js("name(chosen)") == "neuron 3"
+    assert browser.text("#hits").startswith("1 of ")
+    browser.press("Enter")
+    assert browser.text("#hits").startswith("2 of ")
+    browser.press("Escape")
+    assert browser.js("document.activeElement.id") == "graph"
+
+
+@pytest.mark.parametrize(
+    ("query", "found"), [("op:tanh", 1), ("nan", 2), ("grad=0", 1), ("op:*", 1)]
+)
+def test_find_understands_ops_nan_and_zero_gradients(browser, query, found):
+    a, zero = Value(2.0, label="a"), Value(0.0, label="zero")
+    browser.show(explore(a.tanh() * zero + (zero - zero).sqrt() * 0.0))
+    browser.press("/", *query)
+    expected = {"nan": "nan", "grad=0": "0"}
+    hits = browser.js("found.map(i => ({name: name(i), grad: fmt(total(i)), op: op(i)}))")
+    assert len(hits) >= 1
+    if query in expected:
+        assert {hit["grad"] for hit in hits} == {expected[query]}
+    else:
+        assert {hit["op"] for hit in hits} == {query[3:]}
+
+
+@pytest.mark.parametrize("by", ["button", "key"])
+def test_all_paths_to_the_root_are_shown(browser, by):
+    browser.show(small())
+    browser.click(browser.card("w1"))
+    browser.press("a") if by == "key" else browser.click("#chosen button:last-of-type")
+    names = "[...document.querySelectorAll('.card:not(.dim) .name')].map(t => t.textContent)"
+    bright = browser.js(names)
+    assert sorted(bright) == ["out", "sum", "total", "w1", "w1*x1"]
+    browser.press("a")
+    assert browser.js("paths") is None
+
+
+def test_help_opens_and_closes(browser):
+    browser.show(small())
+    browser.press("?")
+    assert browser.js("$('help').open")
+    browser.press("Escape")
+    assert not browser.js("$('help').open")
+    browser.click("#ask")
+    assert browser.js("$('help').open")
+    browser.press("Enter")
+    assert not browser.js("$('help').open")
+
+
+def test_colour_can_show_values_or_nothing(browser):
+    browser.show(small())
+    browser.press("End")
+    bars = """['w1', 'x1', 'x2'].map(s => cards.get(D.name.indexOf(s)).bar).map(bar =>
+        bar.getAttribute('class') + ' ' + (bar.getAttribute('width') > 0))"""
+    assert browser.js(bars) == ["pos true", "neg true", "pos true"]
+    browser.js("$('colour').focus()")
+    browser.press("Down")
+    assert browser.js(bars) == ["neg true", "pos true", "warn false"]
+    browser.press("Down")
+    assert browser.js(bars) == ["warn false"] * 3
+
+
+def test_a_reload_keeps_the_place(browser, network):
+    browser.show(network)
+    browser.click(browser.card("layer 1"))
+    browser.press("Enter", *"nnnnnnnnn")
+    browser.click("[id^=card]")
+    before = browser.js(STATE)
+    browser.js("location.reload()")
+    assert browser.js(STATE) == before
+    assert before[2] == 9
+    assert before[3] is not None
+
+
+@pytest.mark.parametrize("hash", ["#99,7,-4,1e9", "#0,0,nan,,pink", "#%00", "#__proto__", "#,,,-1"])
+def test_a_broken_hash_is_ignored(browser, hash):
+    browser.show(small(), hash)
+    assert browser.js(STATE) == [0, 0, 0, None, "gradient"]
+
+
+def test_the_browsers_back_button_leaves_a_group(browser, network):
+    browser.show(network)
+    browser.click(browser.card("layer 1"))
+    browser.press("Enter")
+    assert browser.js("view") != 0
+    browser.js("history.back()")
+    time.sleep(0.2)
+    assert browser.js("view") == 0
+
+
+def test_save_svg_writes_a_picture_of_the_view(browser):
+    browser.show(small())
+    browser.press("End")
+    browser.click("#save")
+    path = browser.folder / "graph.svg"
+    for _ in range(50):
+        if path.exists() and path.stat().st_size:
+            break
+        time.sleep(0.1)
+    texts = [t.text for t in ET.parse(path).iter("{http://www.w3.org/2000/svg}text")]
+    assert {"total", "w1*x1", "tanh"} <= set(texts)
+    assert "var(--" not in path.read_text("utf-8")
+
+
+def test_the_copies_of_a_batch_can_be_chosen(browser):
+    model = MLP(2, [3, 1], rng=0)
+    loss = hinge_loss([model([0.1 * i, 1.0]) for i in range(40)], [1.0, -1.0] * 20)
+    browser.show(explore(loss, model=model))
+    browser.click(browser.card("relu x 40"))
+    browser.press("Enter")
+    assert browser.js("copy") == 0
+    browser.click("#copy")
+    browser.press("Up", "Up", "Enter")
+    assert browser.js("copy") == 2
+
+
+# --- safety ---
+
+HOSTILE = ["</script><script>document.title = 'hacked'</script>", "<img src=x onerror=hacked()>",
+           "", "\u202egnol", "שלום עולם", "x" * 10_000, "日本語の名前がとても長い場合", "\0\n\t",
+           "${1}", "__proto__", "constructor"]  # fmt: skip
+
+
+@pytest.mark.parametrize("label", HOSTILE)
+def test_any_label_is_only_text(browser, label):
+    a = Value(2.0, label=label)
+    browser.show(explore(a * a))
+    browser.press("End", "Left", "Left")
+    assert browser.js("document.title").startswith("explore: ")
+    assert browser.js("document.querySelectorAll('img, script:not([type]) + script').length") == 0
+    box = browser.js("document.querySelector('.name').getBoundingClientRect()")
+    assert box["width"] < 150 * browser.js("at.k")
+    shown = browser.js("$('chosen').querySelector('h2').textContent")
+    assert shown[:3] == (label.strip() or "2")[:3].translate({0: "·", 9: "·", 10: "·", 0x202E: "·"})
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, -0.0, 5e-324, 1e308, 0.1])
+def test_every_number_is_shown_in_full(browser, number):
+    browser.show(explore(Value(number, label="a") * 1.0))
+    browser.press("End")
+    browser.click(browser.card("a"))
+    shown = browser.js("[...document.querySelectorAll('#chosen dd')].map(d => d.textContent)")[1]
+    assert repr(float(shown)) == repr(number)
+
+
+def test_one_node_and_a_square_and_a_fan_in_of_10000(browser):
+    browser.show(explore(Value(3.0, label="alone")))
+    browser.press("n", "n", "Left")
+    assert browser.js("[step, name(chosen)]") == [1, "alone"]
+    a = Value(3.0, label="a")
+    browser.show(explore(a * a))
+    browser.press("n")
+    assert "a.grad = 3 + 1 * 3 = 6     (2nd of 2 contributions)" in browser.js(
+        "$('step').textContent"
+    )
+    browser.show(explore(F.sum([Value(float(i)) for i in range(10_000)])))
+    browser.press("n", "Left", "Left", "Enter")
+    assert browser.js("where(view)") == "leaves (10000)"
+    assert browser.js("cards.size") <= 201
+
+
+def test_a_long_chain_is_shown_as_a_neighbourhood(browser):
+    x = Value(0.5, label="x")
+    for _ in range(5000):
+        x = x.sin()
+    browser.show(explore(x))
+    assert browser.js("cards.size") == 201
+    browser.press("Left", "Left", "Left")
+    assert browser.js("cards.has(chosen)")
+    browser.press("/", *"x", "Enter")
+    assert browser.js("name(chosen)") == "x"
+
+
+# --- access ---
+
+
+def test_every_control_and_every_card_has_a_name(browser, network):
+    browser.show(network)
+    browser.press("n", "n", "n")
+    nodes = browser.cdp("Accessibility.getFullAXTree")["nodes"]
+    roles = {"button", "link", "textbox", "searchbox", "combobox", "slider", "option", "listbox",
+             "MenuListPopup", "spinbutton", "dialog"}  # fmt: skip
+    controls = [x for x in nodes if not x["ignored"] and x["role"]["value"] in roles]
+    unnamed = [x for x in controls if not x.get("name", {}).get("value")]
+    assert [x["role"]["value"] for x in unnamed] in ([], ["MenuListPopup"])  # Chromium's own list
+    names = [x["name"]["value"] for x in controls if x["role"]["value"] == "option"]
+    assert any(re.match(r"loss, relu, value [\d.]+, gradient 1$", name) for name in names)
+    assert any("layer 1, group of 800 values" in name for name in names)
+
+
+def test_the_graph_is_one_tab_stop_and_nothing_out_of_view_has_the_focus(browser, network):
+    browser.show(network)
+    stops = []
+    for _ in range(25):
+        browser.press("Tab")
+        stops.append(browser.js("document.activeElement.id || document.activeElement.tagName"))
+        if stops[-1] == stops[0] and len(stops) > 1:
+            break
+        assert browser.js(
+            """(() => { const e = document.activeElement, b = e.getBoundingClientRect();
+                return e === document.body ||
+                    b.width > 0 && b.top >= 0 && b.bottom <= innerHeight; })()"""
+        )
+    assert stops.count("graph") == 1
+
+
+def test_the_step_is_announced_and_the_selected_card_is_the_active_one(browser):
+    browser.show(small())
+    assert browser.js("$('step').getAttribute('aria-live')") == "polite"
+    browser.press("Left")
+    assert browser.js("$($('graph').getAttribute('aria-activedescendant')).ariaSelected") == "true"
+
+
+CONTRASTS = """(() => {
+  const channel = c => (c /= 255) <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4;
+  const light = ([r, g, b]) => .2126 * channel(r) + .7152 * channel(g) + .0722 * channel(b);
+  const rgb = text => text.match(/[\\d.]+/g).map(Number), seen = c => c.length < 4 || c[3] > 0;
+  const behind = e => {
+    const box = e.closest("g.card")?.querySelector(".box");
+    if (box) return rgb(getComputedStyle(box).fill);
+    for (; e; e = e.parentElement) {
+      const c = rgb(getComputedStyle(e).backgroundColor);
+      if (seen(c)) return c;
+    }
+    return [255, 255, 255];
+  };
+  const found = [];
+  for (const e of document.querySelectorAll("body *")) {
+    const text = [...e.childNodes].some(t => t.nodeType === 3 && t.data.trim());
+    if (!text || !e.getClientRects().length || e.closest("script, option, :disabled")) continue;
+    const style = getComputedStyle(e), paper = light(behind(e));
+    const ink = light(rgb(e.closest("svg") ? style.fill : style.color));
+    const contrast = (Math.max(ink, paper) + .05) / (Math.min(ink, paper) + .05);
+    found.push([contrast, e.textContent.slice(0, 30)]);
+  }
+  return found.sort((a, b) => a[0] - b[0]);
+})()"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_all_text_has_contrast(browser, scheme):
+    x = Value(0.0, label="x")
+    browser.cdp(
+        "Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}]
+    )
+    browser.show(explore((x * x).sqrt() * Value(-2.0, label="k")))
+    browser.press(*"nnnn")
+    found = browser.js(CONTRASTS)
+    assert len(found) > 20
+    assert found[0][0] >= OPTIMAL_CONTRAST, found[:3]
+    paper = browser.js("getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", paper))) < 200) == (scheme == "dark")
+
+
+def test_motion_and_forced_colours_are_respected(browser):
+    moving = "getComputedStyle(document.querySelector('.edge.now')).animationName"
+    browser.show(small())
+    browser.press("n")
+    assert browser.js(moving) == "flow"
+    browser.cdp(
+        "Emulation.setEmulatedMedia",
+        features=[
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+            {"name": "forced-colors", "value": "active"},
+        ],
+    )
+    assert browser.js(moving) == "none"
+    style = "getComputedStyle(document.documentElement)"
+    assert browser.js(style + ".getPropertyValue('--bg').trim()") == "Canvas"
+
+
+def test_paper_gets_the_static_picture(browser):
+    browser.show(small())
+    assert not browser.js("$('static').getClientRects().length")
+    browser.cdp("Emulation.setEmulatedMedia", media="print")
+    assert browser.js("$('static').querySelector('svg').getClientRects().length") == 1
+    assert not browser.js("$('graph').getClientRects().length")
+    browser.cdp("Emulation.setEmulatedMedia", media="")
+
+
+def test_without_scripts_the_static_picture_is_shown(browser):
+    browser.cdp("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        browser.path = small().save(browser.folder / "page.html")
+        browser.go(browser.path.as_uri())
+        snapshot = browser.cdp("DOMSnapshot.captureSnapshot", computedStyles=[])
+        rendered = [i for i in snapshot["documents"][0]["layout"]["text"] if i >= 0]
+        texts = {snapshot["strings"][i] for i in rendered}
+        assert {"total", "value 0.88137"} <= texts
+        assert "Restart" not in texts
+    finally:
+        browser.cdp("Emulation.setScriptExecutionDisabled", value=False)
+
+
+def test_a_notebooks_frame_shows_the_page(browser):
+    explorer = small()
+    browser.path = browser.folder / "notebook.html"
+    bundle = explorer._repr_mimebundle_()
+    browser.path.write_text("<!doctype html>" + bundle["text/html"], "utf-8")
+    browser.go(browser.path.as_uri())
+    browser._call("/frame", {"id": 0})
+    browser.click("#next")
+    browser.press("n")
+    assert browser.js("step") == 2
+    browser._call("/frame", {"id": None})
+
+
+def test_no_two_cards_overlap_on_the_screen(browser, network):
+    browser.show(network)
+    for view in range(0, browser.js("groups.length"), 7):
+        browser.js(f"enter({view})")
+        boxes = browser.js("[...cards.values()].map(c => [c.x, c.y])")
+        width, height, _ = data_of(network)["card"]
+        for i, (x, y) in enumerate(boxes):
+            assert all(abs(x - u) >= width or abs(y - v) >= height for u, v in boxes[:i])
+
+
+# --- training ---
+
+
+def test_training_can_be_scrubbed_by_epoch(browser):
+    history = Recorded(epochs=5, widths=(4, 1))
+    browser.show(explore(history))
+    browser.press("End")
+    assert browser.text("#when").startswith("epoch 5, loss ")
+    last = browser.js(NOW)
+    browser.js("$('epoch').focus()")
+    browser.press("Left", "Left")
+    assert browser.text("#when").startswith("epoch 3, loss ")
+    model, rows = history.model, history.recorded["epochs"]
+    model.load_state_dict(rows[2]["state"])
+    x = [Value(number) for number in history.recorded["X"][0]]
+    loss = hinge_loss(model.batch([x]), history.recorded["y"][:1])
+    nodes = topological_order(loss)
+    assert_same([g or 0.0 for g in exact(browser.js(NOW))], grad(loss, nodes))
+    assert_same(exact(browser.js("value.map(full)")), [v.data for v in nodes])
+    assert browser.js(NOW) != last
+    painted = "[...$('field').getContext('2d').getImageData(0, 0, 24, 24).data].some(c => c > 0)"
+    assert browser.js(painted)
+    browser.js("location.reload()")
+    assert browser.text("#when").startswith("epoch 3, loss ")
