@@ -31,6 +31,7 @@ from . import __version__
 from .data import Columns, Scaler, Table, feature_names, load_columns, load_csv, train_test_split
 from .draw import Drawing, draw, draw_network
 from .engine import Value, no_grad
+from .explore import explore
 from .losses import cross_entropy, hinge_loss, mse_loss
 from .nn import ACTIVATIONS, MLP
 from .optim import SGD, Adam, RMSprop
@@ -220,6 +221,12 @@ def _pictures(model: MLP, out: Path) -> None:
     names = {f"w{i}": w for i, w in enumerate(neuron.w, start=1)} | {"b": neuron.b}
     graph = draw(output, local_derivatives=True, names=names)
     _save(graph, "its last neuron", out / "neuron")
+    page = out / "neuron.html"
+    try:
+        explore(output, page, names=names)
+    except OSError as error:
+        raise CommandError(f"cannot save {page}: {_reason(error)}") from None
+    _line("its backward pass", f"{page}, open it in a browser")
     _save(draw_network(model), "all its weights", out / "network")
 
 

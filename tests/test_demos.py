@@ -60,6 +60,8 @@ def assert_pictures(directory: Path, *names: str) -> None:
     for path in directory.iterdir():
         if path.suffix == ".svg":
             assert ElementTree.parse(path).getroot().tag == "{http://www.w3.org/2000/svg}svg"
+        elif path.suffix == ".html":
+            assert path.read_text("utf-8").startswith("<!doctype html>")
         else:
             content = path.read_bytes()
             assert content.startswith(b"\x89PNG\r\n\x1a\n")
@@ -114,7 +116,7 @@ def test_the_demo_compares_every_gradient_with_torch(demo):
 
 def test_the_demo_saves_pictures_and_says_where(demo):
     run, out = demo
-    names = ["network.png", "network.svg", "neuron.png", "neuron.svg"]
+    names = ["network.png", "network.svg", "neuron.html", "neuron.png", "neuron.svg"]
     assert_pictures(out, *names)
     assert all(str(out / name) in run.stdout for name in names)
     assert ">grad 1.0000<" in (out / "neuron.svg").read_text(encoding="utf-8")
