@@ -32,11 +32,12 @@ from .data import Columns, Scaler, Table, feature_names, load_columns, load_csv,
 from .draw import Drawing, draw, draw_network
 from .engine import Value, no_grad
 from .explore import explore
+from .files import write_whole
 from .losses import cross_entropy, hinge_loss, mse_loss
 from .nn import ACTIVATIONS, MLP
 from .optim import SGD, Adam, RMSprop
 from .plot import plot_history
-from .serialize import _write, load, load_state, save
+from .serialize import load, load_state, save
 from .train import METRICS, EarlyStopping, History, evaluate, fit, predict_proba
 from .train import predict as outputs_of
 
@@ -472,7 +473,7 @@ def _keep(model: MLP, recipe: Recipe, history: History, options: argparse.Namesp
         _line("model", "not kept: save it with --save model.json")
     if options.plot:
         with _explained(f"cannot save {options.plot}"):
-            _write(options.plot, _curves(history, recipe, options.plot.suffix[1:].lower()))
+            write_whole(options.plot, _curves(history, recipe, options.plot.suffix[1:].lower()))
         _line("curves", str(options.plot))
 
 
@@ -513,7 +514,7 @@ def predict(options: argparse.Namespace) -> None:
     answers = _answers(recipe, outputs)
     if options.out:
         with _explained(f"cannot save {options.out}"):
-            _write(options.out, _as_csv(recipe, answers))
+            write_whole(options.out, _as_csv(recipe, answers))
         _line("predictions", f"{options.out}, {len(answers)} rows")
     else:
         _print_answers(recipe, answers)

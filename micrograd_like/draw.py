@@ -25,6 +25,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .engine import Value, topological_order
+from .files import write_whole
 
 # Files and processes are imported where they are used: 20 ms for a package that loads in 40.
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ class Drawing:
             content = self.svg().encode()
         else:
             content = _render(self.source, suffix[1:], self._engine)
-        _write_whole(path, content)
+        write_whole(path, content)
         return path
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
@@ -475,13 +476,3 @@ def _render_with_library(source: str, format: str, engine: str) -> bytes:
             return picture
         finally:
             graph.close()
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """All or nothing: an interrupt leaves the old file, or none, and never half of the new one."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

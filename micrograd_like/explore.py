@@ -24,8 +24,9 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .draw import _text, _write_whole
+from .draw import _text
 from .engine import Value, no_grad, topological_order
+from .files import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,7 +84,7 @@ class Explorer:
             FileNotFoundError: the directory does not exist.
         """
         self._path = _checked_path(path)
-        _write_whole(self._path, self.page.encode("utf-8", "backslashreplace"))
+        write_whole(self._path, self.page.encode("utf-8", "backslashreplace"))
         return self._path
 
     def open(self) -> None:

@@ -15,16 +15,15 @@ hostile file every size is checked before anything is built. This file knows not
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import math
 import os
-import uuid
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from . import nn
+from .files import write_whole
 from .nn import Module
 
 FORMAT, VERSION = "micrograd_like model", 1
@@ -115,7 +114,7 @@ def save(
     text = json.dumps({**document, "content": content}, allow_nan=False)
     if len(text) >= MAX_BYTES:
         raise ValueError(f"the file would have {len(text)} bytes, more than {MAX_BYTES}")
-    _write(path, (text + "\n").encode())
+    write_whole(path, (text + "\n").encode())
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -397,41 +396,6 @@ def _checksum(content: Any) -> str:
     """SHA-256 of the canonical JSON: sorted keys, no spaces, ASCII."""
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _write(path: str | os.PathLike[str], data: bytes) -> None:
-    """Replaces the file in one step: before it the old one is whole, after it the new one."""
-    path = os.path.realpath(path)  # through a link, to the file itself
-    folder, name = os.path.split(path)
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f"there is no folder {folder}")
-    temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())  # else a power cut could leave the new name on an empty file
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    _sync_folder(folder)
-
-
-def _sync_folder(folder: str) -> None:
-    """Puts the new name itself on the disk: until then a power cut may bring the old file back."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        # Windows opens no folder, some network file systems sync none, and a folder may be
-        # writable but not readable: the file is whole all the same, only maybe not the new one.
-        if error.errno not in (errno.EACCES, errno.EINVAL, errno.ENOTSUP):
-            raise
 
 
 def _read(path: str | os.PathLike[str]) -> dict[str, Any]:

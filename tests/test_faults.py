@@ -94,7 +94,7 @@ def test_a_save_killed_before_or_after_any_call_leaves_the_old_file_or_the_new_o
             # Every function, Python's or C's, that is called and left once save begins to write.
             def profile(frame, event, argument):
                 nonlocal count, writing
-                writing = writing or frame.f_code.co_name == "_write"
+                writing = writing or frame.f_code.co_name == "write_whole"
                 count -= writing
                 if count == 0:
                     os.kill(os.getpid(), signal.SIGKILL)

@@ -22,14 +22,15 @@ ARROWS = {
     "losses": {"engine", "functional"},
     "optim": set(),
     "data": set(),
+    "files": set(),
     "train": {"engine", "functional", "transforms", "anomaly", "optim", "data", "jit"},
     "estimators": {"nn", "losses", "optim", "train"},
-    "serialize": {"nn"},
+    "serialize": {"nn", "files"},
     "plot": {"engine", "train"},
     "testing": {"engine", "transforms"},
-    "draw": {"engine"},
+    "draw": {"engine", "files"},
     "anomaly": {"engine"},
-    "explore": {"engine", "draw"},
+    "explore": {"engine", "draw", "files"},
 }
 FREE = {"__init__", "__main__"}
 
