@@ -24,7 +24,6 @@ from itertools import repeat
 from typing import Any, NamedTuple
 
 from . import functional
-from .anomaly import is_anomaly_enabled
 from .data import batches, check_finite, check_lengths
 from .engine import Value, no_grad, topological_order
 from .optim import Adam, clip_grad_norm_
@@ -323,7 +322,7 @@ def predict(model: Any, X: Any, jit: bool | str = "auto") -> list[Any]:
         return []
     _check_jit(jit)
     with _evaluating(model):
-        many = jit == "auto" and len(X) >= 100 and not is_anomaly_enabled()
+        many = jit == "auto" and len(X) >= 100
         if jit is True or (many and _edges(model, X[0]) * len(X) >= WORTH_COMPILING):
             try:
                 from .jit import jit as compiled
@@ -452,8 +451,6 @@ def _compiled(
     work = len(problem.optimizer.params) * len(problem.X) * epochs
     if not jit:
         return _InPython(problem), "in Python, as asked"
-    if jit == "auto" and is_anomaly_enabled():
-        return _InPython(problem), "in Python: detect_anomaly() is on"
     if jit == "auto" and work < WORTH_COMPILING:
         return _InPython(problem), "in Python: there is too little work for compiling to pay"
     try:

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from micrograd_like import MLP, SGD, Value, no_grad
+from micrograd_like import MLP, SGD, Value, detect_anomaly, no_grad
 from micrograd_like.functional import where
 from micrograd_like.jit import JitError, jit
 from micrograd_like.losses import mse_loss
@@ -136,8 +136,8 @@ def hidden(x):
     return y * x
 
 
-OUTSIDE = Value(2.0) * 3.0
-BRANCH = "may not branch on its inputs"
+OUTSIDE, WEIGHT = Value(2.0) * 3.0, Value(0.5)
+BRANCH = "may not branch on a Value"
 CHANGES = "the function did something else for other numbers"
 
 
@@ -151,6 +151,9 @@ CHANGES = "the function did something else for other numbers"
         (lambda x: x * x.data, JitError, CHANGES),
         (lambda x: x * x.detach(), JitError, CHANGES),
         (lambda x: x.sin() if x.data > 1.0015 else x.cos(), JitError, CHANGES),
+        (lambda x: x.sin() if x.data > 0.0 else x.cos(), JitError, CHANGES),
+        (lambda x: x * (WEIGHT if WEIGHT > 0.0 else 1.0), JitError, BRANCH),
+        (lambda x: x if WEIGHT else 1.0, JitError, BRANCH),
         (lambda x: x * random.Random().random(), JitError, CHANGES),
         (hidden, JitError, CHANGES),
         (lambda x: "no", JitError, "must return Values or numbers"),
@@ -186,7 +189,14 @@ def test_what_is_no_number_is_named(args, error, message):
 def test_a_branch_that_only_some_samples_take_is_found_by_the_comparison():
     x = np.array([1.0, 1.1, -5.0, 1.2, 1.3])
     with pytest.raises(JitError, match="it seems to decide by a number"):
-        jit(lambda x: x * (2.0 if x.data > 0.0 else 3.0))(x)
+        jit(lambda x: x * (2.0 if x.data > -3.0 else 3.0))(x)
+
+
+def test_compiled_code_is_not_called_where_anomalies_are_to_be_detected():
+    f = jit(lambda x: x.log())
+    assert f([1.0]).tolist() == [0.0]
+    with detect_anomaly(), pytest.raises(JitError, match=r"watches Python's operations.*call the"):
+        f([0.0])
 
 
 def test_where_is_the_way_to_branch():

@@ -493,8 +493,9 @@ def spread(outs, targets):
 REFUSED = {
     "BatchNorm": ({"model": with_batch_norm, **SCORES}, "BatchNorm needs the whole batch"),
     "one generator": ({"model": with_one_generator, **SCORES}, "two Dropouts share a random gener"),
-    "a branch": ({"model": Branching}, "may not branch on its inputs.*use functional.where"),
-    "a hidden branch": ({"model": Peeking}, "only a mean over independent samples can be compiled"),
+    "a branch": ({"model": Branching}, "may not branch on a Value.*use functional.where"),
+    "a hidden branch": ({"model": Peeking}, "did something else for other numbers"),
+    "a branch on a parameter": ({"model": Switching}, "may not branch on a Value.*use functional"),
     "ragged samples": (
         {"model": Sums, "X": [x + [1.0] * (i % 2) for i, x in enumerate(X)]},
         "the samples are not numbers in lists of one shape",
@@ -520,24 +521,18 @@ def eager_to_compile(monkeypatch):
 @pytest.mark.usefixtures("eager_to_compile")
 @pytest.mark.parametrize(("settings", "reason"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_cannot_be_compiled_is_refused_or_runs_in_python_untouched(settings, reason):
-    with pytest.raises((JitError, ValueError), match=reason):
+    with pytest.raises(JitError, match=reason):
         run(True, **settings, epochs=3)
     auto, eager = run("auto", **settings, epochs=3), run(False, **settings, epochs=3)
     assert re.search(f"^in Python: .*{reason}", auto[2].jit)
     assert repr(left(*auto)) == repr(left(*eager))
 
 
-@pytest.mark.xfail(strict=True, reason="the trace does not see a comparison of a parameter")
-def test_a_branch_on_a_parameter_is_refused():
-    with pytest.raises(JitError, match=r"may not branch.*use functional.where"):
-        run(True, Switching, epochs=3)
-
-
 @pytest.mark.usefixtures("eager_to_compile")
 def test_auto_compiles_what_pays():
     assert run("auto", epochs=2)[2].jit == "compiled"
     with detect_anomaly():
-        assert run("auto", epochs=2)[2].jit == "in Python: detect_anomaly() is on"
+        assert run("auto", epochs=2)[2].jit.startswith("in Python: detect_anomaly() watches")
 
 
 def test_too_little_work_is_not_compiled():

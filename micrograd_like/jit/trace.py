@@ -3,7 +3,7 @@
 The function is called on Values and the graph that it records is written down as instructions. A
 gradient is more of the same graph, so there is nothing here about differentiation. Leaves of the
 graph are the inputs; parameters, which existed before the call; or constants, which it made.
-Two calls, with the numbers of two samples, tell the last two apart; and when they do not record the
+Calls with the numbers of other samples tell the last two apart; and when they do not record the
 same, f cannot be compiled.
 """
 
@@ -11,32 +11,43 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import chain
 from operator import is_
 from typing import Any, NamedTuple
 
 from .. import engine, ops
+from ..anomaly import is_anomaly_enabled
 from ..engine import Value
 from .tape import FORWARD, JitError, Tape
 
+_MAY_REFUSE = ValueError, TypeError, ArithmeticError, LookupError  # numbers that it never gets
 _tracing = threading.local()
 _swap = threading.Lock()
 _users = 0
 
 
 class Traced(Value):
-    """A Value that is being traced: its number may not decide anything."""
+    """A Value that a traced function made, or that it was given."""
 
     __slots__ = ()
 
-    def _decide(self, *_: Any) -> bool:
+
+def _refuses(decision: Callable[..., bool]) -> Callable[..., bool]:
+    """The comparison as it was, but not while this thread traces: it decides for one sample."""
+
+    def compare(*values: Any) -> bool:
+        if getattr(_tracing, "made", None) is None:
+            return decision(*values)
         raise JitError(
-            "a compiled function may not branch on its inputs (if, while, and, or, <, bool, max): "
+            "a compiled function may not branch on a Value (if, while, and, or, <, bool, max): "
             "use functional.where, maximum or minimum, which work on every sample"
         )
 
-    __bool__ = __lt__ = __le__ = __gt__ = __ge__ = _decide
+    return compare
+
+
+_DECISIONS = {name: vars(Value)[f"__{name}__"] for name in ("bool", "lt", "le", "gt", "ge")}
 
 
 def _new_value(kind: type[Value]) -> Value:
@@ -54,6 +65,8 @@ def _recording() -> Iterator[list[Value]]:
     with _swap:
         _users += 1
         engine._new = _new_value  # type: ignore[assignment]
+        for name, decision in _DECISIONS.items():
+            setattr(Value, f"__{name}__", _refuses(decision))
     made: list[Value] = []
     _tracing.made = made
     try:
@@ -64,6 +77,8 @@ def _recording() -> Iterator[list[Value]]:
             _users -= 1
             if not _users:
                 engine._new = object.__new__
+                for name, decision in _DECISIONS.items():
+                    setattr(Value, f"__{name}__", decision)
 
 
 class Recorded(NamedTuple):
@@ -99,7 +114,25 @@ def trace(
     """
     first, again = [_call(f, sample, shared) for sample in samples]
     names = list(dict.fromkeys([*parameters, *_parameters(first, again)]))
+    far = [0.3 - 1.7 * x for x in samples[0]]  # a function that reads numbers decides otherwise
+    with suppress(*_MAY_REFUSE):
+        _parameters(first, _call(f, far, shared))
     return _write(first, len(samples[0]), names), names
+
+
+def check_nobody_watches() -> None:
+    """Raises a JitError inside detect_anomaly(), which would see nothing and seem content."""
+    if is_anomaly_enabled():
+        raise JitError(
+            "detect_anomaly() watches Python's operations, and compiled code has none: call the "
+            "function itself inside it, or fit with jit=False"
+        )
+
+
+def probes(samples: int, size: int) -> list[int]:
+    """Samples to compare with Python, spread evenly: the fewer, the more a sample computes."""
+    n = min(samples, max(3, min(16, 20_000 // size)))
+    return [i * (samples - 1) // max(1, n - 1) for i in range(n)]
 
 
 def _parameters(first: Recorded, again: Recorded) -> list[Value]:

@@ -25,7 +25,7 @@ from .lower import POINTER, Layout, accumulate, loop, lower
 from .native import Array, Native, buffer, host_width, pointer
 from .reroll import reroll
 from .tape import JitError, Tape
-from .trace import trace
+from .trace import check_nobody_watches, probes, trace
 from .vectormath import DOUBLE, INT, Vectors
 
 P, G, NEW, FLAG, STATE = range(5)  # rows: parameter, gradient, the next one, penalised?, state
@@ -63,6 +63,7 @@ class Trainer:
         batch_size: int = 32,
         threads: int = 1,
     ) -> None:
+        check_nobody_watches()
         self.optimizer, self.params, self.threads = optimizer, optimizer.params, threads
         self.max_norm = -1.0 if max_norm is None else float(max_norm)
         self.samples, self.batch_size = len(X), min(batch_size, len(X))
@@ -79,15 +80,18 @@ class Trainer:
         self._memory(set(penalised))
 
     def _build(self, model: Any, y: Sequence[Any], loss: Any, penalty: Any) -> None:
-        self.masks = _Masks(model, _nested(self.X[0]))
         columns = [a.reshape(self.samples, -1).T for a in (self.X, self.y)]
         self.data = np.concatenate(columns)
+        try:
+            self.masks = _Masks(model, self.X[0].tolist())
+        except ValueError as error:
+            raise JitError(f"the model cannot take one sample alone: {error}") from None
         self._check_targets(model, loss, y)
         try:
             f = self._one_sample(model, loss)
             tape, self.read = trace(f, self._two_samples(), [], self.params)
         except ValueError as error:
-            raise JitError(f"the model or the loss cannot take one sample alone: {error}") from None
+            raise JitError(f"the loss cannot take one sample alone: {error}") from None
         self.update = _Update(self.optimizer, penalty)
         self.native = Native(tape, self.batch_size, extra=self._emit)
 
@@ -109,7 +113,7 @@ class Trainer:
     def _check_targets(self, model: Any, loss: Any, y: Sequence[Any]) -> None:
         """Lets the loss see all targets once: in the trace they are no numbers to check."""
         with no_grad(), self.masks.given([1.0] * self.masks.count):
-            leaves, rebuild = flatten(model.batch([_nested(x) for x in self.X[:1]])[0])
+            leaves, rebuild = flatten(model.batch(self.X[:1].tolist())[0])
             loss([rebuild(leaves)] * len(y), y)
 
     def _two_samples(self) -> list[list[float]]:
@@ -248,10 +252,11 @@ class Trainer:
 
     def _compare(self, model: Any, loss: Any) -> None:
         """Raises a JitError when the mean over samples is not what Python computes for a batch."""
-        few = min(4, self.samples)
-        data = np.concatenate([self.data[:, :few], np.ones((self.masks.count, few))])
+        some = probes(self.samples, self.native.tape.size)
+        few = len(some)
+        data = np.concatenate([self.data[:, some], np.ones((self.masks.count, few))])
         _, sums = self.native(data, [p.data for p in self.read])
-        xs, ys = [_nested(x) for x in self.X[:few]], [_nested(y) for y in self.y[:few]]
+        xs, ys = self.X[some].tolist(), self.y[some].tolist()
         with self.masks.given([1.0] * (self.masks.count * few)):
             wanted = as_value(loss(model.batch(xs), _classes(ys))).data
         if not np.isclose(sums[0] / few, wanted, 1e-9, 1e-12, equal_nan=True):
@@ -268,10 +273,8 @@ def _array(numbers: Sequence[Any], what: str) -> Array:
         raise JitError(f"the {what} are not numbers in lists of one shape") from None
 
 
-def _nested(like: Any, numbers: Iterator[Any] | None = None) -> Any:
-    """The numbers, or those of the array itself, in lists of the array's shape."""
-    if numbers is None:
-        return like.tolist()
+def _nested(like: Any, numbers: Iterator[Any]) -> Any:
+    """The numbers in lists of the array's shape."""
     return [_nested(part, numbers) for part in like] if np.ndim(like) else next(numbers)
 
 
@@ -288,11 +291,8 @@ class _Masks:
         if len({id(m.rng) for m in self.modules}) < len(self.modules):
             raise JitError("two Dropouts share a random generator: give each one of its own")
         self.calls: list[int] = []  # for each factor of a sample, which module draws it
-        states = [m.rng.getstate() for m in self.modules]
         with self._replaced(lambda i: self.calls.append(i) or 1.0):  # type: ignore[func-returns-value]
             model(sample)
-        for m, state in zip(self.modules, states):
-            m.rng.setstate(state)
         self.count = len(self.calls)
 
     def draw(self, batch: Sequence[int]) -> Array:
