@@ -23,6 +23,8 @@ from .losses import (
 )
 from .nn import MLP, Layer, Linear, Module, Neuron, Sequential
 from .optim import SGD, Adam, AdamW, RMSprop
+from .serialize import load, save
+from .train import evaluate, fit, predict
 from .transforms import directional_derivative, grad, hessian, jacobian, value_and_grad
 
 __version__ = "0.1.0"
@@ -46,7 +48,9 @@ __all__ = [
     "directional_derivative",
     "draw",
     "draw_network",
+    "evaluate",
     "explore",
+    "fit",
     "functional",
     "grad",
     "hessian",
@@ -54,10 +58,13 @@ __all__ = [
     "huber_loss",
     "jacobian",
     "l1_loss",
+    "load",
     "losses",
     "mse_loss",
     "nn",
     "no_grad",
     "optim",
+    "predict",
+    "save",
     "value_and_grad",
 ]

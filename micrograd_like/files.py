@@ -10,7 +10,6 @@
 import contextlib
 import errno
 import os
-import uuid
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
@@ -24,7 +23,7 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     folder, name = os.path.split(path)
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"there is no folder {folder}")
-    temporary = os.path.join(folder, f".{name}.{uuid.uuid4().hex}.tmp")
+    temporary = os.path.join(folder, f".{name}.{os.urandom(8).hex()}.tmp")
     try:
         with open(temporary, "xb") as file:
             file.write(data)

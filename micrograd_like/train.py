@@ -238,6 +238,13 @@ def fit(
             step whose loss was.
         JitError: with jit=True, why the model cannot be compiled.
 
+    Example:
+        >>> from micrograd_like import MLP, mse_loss
+        >>> X, y = [[0.0], [1.0]], [0.5, -0.5]
+        >>> history = fit(MLP(1, [1], rng=0), X, y, mse_loss, epochs=50, progress=False)
+        >>> history["loss"][-1] < history["loss"][0], len(history)
+        (True, 50)
+
     Source: the shape of Keras' fit; torch's arithmetic.
     """
     X, y = _samples(X, y)

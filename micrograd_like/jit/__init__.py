@@ -17,6 +17,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context
+from itertools import repeat
+from operator import add, attrgetter
 from typing import Any, NamedTuple
 
 try:
@@ -98,10 +100,11 @@ class Compiled:
         call = _Call(args, self.batch)
         program = self._program(call, "gradients")
         _, sums = program.run(call)
-        means = sums / call.count
-        for p, g in zip(program.parameters, means[1:].tolist()):
-            p.grad += g
-        return float(means[0])
+        mean, *grads = (sums / call.count).tolist()
+        before = map(attrgetter("_grad"), program.parameters)
+        # One call into C, in which no signal handler runs: all gradients are added, or none.
+        any(map(setattr, program.parameters, repeat("_grad"), map(add, before, grads)))
+        return float(mean)
 
     def tape(self, *args: Any, rerolled: bool = True) -> Tape:
         """The instructions for such arguments, after reroll or as traced; print it."""
@@ -243,12 +246,13 @@ class _Program:
     def run(self, call: _Call) -> tuple[Any, Any]:
         """Outputs and sums for all samples."""
         lanes, shared = call.rows()
-        return self.native(lanes, [*shared.tolist(), *[p.data for p in self.parameters]])
+        numbers = map(attrgetter("_number"), self.parameters)  # .data, in half the time
+        return self.native(lanes, [*shared.tolist(), *numbers])
 
     def compare(self, call: _Call) -> None:
         """Raises a JitError when the compiled function is not what Python computes."""
         lanes, shared = call.rows()
-        outputs, _ = self.native(lanes, [*shared.tolist(), *[p.data for p in self.parameters]])
+        outputs, _ = self.run(call)
         for i in probes(call.count, self.traced.size):
             tree = self.f(*call.arguments(list(map(Value, lanes[:, i])), list(map(Value, shared))))
             wanted = [float(getattr(x, "data", x)) for x in flatten(tree)[0]]
