@@ -224,6 +224,8 @@ class _Writer:
             raise JitError(f"the op {op!r} is not in the op table: use those of micrograd_like.ops")
         if max(args, default=-1) < 0:
             return self.constant(ops.OPS[op].forward(*[self.numbers[-a - 1] for a in args]))
+        if op == "powc":
+            op, args = self._power(*args)
         if op == "mul":
             args.sort()  # numbers first, so that equal products look equal
             if args[0] < 0 and self.numbers[-args[0] - 1] == 1.0:
@@ -234,6 +236,17 @@ class _Writer:
             n = len(args) // 2
             args = [self.constant(0.0), *chain.from_iterable(zip(args[:n], args[n:]))]
         return self._instruction(op, args)
+
+    def _power(self, x: int, exponent: int) -> tuple[str, list[int]]:
+        """The powers that everybody writes as products, which are a hundred times faster."""
+        k = self.numbers[-exponent - 1]
+        if k == -1.0:
+            return "div", [self.constant(1.0), x]
+        if k == 1.0:
+            return "mul", [self.constant(1.0), x]
+        if k in (2.0, 3.0):
+            return "mul", [x if k == 2.0 else self.emit("mul", [x, x]), x]
+        return "powc", [x, exponent]
 
     def _instruction(self, op: str, args: Sequence[int]) -> int:
         key = op, tuple(args)

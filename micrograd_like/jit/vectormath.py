@@ -261,19 +261,6 @@ def _max(m: Vectors, *xs: Any) -> Any:
     return reduce(lambda x, y: _maximum(m, x, y), xs, m.constant(-math.inf))
 
 
-def _powc(m: Vectors, x: Any, k: Any) -> Any:
-    """The exponents that everybody writes are products; a k of None is unknown or another."""
-    number = getattr(k, "constant", None)
-    number = number[0] if isinstance(number, list) else number
-    if number == 0.0:
-        return m.constant(1.0)
-    if number in (1.0, 2.0):
-        return x if number == 1.0 else m.mul(x, x)
-    if number == -1.0:
-        return m.div(1.0, x)
-    return m.call("pow", x, k)
-
-
 def _library_call(name: str) -> Callable[..., Any]:
     return lambda m, *args: m.call(name, *args)
 
@@ -286,7 +273,7 @@ LOWERINGS: dict[str, Callable[..., Any]] = {
     "neg": Vectors.neg,
     "abs": lambda m, x: m.intrinsic("llvm.fabs", x),
     "pow": _library_call("pow"),
-    "powc": _powc,
+    "powc": _library_call("pow"),
     "sqrt": lambda m, x: m.intrinsic("llvm.sqrt", x),
     "exp": Vectors.exp,
     "expm1": _expm1,
