@@ -103,10 +103,10 @@ class Module:
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Pairs such as ("layers.0.neurons.3.b", Value), each parameter once."""
         seen = set()
-        for name, value in _walk("", vars(self)):
-            if isinstance(value, Value) and value not in seen:
-                seen.add(value)
-                yield name, value
+        for name, p in _walk(Value, vars(self).items()):
+            if p not in seen:
+                seen.add(p)
+                yield name, p
 
     def parameters(self) -> list[Value]:
         """The Values to train."""
@@ -114,7 +114,7 @@ class Module:
 
     def modules(self) -> list[Module]:
         """This module and those in it, at any depth."""
-        return [self, *(m for _, m in _walk("", vars(self)) if isinstance(m, Module))]
+        return [self, *(m for _, m in _walk(Module, vars(self).items()))]
 
     def zero_grad(self) -> None:
         """Sets every parameter's grad to 0."""
@@ -155,7 +155,8 @@ class Module:
             buffer[i] = new[name]
 
     def _named_buffers(self) -> Iterator[tuple[str, list[float], int]]:
-        modules = [("", self), *((f"{n}.", m) for n, m in _walk("", vars(self)) if _is_module(m))]
+        inside = _walk(Module, vars(self).items())
+        modules = [("", self), *((f"{name}.", m) for name, m in inside)]
         for prefix, module in modules:
             for buffer in module.buffers:
                 for i in range(len(getattr(module, buffer))):
@@ -662,22 +663,17 @@ def _random(rng: random.Random | int | None) -> random.Random:
     raise TypeError(f"rng must be a random.Random or an int, got {type(rng).__name__} {rng!r}")
 
 
-def _walk(prefix: str, attributes: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Every Value and Module among the attributes, in lists too, and inside those Modules."""
-    for key, value in attributes.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Value | Module):
-            yield name, value
+def _walk(kind: type, attributes: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Every Value (or Module) among the attributes, in lists and dicts, and inside Modules."""
+    for key, value in attributes:
+        if isinstance(value, kind):
+            yield f"{prefix}{key}", value
         if isinstance(value, Module):
-            yield from _walk(f"{name}.", vars(value))
+            yield from _walk(kind, vars(value).items(), f"{prefix}{key}.")
         elif isinstance(value, list | tuple):
-            yield from _walk(f"{name}.", {str(i): v for i, v in enumerate(value)})
+            yield from _walk(kind, enumerate(value), f"{prefix}{key}.")
         elif isinstance(value, dict):
-            yield from _walk(f"{name}.", {str(k): v for k, v in value.items()})
-
-
-def _is_module(m: Any) -> bool:
-    return isinstance(m, Module)
+            yield from _walk(kind, value.items(), f"{prefix}{key}.")
 
 
 def _some(lines: list[str]) -> str:

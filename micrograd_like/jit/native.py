@@ -195,12 +195,16 @@ def _emit_work(module: Module, tape: Tape, layout: Layout) -> None:
     with loop(b, samples, layout.stride) as start:
         left = b.sub(samples, start)
         columns = b.select(b.icmp_signed("<", left, stride), left, stride)
-        last = b.sub(columns, INT(1))
-        with loop(b, INT(tape.lanes)) as row, loop(b, layout.stride) as c:
-            inside = b.select(b.icmp_signed("<", c, last), c, last)  # beyond, the last one again
-            index = b.gep(order, [b.add(start, inside)], source_etype=INT)
-            number = b.load(at(data, row, length, b.load(index, typ=INT)), typ=DOUBLE)
-            b.store(number, at(rows, row, stride, c))
+        block = b.gep(order, [start], source_etype=INT)
+        with loop(b, INT(tape.lanes)) as row:
+            source, target = at(data, row, length, INT(0)), at(rows, row, stride, INT(0))
+            with loop(b, columns) as c:
+                index = b.load(b.gep(block, [c], source_etype=INT), typ=INT)
+                number = b.load(b.gep(source, [index], source_etype=DOUBLE), typ=DOUBLE)
+                b.store(number, b.gep(target, [c], source_etype=DOUBLE))
+            last = b.load(b.gep(target, [b.sub(columns, INT(1))], source_etype=DOUBLE), typ=DOUBLE)
+            with loop(b, b.sub(stride, columns)) as c:  # beyond, the last one again
+                b.store(last, b.gep(target, [b.add(columns, c)], source_etype=DOUBLE))
         b.call(kernel, [rows, scalars, sums, columns])
         with loop(b, INT(len(shown))) as i, loop(b, columns) as c:
             entry = b.gep(places, [INT(0), i], source_etype=places.value_type)

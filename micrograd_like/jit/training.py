@@ -13,6 +13,8 @@ import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import reduce
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -128,7 +130,7 @@ class Trainer:
     def _memory(self, penalised: set[Value]) -> None:
         n = len(self.params)
         self.rows = self.native.new_rows()
-        self.sums = np.zeros(1 + n)
+        self.sums = np.zeros(1 + self.update.layout.stride)  # beyond the parameters, 0
         self.moving = self.update.new_rows()
         self.moving[FLAG, :n] = [p in penalised for p in self.params]
         self.kept = np.array([p.data for p in self.params])
@@ -142,9 +144,9 @@ class Trainer:
     def read_values(self) -> None:
         """Parameters and the optimiser's state as they are now."""
         n = len(self.params)
-        numbers = [p.data for p in self.read]
-        self.scalars[: len(numbers)] = numbers
-        self.moving[P, :n] = numbers[:n]
+        numbers = map(attrgetter("_number"), self.read)  # .data, in half the time
+        self.scalars[: len(self.read)] = np.fromiter(numbers, np.float64)
+        self.moving[P, :n] = self.scalars[:n]
         states = self.optimizer.state
         self.first = not states[0]
         for i, key in enumerate(self.update.keys, STATE):
@@ -156,14 +158,13 @@ class Trainer:
         """Parameters, their gradients and the optimiser's state as they have become."""
         n = len(self.params)
         numbers, grads = self.moving[[P, G], :n].tolist()
-        columns = {
-            key: self.moving[i, :n].tolist() for i, key in enumerate(self.update.keys, STATE)
-        }
+        rows = enumerate(self.update.keys, STATE)
+        columns = {key: self.moving[i, :n].tolist() for i, key in rows}
         if self.update.counts:
             columns["step"] = [float(self.update_scalars[0, 1])] * n
-        state = [{key: column[i] for key, column in columns.items()} for i in range(n)]
-        if self.first:  # no step was made
-            state = self.optimizer.state
+        state = self.optimizer.state
+        if columns and not self.first:  # there is something to keep, and a step was made
+            state = [dict(zip(columns, row)) for row in zip(*columns.values())]
         # One call into C, in which no signal handler runs: all is written, or nothing.
         names = *["_number"] * n, *["_grad"] * n, "state"
         targets = *self.params, *self.params, self.optimizer
@@ -440,9 +441,26 @@ def _emit_finish(module: Any, update: _Update, n: int) -> None:
             copy_numbers(b, scalars, kept, n)
             b.ret(INT(0))
 
+    m, vectors = Vectors(b, update.layout.width), update.layout.vectors
+
+    def scaled(source: Any, factor: Any, target: Any) -> Any:
+        """target = source * factor; returns the sum of the squares."""
+
+        def strip(i: Any, squares: list[Any]) -> list[Any]:
+            total = []
+            for v, square in enumerate(squares):
+                place = b.mul(b.add(b.mul(i, INT(vectors)), INT(v)), INT(m.width))
+                x = m.mul(b.load(at(source, place), typ=m.type, align=8), m.splat(factor))
+                b.store(x, at(target, place), align=8)
+                total.append(m.add(m.mul(x, x), square))
+            return total
+
+        zeros = [m.constant(0.0)] * vectors
+        squares = accumulate(b, zeros, stride // update.layout.strip, strip)
+        return m.horizontal(reduce(m.add, squares))
+
     stop_unless_finite(mean)
-    with loop(b, n) as i:
-        b.store(b.fmul(b.load(at(sums, b.add(i, INT(1))), typ=DOUBLE), share), at(new, i))
+    square = scaled(at(sums, INT(1)), share, new if "penalise" in update.tapes else g)
     rules = {name: at(update_scalars, INT(i * update.width)) for i, name in enumerate(update.tapes)}
     cost = b.alloca(DOUBLE)
     b.store(DOUBLE(0.0), cost)
@@ -450,22 +468,13 @@ def _emit_finish(module: Any, update: _Update, n: int) -> None:
         b.call(module.ir.globals["penalise"], [moving, rules["penalise"], cost])
         stop_unless_finite(b.fadd(mean, b.load(cost, typ=DOUBLE)))
         b.store(mean, loss)
-    copy_numbers(b, g, new, n)
-    m = Vectors(b, update.layout.width)
-    vectors = -(-n // m.width)  # the columns beyond n stay 0
-    with_zeros = [m.constant(0.0)] * 2
-
-    def squares(i: Any, acc: list[Any]) -> list[Any]:
-        x = b.load(at(g, b.mul(i, INT(m.width))), typ=m.type, align=8)
-        return [m.add(m.mul(x, x), acc[0]), acc[1]]
-
-    length = m.horizontal(accumulate(b, with_zeros, vectors, squares)[0])
-    length = Vectors(b, 1).intrinsic("llvm.sqrt", length)
+        square = scaled(new, DOUBLE(1.0), g)
+    length = Vectors(b, 1).intrinsic("llvm.sqrt", square)
     b.store(length, norm)
     scale = b.fdiv(max_norm, b.fadd(length, DOUBLE(1e-6)))
     clips = b.fcmp_unordered("<", scale, DOUBLE(1.0))  # also when it is nan
-    with b.if_then(b.and_(b.fcmp_ordered(">=", max_norm, DOUBLE(0.0)), clips)), loop(b, n) as i:
-        b.store(b.fmul(b.load(at(g, i), typ=DOUBLE), scale), at(g, i))
+    with b.if_then(b.and_(b.fcmp_ordered(">=", max_norm, DOUBLE(0.0)), clips)):
+        scaled(g, scale, g)
     copy_numbers(b, kept, p, n)
     with b.if_else(b.icmp_signed("!=", first, INT(0))) as (then, otherwise):
         with then:
