@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import chain
 from operator import is_
 from typing import Any, NamedTuple
@@ -21,7 +21,6 @@ from ..anomaly import is_anomaly_enabled
 from ..engine import Value
 from .tape import FORWARD, JitError, Tape
 
-_MAY_REFUSE = ValueError, TypeError, ArithmeticError, LookupError  # numbers that it never gets
 _tracing = threading.local()
 _swap = threading.Lock()
 _users = 0
@@ -101,7 +100,7 @@ def trace(
     Args:
         f: takes the inputs of one sample and the shared inputs, both as lists of Values; returns
             the outputs and what is to be added up over the samples.
-        samples: numbers for the inputs of one sample, and of another.
+        samples: numbers for the inputs of one sample, and of another that f is sure to take.
         shared: numbers for the shared inputs.
         parameters: leaves that get the first slots after the shared inputs, in this order.
 
@@ -112,11 +111,13 @@ def trace(
         JitError: f branches on a Value, returns something else than Values and numbers, or does
             something else for the second sample than for the first.
     """
-    first, again = [_call(f, sample, shared) for sample in samples]
+    one, other = samples
+    first = _call(f, one, shared)
+    try:  # numbers for which a function that reads them will decide otherwise
+        again = _call(f, [0.3 - 1.7 * x for x in one], shared)
+    except (ValueError, TypeError, ArithmeticError, LookupError):  # it never gets such numbers
+        again = _call(f, other, shared)
     names = list(dict.fromkeys([*parameters, *_parameters(first, again)]))
-    far = [0.3 - 1.7 * x for x in samples[0]]  # a function that reads numbers decides otherwise
-    with suppress(*_MAY_REFUSE):
-        _parameters(first, _call(f, far, shared))
     return _write(first, len(samples[0]), names), names
 
 
