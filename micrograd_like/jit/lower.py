@@ -17,8 +17,7 @@ table of slots that is an arithmetic progression, in one or two dimensions, need
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import reduce
 from typing import Any, NamedTuple
@@ -26,19 +25,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from llvmlite import ir
 
+from .plan import Reduction, is_large, make_plan
 from .tape import Instruction, Tape
-from .vectormath import DOUBLE, INT, LOWERINGS, Vectors
+from .vectormath import COSTLY, DOUBLE, INT, LANES, Called, Vectors
 
 POINTER, INT32 = ir.PointerType(), ir.IntType(32)
 FUNCTION = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, POINTER, INT])
 UNROLLED = 6  # a dot product of so few terms needs no loop
-TOGETHER = 48  # instructions in one function: compile time grows faster than its size
-AHEAD = 24  # how many instructions are looked at for the next one of a nest
-STRAIGHT = 200  # the same for one sample, whose operations are single numbers
-LARGE = 500  # instructions: from here on, compiling fast matters and costly ops are calls
-MANY = 32  # a group of fewer rows is no loop in a program that consists of single instructions
-COSTLY = {"exp", "tanh", "expm1", "sigmoid", "softplus", "silu", "gelu", "elu", "max", "logsumexp"}
-LANES = 4  # numbers whose exp is computed at once where one sample fills no vector
 REGISTERS = 12  # accumulators that fit beside what they are computed from
 
 
@@ -63,188 +56,17 @@ def lower(tape: Tape, module: Any, name: str, layout: Layout) -> tuple[Any, Any]
     samples and adds to sums.
     """
     varies = tape.varies()
-    if is_large(tape) and layout.width == 1:
-        tape = _taken_apart(tape)
     places = np.where(varies, np.cumsum(varies), np.cumsum(~varies)) - 1
+    plan = make_plan(tape, varies, layout.width == 1)
     program = _Program(tape, module, name, layout, varies, places)
     alone = _Program(tape, module, f"{name}_shared", Layout(1, 1, 1), varies, places)
-    shared = [c for c in tape.code if not varies[c.start]]
-    code = [c for c in tape.code if varies[c.start]]
-    reductions = _reductions(tape, code)
-    direct = {c.start for c in _read_by_sums_only(tape, code, reductions)}
-    together = STRAIGHT if layout.width == 1 else TOGETHER
-    nests = _plan([c for c in code if c.start not in direct], together)
     return (
-        alone.function(
-            [alone.nest(nest, {c.start for c in nest}) for nest in _plan(shared, STRAIGHT)]
-        ),
+        alone.function([alone.nest(*nest) for nest in plan.shared]),
         program.function(
-            [program.nest(nest, stored) for nest, stored in _stored(tape, nests, reductions)]
-            + [_Reduction(program, r, direct) for r in reductions]
+            [program.nest(*nest) for nest in plan.nests]
+            + [_Reduction(program, r, plan.direct) for r in plan.reductions]
         ),
     )
-
-
-def is_large(tape: Tape) -> bool:
-    """Whether the tape is so long that the time of compiling decides how it is lowered."""
-    return len(tape.code) > LARGE
-
-
-# --- which instructions share a nest ---
-
-
-def _taken_apart(tape: Tape) -> Tape:
-    """In a program of mostly single instructions the small groups are single instructions too.
-
-    Their order is changed, the slots that they fill are not: operands come shortly before their
-    use, so that few results have to be stored for another function.
-    """
-    if 2 * sum(c.count == 1 for c in tape.code) < tape.size - tape.first:
-        return tape
-    code = [
-        single
-        for c in tape.code
-        for single in (_singles(c) if 1 < c.count < MANY else [c])
-    ]
-    apart = Tape(tape.lanes, tape.scalars, tape.constants)
-    apart.code, apart.size = _depth_first(code), tape.size
-    apart.outputs, apart.sums = tape.outputs, tape.sums
-    return apart
-
-
-def _singles(c: Instruction) -> list[Instruction]:
-    rows = zip(*[[(slot,) for slot in np.asarray(table).tolist()] for table in c.args])
-    return [Instruction(c.op, slot, row) for slot, row in zip(c.results, rows)]
-
-
-def _depth_first(code: list[Instruction]) -> list[Instruction]:
-    """What an instruction needs comes right before it, unless it was there already."""
-    owner = {slot: c for c in code for slot in c.results}
-    done: set[int] = set()
-    order, stack = [], list(code)
-    while stack:
-        c = stack[-1]
-        needs = [owner[slot] for table in c.args for slot in table if slot in owner]
-        open = [n for n in needs if n.start not in done] if c.start not in done else []
-        stack += open
-        if not open:
-            stack.pop()
-            if c.start not in done:
-                done.add(c.start)
-                order.append(c)
-    return order
-
-
-class Reduction(NamedTuple):
-    """results[t] of an instruction, for the rows t listed, is added to sums[where[t]]."""
-
-    code: Instruction
-    rows: Sequence[int]
-    where: Sequence[int]
-
-
-def _reductions(tape: Tape, code: list[Instruction]) -> list[Reduction]:
-    """The sums by the instruction that computes them; one that is wanted twice comes twice."""
-    wanted = defaultdict(list)
-    for i, slot in enumerate(tape.sums):
-        wanted[slot].append(i)
-    found = []
-    for c in tape.code:
-        todo = [(t, wanted[slot]) for t, slot in enumerate(c.results) if slot in wanted]
-        for layer in range(max((len(w) for _, w in todo), default=0)):
-            pairs = [(t, w[layer]) for t, w in todo if len(w) > layer]
-            found.append(Reduction(c, [t for t, _ in pairs], [i for _, i in pairs]))
-    return found
-
-
-def _read_by_sums_only(
-    tape: Tape, code: list[Instruction], reductions: list[Reduction]
-) -> list[Instruction]:
-    """Instructions that need not be stored: their sum is taken as they are computed."""
-    read = np.zeros(tape.size, bool)
-    read[tape.outputs] = True
-    for c in tape.code:
-        for table in c.args:
-            read[np.asarray(table)] = True
-    times = defaultdict(list)
-    for r in reductions:
-        times[r.code.start].append(len(r.rows))
-    return [
-        c
-        for c in code
-        if times[c.start] == [c.count] and not read[c.start : c.start + c.count].any()
-    ]
-
-
-def _plan(code: list[Instruction], together: int) -> list[list[Instruction]]:
-    """Nests of instructions of equal count that read each other row by row, in a valid order."""
-    owner = {slot: c.start for c in code for slot in c.results}
-    needs = {
-        c.start: {owner[s] for table in c.args for s in {*map(int, table)} if s in owner}
-        for c in code
-    }
-    waiting, nests = code, []
-    done: set[int] = set()
-    position = 0
-    left = [True] * len(code)
-    while position < len(waiting):
-        if not left[position]:
-            position += 1
-            continue
-        nest: list[Instruction] = []
-        inside: dict[int, Instruction] = {}
-        misses, i = 0, position
-        limit = together if waiting[position].count == 1 else 8
-        while i < len(waiting) and misses < AHEAD and len(nest) < limit:
-            c = waiting[i]
-            if left[i] and _fits(c, nest, inside, needs[c.start] - done):
-                nest.append(c)
-                inside[c.start] = c
-                left[i] = False
-            elif left[i]:
-                misses += 1
-            i += 1
-        done |= set(inside)
-        nests.append(nest)
-    return nests
-
-
-def _fits(
-    c: Instruction, nest: list[Instruction], inside: dict[int, Instruction], open: set[int]
-) -> bool:
-    if not nest:
-        return True
-    if c.count != nest[0].count or not open <= inside.keys():
-        return False
-    return c.count == 1 or all(
-        np.array_equal(table, inside[start].results)
-        for start in open
-        for table in c.args
-        if np.isin(table, inside[start].results).any()
-    )
-
-
-def _stored(
-    tape: Tape, nests: list[list[Instruction]], reductions: list[Reduction]
-) -> Iterator[tuple[list[Instruction], set[int]]]:
-    """Each nest with the instructions whose results somebody outside of it reads."""
-    home = np.full(tape.size, -1)
-    for i, nest in enumerate(nests):
-        for c in nest:
-            home[c.start : c.start + c.count] = i
-    read = np.zeros(tape.size, bool)
-    read[tape.outputs] = True
-    for c in tape.code:
-        for table in c.args:
-            t = np.asarray(table)
-            read[t[home[t] != home[c.start]]] = True
-    for r in reductions:
-        if home[r.code.start] >= 0:
-            read[list(r.code.results)] = True
-        for table in r.code.args:
-            read[np.asarray(table)] = True
-    for nest in nests:
-        yield nest, {c.start for c in nest if read[c.start : c.start + c.count].any()}
 
 
 # --- tables of slots as arithmetic ---
@@ -370,66 +192,6 @@ def _divisor(n: int, limit: int) -> int:
 # --- the functions ---
 
 
-class _Called(Vectors):
-    """What takes much code as calls: in a program full of it, code for each would take long."""
-
-    def exp(self, x: Any) -> Any:
-        return self._libm_or_own("exp", super().exp, x)
-
-    def expm1(self, x: Any) -> Any:
-        return self._libm_or_own("expm1", super().expm1, x)
-
-    def tanh(self, x: Any) -> Any:
-        return self._libm_or_own("tanh", super().tanh, x)
-
-    def exps(self, xs: Sequence[Any]) -> list[Any]:
-        """exp of each."""
-        return self.together("exp", xs)
-
-    def together(self, op: str, xs: Sequence[Any]) -> list[Any]:
-        """An op of each; of single numbers, as many at once as a vector holds.
-
-        Four exps:  v = insert x0, x1, x2, x3;  v = call own_exp(v);  extract each lane of v.
-        """
-        if self.width > 1 or len(xs) == 1:
-            return [self.apply(op, [x]) for x in xs]
-        wide = _Called(self.b, LANES, self.vector_library)
-        found: list[Any] = []
-        for start in range(0, len(xs), LANES):
-            vector, part = wide.constant(0.0), xs[start : start + LANES]
-            for i, x in enumerate(part):
-                vector = self.b.insert_element(vector, x, INT(i))
-            vector = wide.apply(op, [vector])
-            found += [self.b.extract_element(vector, INT(i)) for i in range(len(part))]
-        return found
-
-    def apply(self, op: str, args: list[Any]) -> Any:
-        """The result of an op."""
-        if op in ("exp", "tanh"):
-            return getattr(self, op)(*args)
-        emit = LOWERINGS[op]
-        if op not in COSTLY:
-            return emit(self, *args)
-        return self._own(op, lambda *xs: emit(self, *xs), args)
-
-    def _libm_or_own(self, name: str, emit: Callable[[Any], Any], x: Any) -> Any:
-        """libm, with its tables, for one number; a function of our own for vectors."""
-        return self.call(name, x) if self.width == 1 else self._own(f"own_{name}", emit, [x])
-
-    def _own(self, name: str, emit: Callable[..., Any], args: list[Any]) -> Any:
-        """A call of a function that computes emit, which is made the first time."""
-        functions, own = self.b.module.globals, f"{name}_{len(args)}_{self.width}"
-        if own not in functions:
-            kind = ir.FunctionType(self.type, [self.type] * len(args))
-            function = ir.Function(self.b.module, kind, own)
-            function.linkage = "internal"
-            function.attributes.add("noinline")
-            outer, self.b = self.b, ir.IRBuilder(function.append_basic_block())
-            self.b.ret(emit(*function.args))
-            self.b = outer
-        return self.b.call(functions[own], args)
-
-
 class _Program:
     """What the nests of one tape share."""
 
@@ -507,7 +269,7 @@ class _Nest:
 
     def _open(self, b: Any, rows: Any, scalars: Any, sums: Any) -> None:
         self.b, self.rows, self.scalars, self.sums = b, rows, scalars, sums
-        kind = _Called if self.program.large or self.layout.width == 1 else Vectors
+        kind = Called if self.program.large or self.layout.width == 1 else Vectors
         self.math: Any = kind(b, self.layout.width, self.layout.vector_library)
 
     def _tables(self) -> list[Any]:
@@ -565,9 +327,8 @@ class _Nest:
         if fold:
             return self._long(c, fold, start, vectors)
         args = [start, *[self._argument(c, a, done, vectors) for a in range(1, len(c.args))]]
-        op = LOWERINGS[c.op]
         return [
-            [op(self.math, *[arg[r][v] for arg in args]) for v in range(len(vectors))]
+            [self.math.apply(c.op, [arg[r][v] for arg in args]) for v in range(len(vectors))]
             for r in range(len(self.members))
         ]
 

@@ -14,7 +14,8 @@ import numpy as np
 from llvmlite import binding as llvm
 from llvmlite import ir
 
-from .lower import POINTER, Layout, is_large, loop, lower
+from .lower import POINTER, Layout, loop, lower
+from .plan import is_large
 from .reroll import reroll
 from .tape import Tape
 from .vectormath import DOUBLE, INT

@@ -103,11 +103,16 @@ class Tape:
 
     def varies(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """For each slot whether it differs between samples."""
-        varies = [True] * self.lanes + [False] * (self.first - self.lanes)
+        flags = bytearray(self.size)  # to read one; the array, which is the same memory, for many
+        varies = np.frombuffer(flags, bool)
+        varies[: self.lanes] = True
         for code in self.code:
-            tables = [np.asarray(t).tolist() if code.count > 1 else t for t in code.args]
-            varies += map(any, zip(*[[varies[i] for i in table] for table in tables]))
-        return np.array(varies, bool)
+            if code.count == 1:
+                flags[code.start] = any(flags[slot] for (slot,) in code.args)
+            else:
+                tables = [varies[np.asarray(table)] for table in code.args]
+                varies[code.start : code.start + code.count] = reduce(np.logical_or, tables)
+        return varies
 
     def run(
         self, lanes: Sequence[float], scalars: Sequence[float] = ()

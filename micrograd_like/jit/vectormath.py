@@ -3,7 +3,8 @@
 ``LOWERINGS`` has one emitter for each op. An emitter gets a Vectors (a builder that knows the
 width) and the arguments, one IR value each, and returns the result. exp, expm1 and tanh are
 computed here, because networks are full of them; the other transcendental functions call the
-platform's vector library where it has one, or else libm for each lane.
+platform's vector library where it has one, or else libm for each lane. ``Called`` makes functions
+of what takes much code.
 
 Only the ``contract`` flag is set (a * b + c may be rounded once; then a * b alone cannot
 overflow), so nan, inf, -0.0 and subnormal numbers behave as in Python.
@@ -132,6 +133,10 @@ class Vectors:
             lane = [self.b.extract_element(x, INT(i)) for x in args]
             out = self.b.insert_element(out, self.b.call(function, lane), INT(i))
         return out
+
+    def apply(self, op: str, args: Sequence[Any]) -> Any:
+        """The result of an op of the table."""
+        return LOWERINGS[op](self, *args)
 
     def _declare(self, name: str, kind: Any, n: int) -> Any:
         if name not in self.b.module.globals:
@@ -302,3 +307,65 @@ LOWERINGS: dict[str, Callable[..., Any]] = {
         lambda total, pair: m.add(total, m.mul(*pair)), zip(wx[::2], wx[1::2]), start
     ),
 }
+
+
+# --- calls instead of code ---
+
+LANES = 4  # numbers whose exp is computed at once where one sample fills no vector
+COSTLY = {"exp", "tanh", "expm1", "sigmoid", "softplus", "silu", "gelu", "elu", "max", "logsumexp"}
+
+
+class Called(Vectors):
+    """What takes much code as calls: in a program full of it, code for each would take long."""
+
+    def exp(self, x: Any) -> Any:
+        return self._libm_or_own("exp", super().exp, x)
+
+    def expm1(self, x: Any) -> Any:
+        return self._libm_or_own("expm1", super().expm1, x)
+
+    def tanh(self, x: Any) -> Any:
+        return self._libm_or_own("tanh", super().tanh, x)
+
+    def together(self, op: str, xs: Sequence[Any]) -> list[Any]:
+        """An op of each; of single numbers, as many at once as a vector holds.
+
+        Four exps:  v = insert x0, x1, x2, x3;  v = call own_exp(v);  extract each lane of v.
+        """
+        if self.width > 1 or len(xs) == 1:
+            return [self.apply(op, [x]) for x in xs]
+        wide = Called(self.b, LANES, self.vector_library)
+        found: list[Any] = []
+        for start in range(0, len(xs), LANES):
+            vector, part = wide.constant(0.0), xs[start : start + LANES]
+            for i, x in enumerate(part):
+                vector = self.b.insert_element(vector, x, INT(i))
+            vector = wide.apply(op, [vector])
+            found += [self.b.extract_element(vector, INT(i)) for i in range(len(part))]
+        return found
+
+    def apply(self, op: str, args: Sequence[Any]) -> Any:
+        """The result of an op."""
+        if op in ("exp", "tanh"):
+            return getattr(self, op)(*args)
+        emit = LOWERINGS[op]
+        if op not in COSTLY:
+            return emit(self, *args)
+        return self._own(op, lambda *xs: emit(self, *xs), args)
+
+    def _libm_or_own(self, name: str, emit: Callable[[Any], Any], x: Any) -> Any:
+        """libm, with its tables, for one number; a function of our own for vectors."""
+        return self.call(name, x) if self.width == 1 else self._own(f"own_{name}", emit, [x])
+
+    def _own(self, name: str, emit: Callable[..., Any], args: Sequence[Any]) -> Any:
+        """A call of a function that computes emit, which is made the first time."""
+        functions, own = self.b.module.globals, f"{name}_{len(args)}_{self.width}"
+        if own not in functions:
+            kind = ir.FunctionType(self.type, [self.type] * len(args))
+            function = ir.Function(self.b.module, kind, own)
+            function.linkage = "internal"
+            function.attributes.add("noinline")
+            outer, self.b = self.b, ir.IRBuilder(function.append_basic_block())
+            self.b.ret(emit(*function.args))
+            self.b = outer
+        return self.b.call(functions[own], args)

@@ -1,0 +1,216 @@
+"""plan: which instructions are worked on together, and in which order.
+
+A ``nest`` is a list of instructions of equal count that read each other row by row: lower.py makes
+one loop of it, whose results stay in registers. What only other nests read must be stored. Sums
+over samples (gradients) come last; a result that nobody but its sum reads is never stored.
+
+This file knows tapes and no LLVM.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .tape import Instruction, Tape
+
+TOGETHER = 48  # instructions in one function: compile time grows faster than its size
+AHEAD = 24  # how many instructions are looked at for the next one of a nest
+STRAIGHT = 200  # the same for one sample, whose operations are single numbers
+LARGE = 500  # instructions: from here on, compiling fast matters and costly ops are calls
+MANY = 32  # a group of fewer rows is no loop in a program that consists of single instructions
+
+
+class Plan(NamedTuple):
+    """A tape in the order in which it is computed; a nest comes with what of it must be stored.
+
+    ``direct`` are the starts of instructions that are in no nest: their sums are taken as they are
+    computed.
+    """
+
+    shared: list[tuple[list[Instruction], set[int]]]  # what all samples share
+    nests: list[tuple[list[Instruction], set[int]]]
+    reductions: list[Reduction]
+    direct: set[int]
+
+
+class Reduction(NamedTuple):
+    """results[t] of an instruction, for the rows t listed, is added to sums[where[t]]."""
+
+    code: Instruction
+    rows: Sequence[int]
+    where: Sequence[int]
+
+
+def make_plan(tape: Tape, varies: Any, single: bool) -> Plan:
+    """The nests of a tape; ``single``: where a sample fills no vector, and is computed alone."""
+    if is_large(tape) and single:
+        tape = _taken_apart(tape)
+    shared = [c for c in tape.code if not varies[c.start]]
+    code = [c for c in tape.code if varies[c.start]]
+    reductions = _reductions(tape)
+    direct = _read_by_sums_only(tape, code, reductions)
+    nests = _nests([c for c in code if c.start not in direct], STRAIGHT if single else TOGETHER)
+    return Plan(
+        [(nest, {c.start for c in nest}) for nest in _nests(shared, STRAIGHT)],
+        list(_stored(tape, nests, reductions)),
+        reductions,
+        direct,
+    )
+
+
+def is_large(tape: Tape) -> bool:
+    """Whether the tape is so long that the time of compiling decides how it is lowered."""
+    return len(tape.code) > LARGE
+
+
+# --- which instructions share a nest, in which order ---
+
+
+def _taken_apart(tape: Tape) -> Tape:
+    """In a program of mostly single instructions the small groups are single instructions too.
+
+    Their order is changed, the slots that they fill are not: operands come shortly before their
+    use, so that few results have to be stored for another function.
+    """
+    if 2 * sum(c.count == 1 for c in tape.code) < tape.size - tape.first:
+        return tape
+    code = [
+        single
+        for c in tape.code
+        for single in (_singles(c) if 1 < c.count < MANY else [c])
+    ]
+    apart = Tape(tape.lanes, tape.scalars, tape.constants)
+    apart.code, apart.size = _depth_first(code), tape.size
+    apart.outputs, apart.sums = tape.outputs, tape.sums
+    return apart
+
+
+def _singles(c: Instruction) -> list[Instruction]:
+    rows = zip(*[[(slot,) for slot in np.asarray(table).tolist()] for table in c.args])
+    return [Instruction(c.op, slot, row) for slot, row in zip(c.results, rows)]
+
+
+def _depth_first(code: list[Instruction]) -> list[Instruction]:
+    """What an instruction needs comes right before it, unless it was there already."""
+    owner = {slot: c for c in code for slot in c.results}
+    done: set[int] = set()
+    order, stack = [], list(code)
+    while stack:
+        c = stack[-1]
+        needs = [owner[slot] for table in c.args for slot in table if slot in owner]
+        open = [n for n in needs if n.start not in done] if c.start not in done else []
+        stack += open
+        if not open:
+            stack.pop()
+            if c.start not in done:
+                done.add(c.start)
+                order.append(c)
+    return order
+
+
+def _reductions(tape: Tape) -> list[Reduction]:
+    """The sums by the instruction that computes them; one that is wanted twice comes twice."""
+    wanted = defaultdict(list)
+    for i, slot in enumerate(tape.sums):
+        wanted[slot].append(i)
+    found = []
+    for c in tape.code:
+        todo = [(t, wanted[slot]) for t, slot in enumerate(c.results) if slot in wanted]
+        for layer in range(max((len(w) for _, w in todo), default=0)):
+            pairs = [(t, w[layer]) for t, w in todo if len(w) > layer]
+            found.append(Reduction(c, [t for t, _ in pairs], [i for _, i in pairs]))
+    return found
+
+
+def _read_by_sums_only(
+    tape: Tape, code: list[Instruction], reductions: list[Reduction]
+) -> set[int]:
+    """The starts of instructions that need not be stored."""
+    read = np.zeros(tape.size, bool)
+    read[tape.outputs] = True
+    for c in tape.code:
+        for table in c.args:
+            read[np.asarray(table)] = True
+    times = defaultdict(list)
+    for r in reductions:
+        times[r.code.start].append(len(r.rows))
+    return {
+        c.start
+        for c in code
+        if times[c.start] == [c.count] and not read[c.start : c.start + c.count].any()
+    }
+
+
+def _nests(code: list[Instruction], together: int) -> list[list[Instruction]]:
+    """Nests of instructions of equal count that read each other row by row, in a valid order."""
+    owner = {slot: c.start for c in code for slot in c.results}
+    needs = {
+        c.start: {owner[s] for table in c.args for s in {*map(int, table)} if s in owner}
+        for c in code
+    }
+    waiting, nests = code, []
+    done: set[int] = set()
+    position = 0
+    left = [True] * len(code)
+    while position < len(waiting):
+        if not left[position]:
+            position += 1
+            continue
+        nest: list[Instruction] = []
+        inside: dict[int, Instruction] = {}
+        misses, i = 0, position
+        limit = together if waiting[position].count == 1 else 8
+        while i < len(waiting) and misses < AHEAD and len(nest) < limit:
+            c = waiting[i]
+            if left[i] and _fits(c, nest, inside, needs[c.start] - done):
+                nest.append(c)
+                inside[c.start] = c
+                left[i] = False
+            elif left[i]:
+                misses += 1
+            i += 1
+        done |= set(inside)
+        nests.append(nest)
+    return nests
+
+
+def _fits(
+    c: Instruction, nest: list[Instruction], inside: dict[int, Instruction], open: set[int]
+) -> bool:
+    if not nest:
+        return True
+    if c.count != nest[0].count or not open <= inside.keys():
+        return False
+    return c.count == 1 or all(
+        np.array_equal(table, inside[start].results)
+        for start in open
+        for table in c.args
+        if np.isin(table, inside[start].results).any()
+    )
+
+
+def _stored(
+    tape: Tape, nests: list[list[Instruction]], reductions: list[Reduction]
+) -> Iterator[tuple[list[Instruction], set[int]]]:
+    """Each nest with the instructions whose results somebody outside of it reads."""
+    home = np.full(tape.size, -1)
+    for i, nest in enumerate(nests):
+        for c in nest:
+            home[c.start : c.start + c.count] = i
+    read = np.zeros(tape.size, bool)
+    read[tape.outputs] = True
+    for c in tape.code:
+        for table in c.args:
+            t = np.asarray(table)
+            read[t[home[t] != home[c.start]]] = True
+    for r in reductions:
+        if home[r.code.start] >= 0:
+            read[list(r.code.results)] = True
+        for table in r.code.args:
+            read[np.asarray(table)] = True
+    for nest in nests:
+        yield nest, {c.start for c in nest if read[c.start : c.start + c.count].any()}
