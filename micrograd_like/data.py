@@ -19,9 +19,9 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 Row = TypeVar("Row")
 Label = TypeVar("Label")
@@ -41,11 +41,6 @@ class Table:
         y: the target of each row: a class index, or a float when classes is None.
         columns: the columns that X is made of, each with its sorted values, or None for numbers.
         classes: the names of the classes, sorted, or None for a numeric target.
-
-    Example:
-        >>> table = Table([[4.5, 1.0, 0.0]], [0], {"kg": None, "coat": ["long", "short"]}, ["cat"])
-        >>> table.features, table.classes[table.y[0]]
-        (['kg', 'coat=long', 'coat=short'], 'cat')
     """
 
     X: list[list[float]]
@@ -53,14 +48,9 @@ class Table:
     columns: Columns
     classes: list[str] | None
 
-    @property
-    def features(self) -> list[str]:
-        """The name of each number in a row of X."""
-        return feature_names(self.columns)
-
 
 def feature_names(columns: Columns) -> list[str]:
-    """A column of numbers is one feature, a text column one for each value.
+    """The name of each number in a row of X: one for a column of numbers, one for each text.
 
     Example:
         >>> feature_names({"kg": None, "coat": ["long", "short"]})
@@ -94,7 +84,6 @@ def load_csv(
     Raises:
         ValueError: a missing value ("", "?", "NA", "nan"), an infinite one or a word among
             numbers, with its line and column; a line of another length; an unknown column; no rows.
-        FileNotFoundError: no such file.
 
     Example:
         >>> import pathlib, tempfile
@@ -111,7 +100,9 @@ def load_csv(
     if target in ignore:
         raise ValueError(f"the target {target!r} cannot be ignored")
     columns = {
-        name: _values(sheet, name, name in categories) for name in sheet.cells if name not in ignore
+        name: _values(cells, name in categories)
+        for name, cells in sheet.cells.items()
+        if name not in ignore
     }
     classes = columns.pop(target)
     if not columns:
@@ -124,14 +115,11 @@ def load_csv(
 def load_columns(path: str | os.PathLike[str], columns: Columns) -> list[list[float]]:
     """Reads the columns of an earlier Table from another file: the X that the same model takes.
 
-    Args:
-        path: as for load_csv; its columns may be in another order, others are not looked at.
-        columns: those of the Table.
+    They may be in another order; other columns are not looked at.
 
     Raises:
         ValueError: columns that are not there, all named; values that the Table did not have, all
             named; or as for load_csv.
-        FileNotFoundError: no such file.
 
     Example:
         >>> import pathlib, tempfile
@@ -149,27 +137,21 @@ def load_columns(path: str | os.PathLike[str], columns: Columns) -> list[list[fl
     return _encode(sheet, columns)
 
 
-@dataclass
-class _Sheet:
+class _Sheet(NamedTuple):
     """A file as text: the line number of each row, and the cells of each column."""
 
     path: str | os.PathLike[str]
     lines: list[int]
     cells: dict[str, tuple[str, ...]]
 
-    def at(self, name: str, row: int) -> str:
-        return f"{self.path}, line {self.lines[row]}, column {name!r}"
-
 
 def _read(path: str | os.PathLike[str]) -> _Sheet:
-    if not os.path.exists(path):
-        raise FileNotFoundError(f"there is no file {path}")
     lines, rows = [], []
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:  # -sig: Excel writes a BOM
             reader = csv.reader(file, strict=True, skipinitialspace=True)
             for cells in reader:
-                if any(cell.strip() for cell in cells) or len(cells) > 1:
+                if any(cells) or len(cells) > 1:
                     lines.append(reader.line_num)
                     rows.append([cell.strip() for cell in cells])
     except UnicodeDecodeError:
@@ -178,14 +160,14 @@ def _read(path: str | os.PathLike[str]) -> _Sheet:
         raise ValueError(f"{path}, line {reader.line_num}: {error}") from None
     if not rows:
         raise ValueError(f"{path} is empty: it needs a header and rows")
-    header = rows[0]
+    header = rows.pop(0)
     _check_header(path, header)
-    for line, row in zip(lines[1:], rows[1:]):
+    if not rows:
+        raise ValueError(f"{path} has a header but no rows")
+    for line, row in zip(lines[1:], rows):
         if len(row) != len(header):
             raise ValueError(f"{path}, line {line}: expected {len(header)} cells, got {len(row)}")
-    if len(rows) == 1:
-        raise ValueError(f"{path} has a header but no rows")
-    return _Sheet(path, lines[1:], dict(zip(header, zip(*rows[1:]))))
+    return _Sheet(path, lines[1:], dict(zip(header, zip(*rows))))
 
 
 def _check_header(path: str | os.PathLike[str], header: list[str]) -> None:
@@ -204,12 +186,11 @@ def _check_known(sheet: _Sheet, name: str) -> None:
         raise ValueError(f"{sheet.path} has no column {name!r}: {hint}")
 
 
-def _values(sheet: _Sheet, name: str, text: bool) -> list[str] | None:
+def _values(cells: Sequence[str], text: bool) -> list[str] | None:
     """The sorted values of a text column; None for one of numbers.
 
     The majority decides: one typo must not turn a column of numbers into text.
     """
-    cells = sheet.cells[name]
     numbers = sum(_float(cell) is not None for cell in cells)
     return sorted(set(cells)) if text or 2 * numbers <= len(cells) else None
 
@@ -220,13 +201,11 @@ def _encode(sheet: _Sheet, columns: Columns) -> list[list[float]]:
     unknown: dict[str, None] = {}
     for name, values in columns.items():
         cells = sheet.cells[name]
-        for row, cell in enumerate(cells):
-            if cell in ("", "?", "NA") or cell.lower() == "nan":
-                raise ValueError(
-                    f"{sheet.at(name, row)}: the value is missing: fill it in, or leave out the row"
-                )
+        for line, cell in zip(sheet.lines, cells):
+            if why := _problem(cell, number=values is None):
+                raise ValueError(f"{sheet.path}, line {line}, column {name!r}: {why}")
         if values is None:
-            encoded.append(_numbers(sheet, name))
+            encoded.append(list(map(float, cells)))
         else:
             unknown |= {f"{name}={cell}": None for cell in cells if cell not in values}
             encoded += [[float(cell == value) for cell in cells] for value in values]
@@ -237,16 +216,14 @@ def _encode(sheet: _Sheet, columns: Columns) -> list[list[float]]:
     return [list(row) for row in zip(*encoded)]
 
 
-def _numbers(sheet: _Sheet, name: str) -> list[float]:
-    numbers = []
-    for row, cell in enumerate(sheet.cells[name]):
-        number = _float(cell)
-        if number is None:
-            raise ValueError(f"{sheet.at(name, row)}: expected a number, got {cell!r:.60}")
-        if not math.isfinite(number):
-            raise ValueError(f"{sheet.at(name, row)}: {cell} is not finite")
-        numbers.append(number)
-    return numbers
+def _problem(cell: str, number: bool) -> str:
+    """Why a cell cannot be used; empty if it can."""
+    if cell in ("", "?", "NA") or cell.lower() == "nan":
+        return "the value is missing: fill it in, or leave out the row"
+    x = _float(cell) if number else 0.0
+    if x is None:
+        return f"expected a number, got {cell!r:.60}"
+    return "" if math.isfinite(x) else f"{cell} is not finite"
 
 
 def _float(cell: str) -> float | None:
@@ -273,14 +250,12 @@ def check_finite(X: Any, name: str = "X") -> None:
     """
     for place, number in _leaves(X, ()):
         try:
-            if math.isfinite(number):
-                continue
-        except OverflowError:  # an int too large for a float
-            number = math.inf if number > 0 else -math.inf
-        except TypeError:
+            finite = math.isfinite(number)
+        except (TypeError, OverflowError):  # such as 10**400
             what = f"{type(number).__name__} {number!r:.60}"
             raise TypeError(f"{name} has {what}{_at(name, place)}: expected a number") from None
-        raise ValueError(f"{name} has {number}{_at(name, place)}")
+        if not finite:
+            raise ValueError(f"{name} has {number}{_at(name, place)}")
 
 
 def _leaves(x: Any, place: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Any]]:
@@ -292,11 +267,10 @@ def _leaves(x: Any, place: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], A
 
 
 def _at(name: str, place: tuple[int, ...]) -> str:
-    where = f"{name}{''.join(f'[{i}]' for i in place)}"
+    where = name + "".join(f"[{i}]" for i in place)
     if len(place) > 2:
         return f" at {where}"
-    labels = [f"{what} {i}" for what, i in zip(("row", "column"), place)]
-    return f" in {', '.join(labels)} ({where})" if place else ""
+    return f" in {', '.join(f'{what} {i}' for what, i in zip(('row', 'column'), place))} ({where})"
 
 
 def check_lengths(X: Sized, y: Sized) -> None:
@@ -316,28 +290,29 @@ def check_lengths(X: Sized, y: Sized) -> None:
 # --- scaling, splitting, batches ---
 
 
+@dataclass
 class Scaler:
     """Shifts and scales every column to mean 0 and variance 1: (x - mean) / scale.
 
-    The variance is that of the population (divided by n). A constant column keeps scale 1.
-    ``mean`` and ``scale`` hold one float for each column, once fitted.
+    Args:
+        mean: one float for each column, once fitted.
+        scale: the standard deviation of the population (divided by n); 1 for a constant column.
 
     Raises:
         ValueError: rows of different widths, nan or inf, no rows, a transform before the fit.
+        OverflowError: a number divided by its column's scale is too large.
 
     Example:
-        >>> scaler = Scaler().fit([[1.0, 5.0], [3.0, 5.0]])
-        >>> scaler.mean, scaler.scale
-        ([2.0, 5.0], [1.0, 1.0])
-        >>> scaler.transform([[5.0, 6.0]])
+        >>> Scaler().fit([[1.0, 5.0], [3.0, 5.0]])
+        Scaler(mean=[2.0, 5.0], scale=[1.0, 1.0])
+        >>> Scaler([2.0, 5.0], [1.0, 1.0]).transform([[5.0, 6.0]])
         [[3.0, 1.0]]
 
     Source: sklearn.preprocessing.StandardScaler.
     """
 
-    def __init__(self) -> None:
-        self.mean: list[float] = []
-        self.scale: list[float] = []
+    mean: list[float] = field(default_factory=list)
+    scale: list[float] = field(default_factory=list)
 
     def fit(self, X: Sequence[Sequence[float]]) -> Scaler:
         """Takes mean and scale of every column from these rows; returns itself."""
@@ -352,7 +327,11 @@ class Scaler:
         if not self.mean:
             raise ValueError("this Scaler has no mean and scale yet: call fit(X) first")
         self._check(X, len(self.mean))
-        return [[float((x - m) / s) for x, m, s in zip(row, self.mean, self.scale)] for row in X]
+        columns = list(zip(self.mean, self.scale, strict=True))
+        rows = [[float((x - mean) / scale) for x, (mean, scale) in zip(row, columns)] for row in X]
+        if not all(math.isfinite(x) for row in rows for x in row):
+            raise OverflowError("a number divided by its column's scale is too large")
+        return rows
 
     def fit_transform(self, X: Sequence[Sequence[float]]) -> list[list[float]]:
         """fit(X), then transform(X)."""
@@ -370,8 +349,6 @@ class Scaler:
 
 def _mean_and_scale(column: Sequence[float]) -> tuple[float, float]:
     n = len(column)
-    if min(column) == max(column):
-        return float(column[0]), 1.0
     mean = math.fsum(column) / n
     scale = math.hypot(*[x - mean for x in column]) / math.sqrt(n)
     # scikit-learn's bound: below it the deviations are only rounding errors of a constant.
@@ -466,8 +443,8 @@ def make_xor(
     """Points around the four corners (+-1, +-1); the class is 1 where the signs differ.
 
     Args:
-        n: how many points, dealt to the corners in turn.
-        noise: standard deviation of the distance from the corner, in each direction.
+        n: how many points.
+        noise: its standard deviation; here of the distance from the corner, in each direction.
         seed: the same seed gives the same points.
 
     Example:
@@ -485,11 +462,7 @@ def make_spirals(
 ) -> tuple[list[list[float]], list[int]]:
     """Two arms that wind around each other inside the unit circle, class 0 and class 1 in turn.
 
-    Args:
-        n: how many points.
-        noise: standard deviation of the distance from the arm, in each direction.
-        seed: the same seed gives the same points.
-        turns: how often an arm goes round.
+    Args are those of make_xor, and turns: how often an arm goes round.
 
     Example:
         >>> X, y = make_spirals(4, noise=0.0, turns=1.0)
@@ -509,12 +482,7 @@ def make_spirals(
 def make_noisy_sine(
     n: int = 100, noise: float = 0.1, seed: int = 0
 ) -> tuple[list[list[float]], list[float]]:
-    """y = sin(x) + noise, with x uniform between -pi and pi.
-
-    Args:
-        n: how many points.
-        noise: standard deviation of what is added to y.
-        seed: the same seed gives the same points.
+    """y = sin(x) + noise, with x uniform between -pi and pi; args are those of make_xor.
 
     Example:
         >>> X, y = make_noisy_sine(3, noise=0.0)
@@ -529,14 +497,7 @@ def make_noisy_sine(
 def make_noisy_line(
     n: int = 100, slope: float = 2.0, intercept: float = 1.0, noise: float = 0.1, seed: int = 0
 ) -> tuple[list[list[float]], list[float]]:
-    """y = slope * x + intercept + noise, with x uniform between -1 and 1.
-
-    Args:
-        n: how many points.
-        slope: of the line.
-        intercept: the line's y at x = 0.
-        noise: standard deviation of what is added to y.
-        seed: the same seed gives the same points.
+    """y = slope * x + intercept + noise, with x uniform between -1 and 1; else as make_xor.
 
     Example:
         >>> X, y = make_noisy_line(3, slope=0.0, intercept=5.0, noise=0.0)

@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .engine import Value, topological_order
@@ -31,7 +31,6 @@ from .files import write_whole
 if TYPE_CHECKING:
     from pathlib import Path
 
-_SUFFIXES = (".svg", ".png", ".pdf", ".dot")
 # rankdir: where edges leave a box. Boxes are wide: sideways, from the middle of the short end.
 _TAILPORTS = {"LR": "e", "RL": "w", "TB": "c", "BT": "c"}
 _EDGES_PER_NODE = 3  # dot's time grows with the edges too; a graph of binary ops has two a node
@@ -95,7 +94,6 @@ class Drawing:
 
         Raises:
             ValueError: another suffix.
-            FileNotFoundError: the directory does not exist.
             ImportError: Graphviz is not installed (.dot does not need it).
 
         Example:
@@ -108,22 +106,17 @@ class Drawing:
 
         path = Path(path)
         suffix = path.suffix.lower()
-        if suffix not in _SUFFIXES:
-            raise ValueError(
-                f"cannot save a picture as {path.name!r}: "
-                "use a name that ends in .svg, .png, .pdf or .dot"
-            )
-        if not path.parent.is_dir():
-            raise FileNotFoundError(
-                f"cannot save {path.name!r}: the directory {str(path.parent)!r} does not exist, "
-                "create it first"
-            )
         if suffix == ".dot":
             content = self.source.encode()
         elif suffix == ".svg":
             content = self.svg().encode()
-        else:
+        elif suffix in (".png", ".pdf"):
             content = _render(self.source, suffix[1:], self._engine)
+        else:
+            raise ValueError(
+                f"cannot save a picture as {path.name!r}: "
+                "use a name that ends in .svg, .png, .pdf or .dot"
+            )
         write_whole(path, content)
         return path
 
@@ -159,9 +152,6 @@ def draw(
         max_nodes: the largest number of Values to lay out. For 1000 Graphviz takes a second, or
             half a minute when everything is connected with everything.
 
-    Returns:
-        A Drawing. No ``.grad`` is written.
-
     Raises:
         TypeError: root or a name's Value is not a Value.
         ValueError: an empty list, an unknown rankdir, or a graph too large to lay out.
@@ -190,34 +180,39 @@ def draw(
         f'  node [{_FONT}, fontsize=12, fontcolor="{_INK}", shape=plain];',
         f'  edge [{_FONT}, fontsize=10, fontcolor="{_ACCENT}", color="{_LINE}", arrowsize=0.6,',
         f"    tailport={_TAILPORTS[rankdir]}];",
+        *_nodes_and_edges(nodes, roots, labels, local_derivatives),
+        "}",
+        "",
     ]
+    return Drawing("\n".join(lines), title)
+
+
+def _nodes_and_edges(
+    nodes: list[Value], roots: tuple[Value, ...], labels: dict[Value, str], local_derivatives: bool
+) -> Iterator[str]:
     name_of = {v: f"n{i}" for i, v in enumerate(nodes)}
     for i, v in enumerate(nodes):
         kind = _ROOT if v in roots else _INTERIOR if v.inputs else _LEAF
-        lines.append(f"  n{i} {_box(v, labels[v], kind)};")
+        yield f"  n{i} {_box(v, labels[v], kind)};"
         if v.op is not None:
-            lines.append(f"  op{i} {_ellipse(v)};")
+            yield f"  op{i} {_ellipse(v)};"
             for x, attributes in _edges(v, local_derivatives):
-                lines.append(f"  {name_of[x]} -> op{i}{attributes};")
-            lines.append(f"  op{i} -> n{i};")
-    return Drawing("\n".join([*lines, "}", ""]), title)
+                yield f"  {name_of[x]} -> op{i}{attributes};"
+            yield f"  op{i} -> n{i};"
 
 
 def _checked_roots(root: Any) -> tuple[Value, ...]:
     if isinstance(root, Value):
         return (root,)
+    expected = "draw expects a Value or a list of Values"
     if isinstance(root, str | bytes) or not isinstance(root, Iterable):
-        raise TypeError(
-            f"draw expects a Value or a list of Values, got {type(root).__name__} {root!r:.60}"
-        )
+        raise TypeError(f"{expected}, got {type(root).__name__} {root!r:.60}")
     roots = tuple(root)
     if not roots:
-        raise ValueError("draw expects a Value or a list of Values, got an empty list")
+        raise ValueError(f"{expected}, got an empty list")
     for i, v in enumerate(roots):
         if not isinstance(v, Value):
-            raise TypeError(
-                f"draw expects a list of Values, got {type(v).__name__} {v!r:.60} at position {i}"
-            )
+            raise TypeError(f"{expected}, got {type(v).__name__} {v!r:.60} at position {i}")
     return roots
 
 
@@ -288,9 +283,6 @@ def draw_network(model: Any) -> Drawing:
         model: an MLP, or anything with ``layers``; or one layer, anything with ``neurons``. A
             neuron has ``w`` (a list of Values), ``b`` (a Value) and ``activation`` (its name).
 
-    Returns:
-        A Drawing.
-
     Raises:
         TypeError: model, or one of its layers, is not of that kind.
         ValueError: the layers do not fit together, or there are more than 2000 weights.
@@ -325,10 +317,8 @@ def draw_network(model: Any) -> Drawing:
 def _checked_layers(model: Any) -> list[list[Any]]:
     """The model's layers, each a list of neurons; not empty, and they fit together."""
     given = getattr(model, "layers", None)
-    if given is None:
-        given = [model]
     layers = []
-    for i, layer in enumerate(given):
+    for i, layer in enumerate([model] if given is None else given):
         neurons = list(getattr(layer, "neurons", ()))
         if not neurons or not all(hasattr(n, "w") and hasattr(n, "b") for n in neurons):
             which = "" if layer is model else f" in layer {i}"
@@ -339,7 +329,12 @@ def _checked_layers(model: Any) -> list[list[Any]]:
         layers.append(neurons)
     if not layers:
         raise TypeError("draw_network expects at least one layer, got a model whose .layers is []")
-    n_in = len(layers[0][0].w)
+    _check_weights(layers)
+    return layers
+
+
+def _check_weights(layers: list[list[Any]]) -> None:
+    n_in, n_weights = len(layers[0][0].w), 0
     for i, neurons in enumerate(layers):
         for neuron in neurons:
             if len(neuron.w) != n_in:
@@ -347,14 +342,13 @@ def _checked_layers(model: Any) -> list[list[Any]]:
                     f"layer {i} has a neuron with {len(neuron.w)} weights, expected {n_in}: one "
                     "for each output of the layer before"
                 )
+        n_weights += n_in * len(neurons)
         n_in = len(neurons)
-    n_weights = sum(len(neuron.w) for neurons in layers for neuron in neurons)
     if n_weights > _MAX_WEIGHTS:
         raise ValueError(
             f"the network has {n_weights} weights, draw_network shows at most {_MAX_WEIGHTS}: "
             "draw one of its layers, or a smaller network"
         )
-    return layers
 
 
 def _columns(layers: list[list[Any]], columns: list[int]) -> list[str]:

@@ -4,20 +4,20 @@
 >>> [line.get_label() for line in ax.get_lines()]
 ['loss', 'val_loss']
 
-Every function draws into the Axes it is given, or into those of a new Figure, and returns them;
-``ax.figure.savefig("loss.png")`` saves it. Nothing is shown, no global setting of matplotlib is
-touched, and what is drawn is computed by plain functions on floats. This file knows no training
-loop and no layers: models, losses and schedules come in as things to call. Blue and orange come
-first: the colour-blind tell them apart.
+Every plot draws into the Axes ``ax`` that it is given, or into those of a new Figure, and returns
+them; ``ax.figure.savefig("loss.png")`` saves it. Nothing is shown, no global setting of matplotlib
+is touched, and without matplotlib an ImportError says what to install. What is drawn is computed by
+plain functions on floats. This file knows no training loop and no layers: models, losses and
+schedules come in as things to call. Blue and orange come first: the colour-blind tell them apart.
 """
 
 from __future__ import annotations
 
 import math
 import random
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import Context
+from functools import wraps
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -31,16 +31,15 @@ _BLUE, _ORANGE, _INK, _MUTED = "#2b6cb0", "#e07b00", "#1f2937", "#6b7280"
 _MORE = ("#6d28d9", "#56b4e9", "#c9a200", "#d177b0", "#6b7280", "#7a4a1e", "#1f2937", "#b9a6e8")
 _COLOURS = (_BLUE, _ORANGE, *_MORE)
 _MARKERS = "osD^vph<>d"
-_STYLES = ("-", "--", "-.", ":")
+_STYLES = ("-", ":", "-.")  # "--" is for validation
+_FEW = 30  # points that are worth a marker each
 
 
 # --- over the epochs ---
 
 
 def plot_history(
-    history: Any,
-    keys: str | Iterable[str] | None = None,
-    ax: Axes | None = None,
+    history: Any, keys: str | Iterable[str] | None = None, ax: Axes | None = None
 ) -> Axes:
     """Draws how the numbers of a training run changed, one line for each name.
 
@@ -49,25 +48,29 @@ def plot_history(
     Args:
         history: for each name the list of its numbers, one for each epoch.
         keys: which names, in this order; without it all of them.
-        ax: where to draw; without it in a new Figure.
 
     Raises:
         ValueError: the history is empty, or has no such key.
-        ImportError: matplotlib is not installed.
 
     Example:
         >>> ax = plot_history({"loss": [0.9, 0.5], "accuracy": [0.6, 0.8]}, keys="loss")
         >>> [int(epoch) for epoch in ax.get_lines()[0].get_xdata()]
         [1, 2]
     """
-    lines = _series(history, keys, "history")
+    lines = _lines(history, keys)
     bases = list(dict.fromkeys(name.removeprefix("val_") for name in lines))
     ax = _axes(ax)
     for name, numbers in lines.items():
-        base = name.removeprefix("val_")
-        style = "--" if base != name else "-"
-        _line(ax, name, numbers, _COLOURS[bases.index(base) % len(_COLOURS)], style)
-    return _over_epochs(ax, bases[0] if len(bases) == 1 else "value")
+        i = bases.index(name.removeprefix("val_"))
+        style = "--" if name != bases[i] else _STYLES[i // len(_COLOURS) % len(_STYLES)]
+        marker = "o" if len(numbers) <= _FEW else None  # a line of one point would not be seen
+        epochs = range(1, len(numbers) + 1)
+        ax.plot(epochs, numbers, style, c=_colour(i), marker=marker, markersize=4, label=name)
+    _integer_ticks(ax.xaxis)
+    ax.set_xlabel("epoch")
+    ax.set_ylabel(bases[0] if len(bases) == 1 else "value")
+    _legend(ax)
+    return ax
 
 
 def weight_norms(model: Any) -> dict[str, float]:
@@ -93,23 +96,15 @@ def plot_weight_norms(norms: Mapping[str, Sequence[float]], ax: Axes | None = No
 
     Args:
         norms: for each layer the list of its norms, one for each epoch; see weight_norms.
-        ax: where to draw; without it in a new Figure.
-
-    Raises:
-        ValueError: there are no norms.
-        ImportError: matplotlib is not installed.
 
     Example:
         >>> ax = plot_weight_norms({"layers.0": [2.0, 2.5], "layers.1": [1.0, 1.25]})
         >>> [float(norm) for norm in ax.get_lines()[1].get_ydata()]
         [1.0, 1.25]
     """
-    lines = _series(norms, None, "mapping of weight norms")
-    ax = _axes(ax)
-    for i, (name, numbers) in enumerate(lines.items()):
-        style = _STYLES[i // len(_COLOURS) % len(_STYLES)]
-        _line(ax, name, numbers, _COLOURS[i % len(_COLOURS)], style)
-    return _over_epochs(ax, "L2 norm of the parameters")
+    ax = plot_history(norms, ax=ax)
+    ax.set_ylabel("L2 norm of the parameters")
+    return ax
 
 
 def plot_schedule(lr_at: Callable[[int], float], epochs: int, ax: Axes | None = None) -> Axes:
@@ -118,11 +113,6 @@ def plot_schedule(lr_at: Callable[[int], float], epochs: int, ax: Axes | None = 
     Args:
         lr_at: the learning rate after so many epochs, as the lr_at of the schedulers in optim.py.
         epochs: how many epochs.
-        ax: where to draw; without it in a new Figure.
-
-    Raises:
-        ValueError: epochs is not an int of at least 1.
-        ImportError: matplotlib is not installed.
 
     Example:
         >>> ax = plot_schedule(lambda epoch: 0.5**epoch, epochs=3)
@@ -134,7 +124,7 @@ def plot_schedule(lr_at: Callable[[int], float], epochs: int, ax: Axes | None = 
     ax = _axes(ax)
     marker = "o" if epochs <= _FEW else None
     ax.plot(range(epochs), rates, color=_BLUE, drawstyle="steps-post", marker=marker, markersize=4)
-    _integer_ticks(ax)
+    _integer_ticks(ax.xaxis)
     ax.set_xlabel("epochs done")
     ax.set_ylabel("learning rate")
     ax.set_ylim(bottom=min(0.0, *rates, ax.get_ylim()[0]))
@@ -144,39 +134,16 @@ def plot_schedule(lr_at: Callable[[int], float], epochs: int, ax: Axes | None = 
 # --- the parameters ---
 
 
-def parameter_numbers(model: Any, of: str = "data") -> list[float]:
-    """The data or the grad of every parameter of a model.
-
-    Raises:
-        ValueError: of is neither "data" nor "grad", there are no parameters, or one of the
-            numbers is infinite or nan.
-
-    Example:
-        >>> from micrograd_like import Neuron
-        >>> parameter_numbers(Neuron(2), of="grad")
-        [0.0, 0.0, 0.0]
-    """
-    if of not in ("data", "grad"):
-        raise ValueError(f'of must be "data" or "grad", got {of!r}')
-    numbers = {name: float(getattr(p, of)) for name, p in _named_parameters(model)}
-    for name, number in numbers.items():
-        if not math.isfinite(number):
-            raise ValueError(f"the {of} of {name} is {number}, which no histogram can show")
-    return list(numbers.values())
-
-
 def plot_histogram(model: Any, of: str = "data", ax: Axes | None = None, bins: int = 30) -> Axes:
     """Draws how the weights of a model, or their gradients, are distributed.
 
     Args:
         model: anything with named_parameters().
         of: "data" for the weights and biases, "grad" for their gradients.
-        ax: where to draw; without it in a new Figure.
         bins: how many bars.
 
     Raises:
-        ValueError: see parameter_numbers; or bins is not an int of at least 1.
-        ImportError: matplotlib is not installed.
+        ValueError: there are no parameters, or one of the numbers is infinite or nan.
 
     Example:
         >>> from micrograd_like import MLP
@@ -184,15 +151,20 @@ def plot_histogram(model: Any, of: str = "data", ax: Axes | None = None, bins: i
         >>> sum(int(bar.get_height()) for bar in ax.patches)
         65
     """
-    numbers = parameter_numbers(model, of)
+    if of not in ("data", "grad"):
+        raise ValueError(f'of must be "data" or "grad", got {of!r}')
+    numbers = {name: float(getattr(p, of)) for name, p in _named_parameters(model)}
+    for name, number in numbers.items():
+        if not math.isfinite(number):
+            raise ValueError(f"the {of} of {name} is {number}, which no histogram can show")
     _at_least("bins", bins, 1)
     ax = _axes(ax)
-    # A white edge makes neighbours visible and would hide a bar of one pixel.
-    edge = "white" if bins <= 100 else "none"
-    ax.hist(numbers, bins=bins, color=_BLUE if of == "data" else _ORANGE, edgecolor=edge)
+    colour = _BLUE if of == "data" else _ORANGE
+    edge = 20.0 / bins  # makes neighbours visible and hides no narrow bar
+    ax.hist(list(numbers.values()), bins, color=colour, edgecolor="white", linewidth=edge)
     ax.set_xlabel("weights and biases" if of == "data" else "gradients")
     ax.set_ylabel(f"how many of {len(numbers)}")
-    _integer_ticks(ax, "y")
+    _integer_ticks(ax.yaxis)
     return ax
 
 
@@ -255,7 +227,6 @@ def plot_loss_landscape(
     Args:
         loss: a function without arguments that computes the loss anew; called resolution**2 times.
         parameters: the Values to move, at least two.
-        ax: where to draw; without it in a new Figure.
         span: how far to go either way, as a distance between lists of parameters; by default the
             norm of the parameters.
         resolution: points along each direction; odd, the present parameters are one of them.
@@ -263,7 +234,6 @@ def plot_loss_landscape(
 
     Raises:
         ValueError: fewer than two parameters, a bad span or resolution, or no finite loss at all.
-        ImportError: matplotlib is not installed.
 
     Example:
         >>> w, b = Value(3.0), Value(4.0)
@@ -306,7 +276,7 @@ def decision_scores(
         ([-1.0, 5.0, 11.0], [-0.5, 2.5, 5.5], [[-1.0], [5.0], [11.0]])
     """
     _at_least("resolution", resolution, 2)
-    columns, rows = (_steps(*_widened(numbers), resolution) for numbers in _two_columns(X))
+    columns, rows = (_steps(*_widened(numbers), resolution) for numbers in zip(*_points(X)))
     outs = iter(predict(model, [[x, y] for y in rows for x in columns]))
     scores = [[_scores(next(outs)) for _ in columns] for _ in rows]
     sizes = {len(at) for row in scores for at in row}
@@ -332,23 +302,19 @@ def plot_decision_boundary(
             or BatchNorm goes into evaluation mode first.
         X: the points, rows of two numbers.
         y: their classes: -1 and 1 or 0 and 1 for one score, else 0 to n_scores - 1.
-        ax: where to draw; without it in a new Figure.
         resolution: grid points along each axis.
 
     Raises:
         ValueError: X is empty or not of two columns, y has another length, a label out of range.
-        ImportError: matplotlib is not installed.
 
     Example:
         >>> ax = plot_decision_boundary(lambda x: x[0] - x[1], [[0, 1], [1, 0]], [-1, 1])
         >>> [text.get_text() for text in ax.get_legend().get_texts()]
         ['class -1', 'class 1']
     """
-    X = [list(row) for row in _rows(X)]
-    xs, ys = _two_columns(X)
-    labels = _labels(y)
-    _same_length("points in X", xs, "labels in y", labels)
-    columns, rows, scores = decision_scores(model, X, resolution)
+    points, labels = _points(X), _labels(y)
+    _same_length("points in X", points, "labels in y", labels)
+    columns, rows, scores = decision_scores(model, points, resolution)
     classes = _classes(labels, len(scores[0][0]))
     ax = _axes(ax)
     # The last class everywhere, over it the one before where that beats it, and so on: what is
@@ -358,9 +324,8 @@ def plot_decision_boundary(
         if top >= 0.0:
             ax.contourf(columns, rows, leads, [0.0, top or 1.0], colors=[_pale(_colour(k))])
     for label, k in sorted(set(zip(labels, classes))):
-        here = [i for i, other in enumerate(labels) if other == label]
-        marker, name = _MARKERS[k % len(_MARKERS)], f"class {label}"
-        dots = ax.scatter([xs[i] for i in here], [ys[i] for i in here], marker=marker, label=name)
+        here = zip(*[point for point, other in zip(points, labels) if other == label])
+        dots = ax.scatter(*here, marker=_MARKERS[k % len(_MARKERS)], label=f"class {label}")
         dots.set(color=_colour(k), sizes=[36.0], edgecolor="white", linewidth=0.6, zorder=3)
     ax.set_xlabel("x[0]")
     ax.set_ylabel("x[1]")
@@ -368,26 +333,29 @@ def plot_decision_boundary(
     return ax
 
 
-def confusion_matrix(y_true: Iterable[Any], y_pred: Iterable[Any], n: int) -> list[list[int]]:
+def confusion_matrix(
+    y_true: Iterable[Any], y_pred: Iterable[Any], n: int | None = None
+) -> list[list[int]]:
     """How often class i (the row) was taken for class j (the column).
 
     Args:
         y_true: the right classes, ints from 0 to n - 1.
         y_pred: the predicted ones, as many.
-        n: how many classes there are.
+        n: how many classes there are; by default as many as the largest label tells.
 
     Raises:
         ValueError: the lengths differ, or a label is out of range.
         TypeError: a label is not an int.
 
     Example:
-        >>> confusion_matrix([0, 0, 1], [0, 1, 1], n=2)
+        >>> confusion_matrix([0, 0, 1], [0, 1, 1])
         [[1, 1], [0, 1]]
 
     Source: sklearn.metrics.confusion_matrix.
     """
     true, predicted = _labels(y_true), _labels(y_pred)
     _same_length("labels in y_true", true, "in y_pred", predicted)
+    n = max(true + predicted, default=-1) + 1 if n is None else n
     for name, labels in (("y_true", true), ("y_pred", predicted)):
         for i, k in enumerate(labels):
             if not 0 <= k < n:
@@ -410,34 +378,31 @@ def plot_confusion_matrix(
         y_true: the right classes, ints from 0.
         y_pred: the predicted ones, as many.
         classes: the names of the classes; without it their numbers, up to the largest there is.
-        ax: where to draw; without it in a new Figure.
 
     Raises:
         ValueError: there are no labels, the lengths differ, or a label is out of range.
         TypeError: a label is not an int.
-        ImportError: matplotlib is not installed.
 
     Example:
         >>> ax = plot_confusion_matrix([0, 0, 1], [0, 1, 1], classes=["cat", "dog"])
         >>> [text.get_text() for text in ax.texts]
         ['1', '1', '0', '1']
     """
-    true, predicted = _labels(y_true), _labels(y_pred)
-    if not true and not predicted:
+    counts = confusion_matrix(y_true, y_pred, None if classes is None else len(classes))
+    most = max((count for row in counts for count in row), default=0)
+    if not most:
         raise ValueError("a confusion matrix of nothing: y_true and y_pred are empty")
-    names = list(range(max(true + predicted) + 1)) if classes is None else list(classes)
-    counts = confusion_matrix(true, predicted, len(names))
-    most = max(map(max, counts))
+    names = [str(name) for name in (range(len(counts)) if classes is None else classes)]
     ax = _axes(ax, grid=False)
     ax.imshow(counts, cmap="Blues", vmin=0, vmax=most)
     for i, row in enumerate(counts):
         for j, count in enumerate(row):
             ink = "white" if count > most / 2 else _INK
             ax.text(j, i, str(count), ha="center", va="center", color=ink)
-    ax.set_xticks(range(len(names)), [str(name) for name in names])
-    if sum(len(str(name)) for name in names) > 40:  # characters that fit side by side
+    ax.set_xticks(range(len(names)), names)
+    if sum(map(len, names)) > 40:  # characters that fit side by side
         ax.tick_params("x", rotation=90)
-    ax.set_yticks(range(len(names)), [str(name) for name in names])
+    ax.set_yticks(range(len(names)), names)
     ax.set_xlabel("predicted")
     ax.set_ylabel("true")
     return ax
@@ -451,11 +416,9 @@ def plot_predictions(
     Args:
         targets: the wanted numbers.
         predictions: what the model said, as many numbers or Values.
-        ax: where to draw; without it in a new Figure.
 
     Raises:
         ValueError: there are none, the lengths differ, or a number is infinite or nan.
-        ImportError: matplotlib is not installed.
 
     Example:
         >>> ax = plot_predictions([1.0, 2.0], [1.5, 1.75])
@@ -488,9 +451,6 @@ def curve(
     Returns:
         The lists of x, f(x) and f'(x).
 
-    Raises:
-        ValueError: low is not below high, or fewer than two points.
-
     Example:
         >>> curve(lambda x: x**2, -1.0, 1.0, points=3)
         ([-1.0, 0.0, 1.0], [1.0, 0.0, 1.0], [-2.0, 0.0, 2.0])
@@ -510,20 +470,22 @@ def plot_activation(
 
     Args:
         f: takes a Value, such as functional.tanh.
-        ax: where to draw; without it in a new Figure.
         low: where x starts.
         high: where it ends.
-
-    Raises:
-        ValueError: low is not below high.
-        ImportError: matplotlib is not installed.
 
     Example:
         >>> ax = plot_activation(Value.tanh)
         >>> [line.get_label() for line in ax.get_lines()]
         ['tanh', 'derivative']
     """
-    return _curve_and_slope(f, low, high, ax, _name(f, "f(x)"), "derivative", "x")
+    xs, ys, slopes = curve(f, low, high)
+    name = getattr(f, "__name__", "<lambda>").replace("<lambda>", "f(x)")
+    ax = _axes(ax)
+    ax.plot(xs, ys, color=_BLUE, linewidth=2, label=name)
+    ax.plot(xs, slopes, "--", color=_ORANGE, linewidth=2, label="derivative")
+    ax.set_xlabel("x")
+    ax.legend()
+    return ax
 
 
 def plot_loss(
@@ -533,28 +495,23 @@ def plot_loss(
     low: float | None = None,
     high: float | None = None,
 ) -> Axes:
-    """Draws the loss of one prediction and, dashed, its gradient: what training would follow.
+    """Draws the loss of one prediction and, dashed, its derivative: what training would follow.
 
     Args:
         loss: takes a prediction and a target, such as losses.mse_loss.
         target: the wanted output; a dotted line marks it.
-        ax: where to draw; without it in a new Figure.
         low: where the prediction starts; by default 3 below the target.
         high: where it ends; by default 3 above the target.
 
-    Raises:
-        ValueError: low is not below high.
-        ImportError: matplotlib is not installed.
-
     Example:
-        >>> ax = plot_loss(lambda prediction, target: (prediction - target) ** 2, 1.0)
-        >>> [line.get_label() for line in ax.get_lines()]
-        ['loss', 'gradient', 'target']
+        >>> from micrograd_like import mse_loss
+        >>> [line.get_label() for line in plot_loss(mse_loss, 1.0).get_lines()]
+        ['mse_loss', 'derivative', 'target']
     """
     centre = _number(target, "the target")
     low, high = centre - 3.0 if low is None else low, centre + 3.0 if high is None else high
-    name = _name(loss, "loss")
-    ax = _curve_and_slope(lambda x: loss(x, target), low, high, ax, name, "gradient", "prediction")
+    ax = plot_activation(wraps(loss)(lambda prediction: loss(prediction, target)), ax, low, high)
+    ax.set_xlabel("prediction")
     ax.axvline(centre, color=_MUTED, linestyle=":", label="target")
     ax.legend()
     return ax
@@ -566,52 +523,31 @@ def _with_slope(f: Callable[[Value], Number], x: float) -> tuple[float, float]:
     return y.data, grad(y, leaf)
 
 
-def _curve_and_slope(
-    f: Callable[[Value], Number],
-    low: float,
-    high: float,
-    ax: Axes | None,
-    name: str,
-    slope_name: str,
-    xlabel: str,
-) -> Axes:
-    xs, ys, slopes = curve(f, low, high)
-    ax = _axes(ax)
-    ax.plot(xs, ys, color=_BLUE, linewidth=2, label=name)
-    ax.plot(xs, slopes, color=_ORANGE, linewidth=2, linestyle="--", label=slope_name)
-    ax.set_xlabel(xlabel)
-    ax.legend()
-    return ax
-
-
-def _name(f: Any, otherwise: str) -> str:
-    name: str = getattr(f, "__name__", otherwise)
-    return otherwise if name == "<lambda>" else name
-
-
 # --- numbers ---
 
 
-def _series(mapping: Any, keys: str | Iterable[str] | None, what: str) -> dict[str, list[float]]:
+def _lines(history: Any, keys: str | Iterable[str] | None) -> dict[str, list[float]]:
     """The chosen names and their numbers, of which there must be some."""
-    there = list(mapping)
-    if not there:
-        raise ValueError(f"the {what} is empty: there is nothing to plot")
+    there = list(history)
     wanted = there if keys is None else [keys] if isinstance(keys, str) else list(keys)
-    if not wanted:
-        raise ValueError(f"no keys to plot: choose from {', '.join(map(str, there))}")
     for key in wanted:
         if key not in there:
-            raise ValueError(f"the {what} has no {key!r}: choose from {', '.join(map(str, there))}")
-    lines = {key: [_number(v, f"{key!r}") for v in mapping[key]] for key in wanted}
+            raise ValueError(f"the history has no {key!r}: choose from {', '.join(there)}")
+    lines = {key: [_number(v, f"{key!r}") for v in history[key]] for key in wanted}
     if not any(lines.values()):
-        raise ValueError(f"the {what} has no epochs yet: every list in it is empty")
+        raise ValueError("there is nothing to plot: the history is empty")
     return lines
 
 
 def _layer_of(name: str) -> str:
     """ "layers.0" for "layers.0.neurons.3.w.1", "model" for "slope"."""
-    return re.sub(r"(^|\.)(neurons\.\d+\.)?[^\W\d]\w*(\.\d+)*$", "", name) or "model"
+    parts = name.split(".")
+    while parts[-1].isdigit():
+        parts.pop()
+    parts.pop()  # the name of the attribute, such as w
+    if parts[-2:-1] == ["neurons"]:
+        del parts[-2:]
+    return ".".join(parts) or "model"
 
 
 def _named_parameters(model: Any) -> list[tuple[str, Value]]:
@@ -641,7 +577,7 @@ def _steps(low: float, high: float, n: int) -> list[float]:
     return [middle + half * (2 * i - n + 1) / (n - 1) for i in range(n)]
 
 
-def _widened(numbers: list[float]) -> tuple[float, float]:
+def _widened(numbers: Sequence[float]) -> tuple[float, float]:
     low, high = min(numbers), max(numbers)
     margin = 0.1 * (high - low) or 1.0
     return low - margin, high + margin
@@ -679,22 +615,17 @@ def _scores(out: Any) -> list[float]:
     return [_number(score, "a score of the model") for score in outs]
 
 
-def _rows(X: Any) -> list[Any]:
-    rows = list(X)
-    if not rows:
-        raise ValueError("X is empty: there are no points to plot")
-    for i, row in enumerate(rows):
+def _points(X: Iterable[Iterable[Number]]) -> list[list[float]]:
+    points = []
+    for i, row in enumerate(X):
         if not isinstance(row, Iterable) or isinstance(row, str):
             raise ValueError(f"X expects rows of two numbers, got {row!r:.60} as row {i}")
-    return rows
-
-
-def _two_columns(X: Iterable[Iterable[Number]]) -> tuple[list[float], list[float]]:
-    rows = [_finite(row, f"number of row {i} of X") for i, row in enumerate(_rows(X))]
-    for i, row in enumerate(rows):
-        if len(row) != 2:
-            raise ValueError(f"X expects rows of two numbers, got {len(row)} in row {i}")
-    return [row[0] for row in rows], [row[1] for row in rows]
+        points.append(_finite(row, f"number of row {i} of X"))
+        if len(points[i]) != 2:
+            raise ValueError(f"X expects rows of two numbers, got {len(points[i])} in row {i}")
+    if not points:
+        raise ValueError("X is empty: there are no points to plot")
+    return points
 
 
 def _labels(labels: Iterable[Any]) -> list[int]:
@@ -735,8 +666,6 @@ def _at_least(name: str, n: int, least: int) -> None:
 
 # --- matplotlib ---
 
-_FEW = 30  # points that are worth a marker each
-
 
 def _axes(ax: Axes | None, grid: bool = True) -> Axes:
     """The Axes given, as they are, or new ones in our style."""
@@ -755,20 +684,6 @@ def _axes(ax: Axes | None, grid: bool = True) -> Axes:
     return ax
 
 
-def _line(ax: Axes, name: str, numbers: list[float], colour: str, style: str) -> None:
-    marker = "o" if len(numbers) <= _FEW else None  # a line of one point would not be seen
-    epochs = range(1, len(numbers) + 1)
-    ax.plot(epochs, numbers, style, color=colour, marker=marker, markersize=4, label=name)
-
-
-def _over_epochs(ax: Axes, ylabel: str) -> Axes:
-    _integer_ticks(ax)
-    ax.set_xlabel("epoch")
-    ax.set_ylabel(ylabel)
-    _legend(ax)
-    return ax
-
-
 def _legend(ax: Axes) -> None:
     """The names inside the plot, or beside it when they are too many not to hide something."""
     if len(ax.get_legend_handles_labels()[1]) <= 6:
@@ -777,11 +692,10 @@ def _legend(ax: Axes) -> None:
         ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 
 
-def _integer_ticks(ax: Axes, axis: str = "x") -> None:
+def _integer_ticks(axis: Any) -> None:
     from matplotlib.ticker import MaxNLocator
 
-    locator = MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10])
-    (ax.xaxis if axis == "x" else ax.yaxis).set_major_locator(locator)
+    axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1, steps=[1, 2, 5, 10]))
 
 
 def _colour(k: int) -> str:

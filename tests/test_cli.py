@@ -2,11 +2,12 @@
 
 import csv
 import json
+import math
+import os
 import re
 import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pytest
@@ -87,7 +88,7 @@ def iris(tmp_path_factory):
 def test_train_says_what_it_found(iris):
     out = iris[1].stdout
     assert re.search(r"rows +150, of which 30 are held out\n", out)
-    assert re.search(r"numbers +4 \(sepal length, ", out)
+    assert re.search(r"inputs +4 \(sepal length, ", out)
     assert re.search(r"target +species: 3 \(setosa, versicolor, virginica\)\n", out)
     assert re.search(r"network +4-8-8-3, tanh, 139 parameters\n", out)
 
@@ -204,7 +205,7 @@ def test_a_category_becomes_one_input_for_each_value(run):
     write_small()
     code, out, _ = run("train", "d.csv", "--target", "answer", "--epochs", 1, "--hidden", "4")
     assert code == 0
-    assert re.search(r"category colour +2 \(blue, red\)\n", out)
+    assert re.search(r"inputs +3 \(size, colour=blue, colour=red\)\n", out)
     assert "network                           3-4-2, tanh, 26 parameters" in out
     assert "not kept: save it with --save model.json" in out
 
@@ -271,40 +272,24 @@ def test_help_is_a_lesson_that_fits_the_terminal(run):
 ROWS = "".join(f"{i},{'no' if i % 2 else 'yes'}\n" for i in range(20))
 NUMBERS = "".join(f"{i},{i * i}\n" for i in range(20))
 
+# What load_csv refuses is in test_data.py; here is one of those, and what only train refuses.
 BAD_DATA = {
-    "no file": (None, "there is no file d.csv"),
-    "empty": ("", "d.csv is empty: it needs a header and rows"),
-    "header only": ("a,t\n", "d.csv has a header but no rows"),
-    "unknown target": ("a,tt\n" + ROWS, "d.csv has no column 't': did you mean 'tt'?"),
+    "no file": (None, "cannot read d.csv: No such file or directory"),
     "a typo in a number": (
         "a,t\n" + ROWS + "5.1x,no\n",
         "d.csv, line 22, column 'a': expected a number, got '5.1x'",
     ),
-    "a typo in a numeric target": (
-        "a,t\n" + NUMBERS + "4,1O\n",
-        "d.csv, line 22, column 't': expected a number, got '1O'",
-    ),
-    "missing": (
-        "a,t\n" + ROWS + ",no\n",
-        "d.csv, line 22, column 'a': the value is missing: fill it in, or leave out the row",
-    ),
     "one class": (
         "a,t\n1,yes\n2,yes\n",
-        "the target 't' is yes in every row: there is nothing to learn, it needs two classes",
-    ),
-    "one number": (
-        "a,t\n1,5\n2,5\n",
-        "the target 't' is 5 in every row: there is nothing to learn, it needs different numbers",
-    ),
-    "one row": (
-        "a,t\n1,yes\n",
-        "the target 't' is yes in every row: there is nothing to learn, it needs two classes",
+        "the target 't' is yes in every row to train on: there is nothing to learn; give the file "
+        "rows with other answers",
     ),
     "one number in training": (
         "a,t\n" + "".join(f"{i},{i if i in (7, 8) else 0}\n" for i in range(10)),
-        "the target 't' is 0 in every row that is left to train on: give the file more rows, or "
-        "another --seed",
+        "the target 't' is 0 in every row to train on: there is nothing to learn; give the file "
+        "rows with other answers",
     ),
+    "one row": ("a,t\n1,yes\n", "a test_size of 0.2 leaves no row of 1 to train on"),
     "too few rows of a class": (
         "a,t\n1,no\n2,yes\n",
         "no row of class 'no' is left to train on: the file has 1 of it; give it more rows, or "
@@ -319,10 +304,6 @@ BAD_DATA = {
         "the column 'a' has 101 different texts, 'Ann 0' among them: that is no category; leave "
         'it out with --ignore "a"',
     ),
-    "only the target": ("t\n1\n2\n", "d.csv has no column besides the target 't'"),
-    "not UTF-8": (b"a,t\n\xe9,1\n", "d.csv is not UTF-8 text: save it as CSV in UTF-8"),
-    "semicolons": ("a;t\n1;2\n", "d.csv seems to be separated by semicolons: save it with commas"),
-    "a long row": ("a,t\n1,2,3\n", "d.csv, line 2: expected 2 cells, got 3"),
     "huge numbers": (
         "a,t\n" + "1e308,yes\n1.5e308,no\n" * 9,
         "d.csv has numbers too large to compute with",
@@ -333,17 +314,11 @@ BAD_DATA = {
 @pytest.mark.parametrize(("content", "message"), BAD_DATA.values(), ids=BAD_DATA)
 def test_bad_data_is_one_sentence_and_leaves_nothing_behind(run, tmp_path, content, message):
     if content is not None:
-        data = content if isinstance(content, bytes) else content.encode()
-        (tmp_path / "d.csv").write_bytes(data)
+        (tmp_path / "d.csv").write_text(content)
     before = list(tmp_path.iterdir())
     result = run("train", "d.csv", "--target", "t", "--save", "m.json", "--plot", "c.png")
     assert result == (1, "", f"micrograd_like: {message}\n")
     assert list(tmp_path.iterdir()) == before
-
-
-def test_a_byte_order_mark_is_no_mistake(run, tmp_path):
-    (tmp_path / "d.csv").write_bytes(b"\xef\xbb\xbft,a\n" + NUMBERS.encode())
-    assert run("train", "d.csv", "--target", "t", "--epochs", 1)[0] == 0
 
 
 # --- mistakes in the call ---
@@ -361,6 +336,7 @@ BAD_OPTIONS = {
     ("--test-size", "1"): "--test-size: expected a number between 0 and 1, got '1'",
     ("--seed", "x"): "--seed: invalid int value: 'x'",
     ("--activation", "tan"): "--activation: invalid choice: 'tan' (choose from ",
+    ("--plot", "c.doc"): "--plot: expected a name that ends in .png, .svg or .pdf, got 'c.doc'",
     ("--optimizer", "lion"): "--optimizer: invalid choice: 'lion' (choose from ",
 }
 
@@ -384,10 +360,6 @@ BAD_FILES = {
         "--plot no/c.png: there is no directory no, make it",
     ),
     "a directory": (["--save", "."], "--save . is a directory: give the name of a file"),
-    "no picture": (
-        ["--plot", "c.doc"],
-        "--plot c.doc: use a name that ends in .png, .svg, .pdf",
-    ),
     "over the data": (
         ["--save", "./d.csv"],
         "--save would overwrite the file d.csv: choose another",
@@ -397,8 +369,6 @@ BAD_FILES = {
         "--plot would overwrite what --save writes: choose another",
     ),
     "unknown category": (["--category", "b"], "d.csv has no column 'b': choose from a, t"),
-    "unknown column to ignore": (["--ignore", "A"], "d.csv has no column 'A': choose from a, t"),
-    "the target ignored": (["--ignore", "t"], "the target 't' cannot be ignored"),
 }
 
 
@@ -450,7 +420,10 @@ def test_ctrl_c_ends_training_with_one_line_and_the_old_model_whole(tmp_path):
     try:
         while b"network" not in process.stdout.readline():
             assert process.poll() is None
-        time.sleep(0.5)  # into the training
+        shown = b""
+        while b"held out" not in shown:  # the first epochs are done
+            assert process.poll() is None
+            shown += os.read(process.stderr.fileno(), 1000)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
     finally:
@@ -478,8 +451,6 @@ BAD_NEW = {
         "size,colour\n-1e308,red\n1e400,red\n",
         "new.csv, line 3, column 'size': 1e400 is not finite",
     ),
-    "header only": ("size,colour\n", "new.csv has a header but no rows"),
-    "empty": ("", "new.csv is empty: it needs a header and rows"),
 }
 
 
@@ -495,7 +466,7 @@ def test_a_file_that_does_not_fit_the_model_is_one_sentence(run, tmp_path, conte
 
 BAD_CALLS = {
     "no model": (["none.json", "d.csv"], "cannot read none.json: No such file or directory"),
-    "no data": (["m.json", "none.csv"], "there is no file none.csv"),
+    "no data": (["m.json", "none.csv"], "cannot read none.csv: No such file or directory"),
     "the wrong way round": (
         ["d.csv", "m.json"],
         "cannot load d.csv: it is cut off, damaged or not JSON",
@@ -542,7 +513,8 @@ OTHER_EXTRAS = {
     "scale 0": FINE | {"inputs": [[0.0, 0.0, 0.0], [1.0, 0.0, 1.0]]},
     "words for the scale": FINE | {"inputs": [[0.0, 0.0, 0.0], ["a", "b", "c"]]},
     "means missing": FINE | {"inputs": [[], []]},
-    "the scale of a number": FINE | {"outputs": [[0.0], [1.0]]},
+    "a scale missing": FINE | {"inputs": [[0.0, 0.0, 0.0], [1.0, 1.0]]},
+    "nan for the scale": FINE | {"inputs": [[0.0, 0.0, 0.0], [1.0, math.nan, 1.0]]},
 }
 
 

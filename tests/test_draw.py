@@ -4,7 +4,6 @@ import os
 import stat
 import sys
 import textwrap
-import time
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 from types import SimpleNamespace
@@ -342,7 +341,10 @@ def test_a_label_of_forty_characters_is_shown_whole():
         (3, "draw expects a Value or a list of Values, got int 3"),
         (None, "draw expects a Value or a list of Values, got NoneType None"),
         ("loss", "draw expects a Value or a list of Values, got str 'loss'"),
-        ([Value(1.0), 2.0], "draw expects a list of Values, got float 2.0 at position 1"),
+        (
+            [Value(1.0), 2.0],
+            "draw expects a Value or a list of Values, got float 2.0 at position 1",
+        ),
     ],
 )
 def test_a_root_that_is_no_value_is_a_type_error(root, message):
@@ -392,14 +394,6 @@ def test_max_nodes_moves_the_limit():
     assert repr(draw(chain(1001), max_nodes=1001)) == "<Drawing of 1001 Values>"
     with pytest.raises(ValueError, match="the graph has 3 Values, draw lays out at most 2"):
         draw(chain(3), max_nodes=2)
-
-
-def test_a_million_values_are_refused_quickly_and_without_recursion():
-    root = chain(10**6)
-    start = time.perf_counter()
-    with pytest.raises(ValueError, match="the graph has 1000000 Values"):
-        draw(root)
-    assert time.perf_counter() - start < 10.0
 
 
 def test_too_many_edges_between_few_values_are_refused():
@@ -588,13 +582,10 @@ def test_an_unknown_suffix_is_a_value_error_that_names_the_four(tmp_path, name):
     )
 
 
-def test_a_missing_directory_is_named(tmp_path):
+def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(FileNotFoundError) as error:
         draw(Value(1.0)).save(tmp_path / "nowhere" / "x.svg")
-    directory = str(tmp_path / "nowhere")
-    assert str(error.value) == (
-        f"cannot save 'x.svg': the directory {directory!r} does not exist, create it first"
-    )
+    assert str(error.value) == f"there is no folder {tmp_path / 'nowhere'}"
 
 
 def test_an_interrupted_save_leaves_the_old_file_whole(tmp_path, monkeypatch):

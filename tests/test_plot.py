@@ -162,10 +162,9 @@ def test_history_takes_values_and_lists_of_different_lengths():
 @pytest.mark.parametrize(
     ("history", "keys", "message"),
     [
-        ({}, None, "the history is empty: there is nothing to plot"),
-        ({"loss": []}, None, "the history has no epochs yet"),
+        ({}, None, "there is nothing to plot: the history is empty"),
+        ({"loss": []}, None, "there is nothing to plot: the history is empty"),
         (HISTORY, "f1", "the history has no 'f1': choose from loss, val_loss, accuracy"),
-        (HISTORY, [], "no keys to plot: choose from loss, val_loss, accuracy"),
     ],
 )
 def test_a_history_that_cannot_be_plotted_is_refused(history, keys, message):
@@ -200,7 +199,7 @@ def test_parameters_outside_of_layers_belong_to_the_model():
 def test_weight_norms_are_drawn_over_the_epochs():
     ax = plot.plot_weight_norms({"layers.0": [1.0, 2.0], "layers.1": [3.0, 2.5]})
     assert xy(lines(ax)["layers.1"]) == ([1, 2], [3.0, 2.5])
-    with pytest.raises(ValueError, match="mapping of weight norms is empty"):
+    with pytest.raises(ValueError, match="the history is empty"):
         plot.plot_weight_norms({})
 
 
@@ -253,6 +252,11 @@ def test_a_histogram_of_equal_numbers_is_one_bar():
     ax = plot.plot_histogram(Neuron(2, rng=0), of="grad")
     assert [bar.get_height() for bar in ax.patches if bar.get_height()] == [3]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("gradients", "how many of 3")
+
+
+def test_the_edges_of_narrow_bars_do_not_hide_them():
+    (bar, *_) = plot.plot_histogram(Neuron(2, rng=0), bins=500).patches
+    assert 0.0 < bar.get_linewidth() < 0.1
 
 
 def test_a_histogram_that_cannot_be_drawn_is_refused():
@@ -493,7 +497,7 @@ def test_a_confusion_matrix_is_sklearns():
 
 
 def test_a_confusion_matrix_is_an_image_with_its_counts_written_in_the_cells():
-    ax = plot.plot_confusion_matrix([0, 0, 0, 1], [0, 1, 1, 1], classes=["cat", "dog"])
+    ax = plot.plot_confusion_matrix([0, 0, 0, 1], [0, 1, 1, 1], np.array(["cat", "dog"]))
     (image,) = ax.images
     assert image.get_array().tolist() == [[1, 2], [0, 1]]
     written = {text.get_position(): text.get_text() for text in ax.texts}  # (column, row)
@@ -577,12 +581,12 @@ def test_a_constant_has_slope_0_and_a_lambda_no_name():
     assert set(drawn["derivative"].get_ydata()) == {0.0}
 
 
-def test_a_loss_is_drawn_with_its_gradient_around_the_target():
+def test_a_loss_is_drawn_with_its_derivative_around_the_target():
     drawn = lines(plot.plot_loss(mse_loss, 1.0))
     xs, ys = xy(drawn["mse_loss"])
     assert (xs[0], xs[-1]) == (-2.0, 4.0)
     assert ys == pytest.approx([(x - 1.0) ** 2 for x in xs])
-    assert xy(drawn["gradient"])[1] == pytest.approx([2.0 * (x - 1.0) for x in xs])
+    assert xy(drawn["derivative"])[1] == pytest.approx([2.0 * (x - 1.0) for x in xs])
     assert list(drawn["target"].get_xdata()) == [1.0, 1.0]
 
 
@@ -591,7 +595,7 @@ def test_a_loss_takes_the_target_as_it_is_and_its_own_range():
     xs, ys = xy(lines(ax)["hinge_loss"])
     assert (xs[0], xs[-1]) == (-1.5, 0.5)
     assert ys == pytest.approx([max(0.0, 1.0 + x) for x in xs])
-    assert legend(ax) == ["hinge_loss", "gradient", "target"]
+    assert legend(ax) == ["hinge_loss", "derivative", "target"]
 
 
 def test_a_range_without_width_is_refused():
