@@ -47,7 +47,8 @@ def plot_history(
 
     Args:
         history: for each name the list of its numbers, one for each epoch.
-        keys: which names, in this order; without it all of them.
+        keys: which names, in this order; without it all but lr, grad_norm and time, whose
+            numbers are of another size.
 
     Raises:
         ValueError: the history is empty, or has no such key.
@@ -529,7 +530,9 @@ def _with_slope(f: Callable[[Value], Number], x: float) -> tuple[float, float]:
 def _lines(history: Any, keys: str | Iterable[str] | None) -> dict[str, list[float]]:
     """The chosen names and their numbers, of which there must be some."""
     there = list(history)
-    wanted = there if keys is None else [keys] if isinstance(keys, str) else list(keys)
+    if keys is None:
+        keys = [name for name in there if name not in ("lr", "grad_norm", "time")]
+    wanted = [keys] if isinstance(keys, str) else list(keys)
     for key in wanted:
         if key not in there:
             raise ValueError(f"the history has no {key!r}: choose from {', '.join(there)}")

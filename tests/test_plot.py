@@ -125,6 +125,12 @@ def test_history_is_one_line_for_each_name_with_epochs_from_1():
     assert ax.get_xlabel() == "epoch"
 
 
+def test_history_draws_what_is_minimised_and_measured_unless_asked_for_more():
+    history = {"loss": [0.5], "grad_norm": [9.0], "lr": [0.1], "time": [2.0], "accuracy": [0.8]}
+    assert legend(plot.plot_history(history)) == ["loss", "accuracy"]
+    assert legend(plot.plot_history(history, ["lr", "time"])) == ["lr", "time"]
+
+
 def test_history_draws_validation_dashed_in_the_same_colour():
     drawn = lines(plot.plot_history(HISTORY))
     assert drawn["loss"].get_color() == drawn["val_loss"].get_color()
