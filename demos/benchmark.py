@@ -2,7 +2,7 @@
 
     pip install "micrograd_like[bench]"
     python demos/benchmark.py            # a table; --json for the numbers, --quick for a smoke test
-    python demos/benchmark.py --only step        # or memory, jit, compile, digits
+    python demos/benchmark.py --only step        # or anomaly, memory, jit, compile, digits
 
 Every peer computes the same loss of the same network on the same data in float64, on one core; the
 results are compared before anything is timed. The peers take turns, so that a slow moment of the
@@ -33,6 +33,7 @@ from benchmark_jit import (
 )
 
 from micrograd_like import MLP, Value, __version__
+from micrograd_like.anomaly import detect_anomaly
 from micrograd_like.functional import dot, mean, relu
 from micrograd_like.losses import hinge_loss
 
@@ -182,6 +183,25 @@ def moons_rows(rounds: int, repeats: int) -> list[dict[str, Any]]:
     return rows + [{"peer": name, "note": "not installed"} for name in missing]
 
 
+def anomaly_section(quick: bool) -> list[dict[str, Any]]:
+    """The same step before, inside and after detect_anomaly: what it costs on, and off."""
+    step = with_dot(*problem())
+
+    def watched() -> tuple[float, list[float]]:
+        with detect_anomaly():
+            return step()
+
+    steps: dict[str, Step] = {"off": step, "on": watched, "off again": step}
+    check(steps)
+    rounds, repeats = (1, 1) if quick else (7, 3)
+    seconds = in_turns({name: repeated(s, repeats) for name, s in steps.items()}, rounds)
+    medians = {name: statistics.median(times) * 1e3 for name, times in seconds.items()}
+    return [
+        {"detect_anomaly": name, "ms": ms, "/ off": ms / medians["off"]}
+        for name, ms in medians.items()
+    ]
+
+
 # --- memory and depth ---
 
 
@@ -300,6 +320,7 @@ def memory_section(quick: bool) -> dict[str, Any]:
 
 SECTIONS: dict[str, Callable[[bool], Any]] = {
     "step": lambda quick: moons_rows(rounds=1 if quick else 7, repeats=1 if quick else 3),
+    "anomaly": anomaly_section,
     "memory": memory_section,
     "jit": jit_section,
     "compile": compile_section,
@@ -352,6 +373,8 @@ def report(results: dict[str, Any]) -> str:
     lines = [results["machine"]]
     if "step" in results:
         lines += ["", *step_lines(results["step"])]
+    if "anomaly" in results:
+        lines += ["", "the same step, watched", *table(results["anomaly"])]
     if "memory" in results:
         lines += ["", *memory_lines(results["memory"])]
     if "jit" in results:

@@ -21,7 +21,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import wraps
 from math import isfinite
 from typing import Any
 
@@ -55,7 +54,7 @@ def detect_anomaly() -> Iterator[None]:
     task and is restored on leaving; it may be nested, and decorate a function. Compiled functions
     (jit) are not watched.
 
-    It makes a training step about four times slower, and a node 64 bytes larger.
+    It makes a training step three to four times slower, and a node 64 bytes larger.
 
     Raises:
         AnomalyError: from inside, at the first number that is not finite.
@@ -71,13 +70,13 @@ def detect_anomaly() -> Iterator[None]:
 
     Source: torch.autograd.detect_anomaly, which sees only nan, and only in backward.
     """
-    _watch()
+    _count_user(1)
     token = _mode.set(_ON)
     try:
         yield
     finally:
         _mode.reset(token)
-        _unwatch()
+        _count_user(-1)
 
 
 def is_anomaly_enabled() -> bool:
@@ -93,94 +92,44 @@ def is_anomaly_enabled() -> bool:
     return _mode.get() != _OFF
 
 
-# --- the engine's functions, watched while any thread is in the mode ---
-
-_swap = threading.Lock()
-_users = 0
-_unwatched: dict[str, Any] = {}
+# --- what stands in the place of the engine's functions ---
 
 
-def _watch() -> None:
-    global _users
-    with _swap:
-        if not _users:
-            _unwatched.update({name: getattr(engine, name) for name in _WATCHED})
-            for name, watched in _WATCHED.items():
-                setattr(engine, name, watched(_unwatched[name]))
-        _users += 1
-
-
-def _unwatch() -> None:
-    global _users
-    with _swap:
-        _users -= 1
-        if not _users:
-            for name, original in _unwatched.items():
-                setattr(engine, name, original)
-
-
-def _watched_recording(record: Callable[..., Any]) -> Callable[..., Any]:
+def _watched(record: Callable[..., Any]) -> Callable[..., Any]:
     """For the functions that apply an op to arguments."""
 
-    @wraps(record)
     def watching(op: Any, *args: Any) -> Any:
-        v = record(op, *args)
-        if _mode.get() == _OFF or v is NotImplemented:
+        v, mode = record(op, *args), _mode.get()
+        if mode == _OFF or v is NotImplemented:
             return v
-        if _mode.get() == _ON and not isfinite(v.data):
+        if mode == _ON and not isfinite(v.data):
             raise AnomalyError(_forward_message(op, args, v.data))
         return _located(v)
 
     return watching
 
 
-def _watched_contributions(contributions: Callable[..., Any]) -> Callable[..., Any]:
-    """For the chain rule at one node, as numbers or recorded."""
-
-    @wraps(contributions)
-    def watching(v: Value, g: Any, recorded: bool = False) -> Any:
-        if _mode.get() != _ON:
-            return contributions(v, g, recorded)
-        token = _mode.set(_LINES)  # inside a rule an inf may be masked away: not yet an anomaly
-        try:
-            received = contributions(v, g, recorded)
-        finally:
-            _mode.reset(token)
-        if not all(isfinite(_number(gx)) for _, gx in received):
-            raise AnomalyError(_backward_message(v, _number(g)))
-        return received
-
-    return watching
+def _contributions(v: Value, g: Any, recorded: bool = False) -> Any:
+    if _mode.get() != _ON:
+        return _ENGINE["_contributions"](v, g, recorded)
+    token = _mode.set(_LINES)  # inside a rule an inf may be masked away: not yet an anomaly
+    try:
+        received = _ENGINE["_contributions"](v, g, recorded)
+    finally:
+        _mode.reset(token)
+    if not all(isfinite(_number(gx)) for _, gx in received):
+        raise AnomalyError(_backward_message(v, _number(g)))
+    return received
 
 
-def _watched_pass(backward_pass: Callable[..., Any]) -> Callable[..., Any]:
-    """For the whole pass: goes through it once to look, then lets the engine do it."""
-
-    @wraps(backward_pass)
-    def watching(root: Value, gradient: float) -> Any:
-        if _mode.get() == _ON:
-            _check_pass(root, gradient)
-        return backward_pass(root, gradient)
-
-    return watching
-
-
-_WATCHED = {
-    "_unary": _watched_recording,
-    "_unary_with": _watched_recording,
-    "_binary": _watched_recording,
-    "_nary": _watched_recording,
-    "_contributions": _watched_contributions,
-    "_backward_pass": _watched_pass,
-}
-
-
-def _check_pass(root: Value, gradient: float) -> None:
+def _backward_pass(root: Value, gradient: float) -> dict[Value, float]:
+    if _mode.get() != _ON:
+        return _ENGINE["_backward_pass"](root, gradient)  # type: ignore[no-any-return]
     if not isfinite(gradient):
         raise AnomalyError(f"the backward pass was started with the gradient {gradient!r}")
     grads = {root: gradient}
     for v in reversed(engine.topological_order(root)):
-        for x, gx in engine._contributions(v, grads[v]) if v in grads else ():
+        for x, gx in _contributions(v, grads[v]) if v in grads else ():
             before = grads.get(x, 0.0)
             grads[x] = before + gx
             if not isfinite(grads[x]):
@@ -189,6 +138,22 @@ def _check_pass(root: Value, gradient: float) -> None:
                     f"({_line_of(x)})\n  {_spelled('+', [before, gx])} = {grads[x]!r}\n"
                     f"  hint: {_TOO_LARGE}"
                 )
+    return grads
+
+
+_RECORDING = ("_unary", "_unary_with", "_binary", "_nary")
+_WATCHING = {name: _watched(getattr(engine, name)) for name in _RECORDING}
+_WATCHING |= {"_contributions": _contributions, "_backward_pass": _backward_pass}
+_ENGINE = {name: getattr(engine, name) for name in _WATCHING}
+_users, _lock = 0, threading.Lock()
+
+
+def _count_user(change: int) -> None:
+    """The engine watches as long as any thread is in the mode."""
+    global _users
+    with _lock:
+        _users += change
+        vars(engine).update(_WATCHING if _users else _ENGINE)
 
 
 # --- source lines ---
@@ -242,35 +207,33 @@ _TOO_LARGE = (
     "numbers beyond 1.8e308 become inf; scale the data, lower the learning rate or clip the "
     "gradients"
 )
-_EXP = (
-    "it overflows above 709.78; subtract the largest input first, as softmax and logsumexp do, or "
-    "lower the learning rate"
-)
 _LOG = (
-    "is -inf at {0} and nan below, and steep just above; add a small constant inside, or use "
-    "log_softmax or a loss of logits"
+    "and nan below, and steep just above; add a small constant inside, or use log_softmax or a "
+    "loss of logits"
 )
-_POWER = (
-    "a negative base to a fraction gives nan, 0 to a negative power inf, and a large base "
-    "overflows; look at the base"
-)
-_DIV = "the denominator is 0 or tiny; add a small constant to it"
-_HINTS = {  # what to do about it forward, and backward
-    "sqrt": (
-        "sqrt is nan below 0; keep its input at 0 or above",
-        "sqrt has an infinite slope at 0; add a small constant inside",
+_FORWARD = {  # what to do about a result, by the name of its op
+    "sqrt": "sqrt is nan below 0; keep its input at 0 or above",
+    "log": f"log is -inf at 0 {_LOG}",
+    "log1p": f"log1p is -inf at -1 {_LOG}",
+    "div": "the denominator is 0 or tiny; add a small constant to it",
+    **dict.fromkeys(
+        ("pow", "powc"),
+        "a negative base to a fraction gives nan, 0 to a negative power inf, and a large base "
+        "overflows; look at the base",
     ),
-    "log": ("log " + _LOG.format(0),) * 2,
-    "log1p": ("log1p " + _LOG.format(-1),) * 2,
-    "div": (_DIV, _DIV),
-    "powc": (_POWER, "a power below 1 has an infinite slope at 0; add a small constant inside"),
-    "pow": (
-        _POWER,
-        "a power below 1 has an infinite slope at 0, and below 0 the exponent's slope is nan; keep "
-        "the base above 0, or make the exponent a plain number",
+    **dict.fromkeys(
+        ("exp", "expm1", "sinh", "cosh"),
+        "it overflows above 709.78; subtract the largest input first, as softmax and logsumexp "
+        "do, or lower the learning rate",
     ),
-    **dict.fromkeys(("exp", "expm1", "sinh", "cosh"), (_EXP, _EXP)),
-    **dict.fromkeys(("add", "sub", "mul", "sum", "dot"), (_TOO_LARGE, _TOO_LARGE)),
+    **dict.fromkeys(("add", "sub", "mul", "sum", "dot"), _TOO_LARGE),
+}
+_BACKWARD = {  # and about a gradient
+    **_FORWARD,
+    "sqrt": "sqrt has an infinite slope at 0; add a small constant inside",
+    "powc": "a power below 1 has an infinite slope at 0; add a small constant inside",
+    "pow": "a power below 1 has an infinite slope at 0, and below 0 the exponent's slope is nan; "
+    "keep the base above 0, or make the exponent a plain number",
 }
 _SLOPES = {  # the local derivatives that can be infinite, spelled for each input
     "sqrt": ("1 / (2 * {out})",),
@@ -287,7 +250,7 @@ def _forward_message(op: Any, args: Sequence[Any], out: float) -> str:
         args = args[0]
     return (
         f"{out!r} in the forward pass of {op.name} ({_source(_user_line())})\n"
-        f"  {_applied(op, [_number(a) for a in args])} = {out!r}{_advice(op, args, 0)}"
+        f"  {_applied(op, [_number(a) for a in args])} = {out!r}{_advice(op, args, _FORWARD)}"
     )
 
 
@@ -303,11 +266,11 @@ def _backward_message(v: Value, g: float) -> str:
     return (
         f"{received[i]!r} in the backward pass of {op.name} ({_line_of(v)})\n"
         f"  d {op.name} / d {_place(v.inputs, i)} = {slope}, "
-        f"times the incoming gradient {g!r} = {received[i]!r}{_advice(op, v.inputs, 1)}"
+        f"times the incoming gradient {g!r} = {received[i]!r}{_advice(op, v.inputs, _BACKWARD)}"
     )
 
 
-def _advice(op: Any, inputs: Sequence[Any], direction: int) -> str:
+def _advice(op: Any, inputs: Sequence[Any], hints: dict[str, str]) -> str:
     """Where a number that was not finite before came from, or else what to do."""
     for i, x in enumerate(inputs):
         if isinstance(x, Value) and not isfinite(x.data):
@@ -315,7 +278,7 @@ def _advice(op: Any, inputs: Sequence[Any], direction: int) -> str:
             if x.op is not None:
                 was = "was computed before detect_anomaly() began: compute it inside"
             return f"\n  {_place(inputs, i)} was {x.data!r} already and {was}"
-    return f"\n  hint: {_HINTS[op.name][direction]}" if op.name in _HINTS else ""
+    return f"\n  hint: {hints[op.name]}" if op.name in hints else ""
 
 
 def _applied(op: Any, numbers: list[float]) -> str:

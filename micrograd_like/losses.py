@@ -14,7 +14,7 @@ from numbers import Integral
 from typing import Any
 
 from .engine import Value
-from .functional import abs, eq, logsumexp, mean, minimum, relu, softplus, where
+from .functional import abs, eq, ge, logsumexp, mean, relu, softplus, where
 from .functional import sum as total
 
 
@@ -38,7 +38,12 @@ def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
 
     Source: torch.nn.functional.mse_loss.
     """
-    return _elementwise(lambda x, y: (x - y) ** 2, input, target, reduction)
+
+    def square(x: Any, y: Any) -> Any:
+        d = x - y
+        return d * d  # d**2 of a float raises where it overflows
+
+    return _elementwise(square, input, target, reduction)
 
 
 def l1_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
@@ -68,9 +73,10 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
         raise ValueError(f"huber_loss expects delta > 0, got {delta!r}")
 
     def huber(x: Any, y: Any) -> Any:
-        d = abs(x - y)
-        near = minimum(d, delta)  # d * d under a where would give an infinite error slope nan
-        return near * (d - 0.5 * near)
+        d = x - y
+        beyond = ge(abs(d), delta)
+        near = where(beyond, 0.0, d)  # else d * d would give an infinite error the slope nan
+        return where(beyond, delta * (abs(d) - 0.5 * delta), 0.5 * (near * near))
 
     return _elementwise(huber, input, target, reduction)
 

@@ -12,12 +12,44 @@ Names, argument order, defaults and arithmetic are those of torch.optim. An opti
 at its parameters' ``data`` and ``grad``; it knows no graph and no network.
 """
 
+import copy
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 
-class Optimizer:
+class _Resumable:
+    """What optimisers and schedulers share: settings in their ranges, a state to go on from."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to go on later."""
+        return {k: v for k, v in vars(self).items() if k not in ("params", "optimizer")}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from a state_dict of the same class, with as many parameters.
+
+        Raises:
+            ValueError: the state does not fit or cannot be; nothing has changed then.
+        """
+        own, name = self.state_dict(), type(self).__name__
+        if not isinstance(state, dict):
+            raise ValueError(f"the state of {name} must be a dict, got {state!r:.60}")
+        if state.keys() != own.keys():
+            wrong = ", ".join(sorted(map(str, state.keys() ^ own.keys())))
+            raise ValueError(f"this state does not fit {name}: {wrong:.200}")
+        loaded = copy.copy(self)
+        vars(loaded).update(state)
+        loaded._check()
+        vars(self).update(vars(loaded))  # one call into C: all of it, or after an interrupt nothing
+
+    def _check(self) -> None:
+        """Refuses what is out of its range, given or loaded; what counts as a float becomes one."""
+        names = [name for name in vars(self) if name in _SETTINGS]
+        vars(self).update({name: _SETTINGS[name](name, vars(self)[name]) for name in names})
+
+
+class Optimizer(_Resumable):
     """What every optimiser shares: the parameters, checked once, and the walk over them.
 
     Args:
@@ -63,22 +95,27 @@ class Optimizer:
 
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to go on later: hyper-parameters and what is kept per parameter."""
-        settings = {k: v for k, v in vars(self).items() if k not in ("params", "state")}
-        return {**settings, "state": [dict(state) for state in self.state]}
+        return {**super().state_dict(), "state": [dict(kept) for kept in self.state]}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from a state_dict of the same kind of optimiser with as many parameters.
-
-        Raises:
-            ValueError: the state does not fit; nothing has changed then.
-        """
-        if state.keys() != self.state_dict().keys():
-            wrong = sorted(state.keys() ^ self.state_dict().keys())
-            raise ValueError(f"this state does not fit {type(self).__name__}: {', '.join(wrong)}")
-        if len(state["state"]) != len(self.params):
-            raise ValueError(f"a state of {len(state['state'])} parameters, not {len(self.params)}")
-        vars(self).update({k: v for k, v in state.items() if k != "state"})
-        self.state = [dict(kept) for kept in state["state"]]
+    def _check(self) -> None:
+        super()._check()
+        if not isinstance(self.state, list) or not all(isinstance(k, dict) for k in self.state):
+            raise ValueError(f"the state must be a list of dicts, got {self.state!r:.60}")
+        if len(self.state) != len(self.params):
+            raise ValueError(f"a state of {len(self.state)} parameters, not {len(self.params)}")
+        self.state = [
+            {k: _KEPT.get(k, _finite)(f"{k} of parameter {i}", x) for k, x in kept.items()}
+            for i, kept in enumerate(self.state)
+        ]
+        needed: dict[str, Any] = {}
+        if any(self.state):  # else before the first step
+            self.update(0.0, 0.0, needed)
+        for i, kept in enumerate(self.state):
+            if needed.keys() - kept.keys():
+                missing = ", ".join(sorted(needed.keys() - kept.keys()))
+                raise ValueError(f"the state of parameter {i} lacks {missing}")
+            if kept.get("step") != self.state[0].get("step"):
+                raise ValueError(f"parameters 0 and {i} are not at the same step")
 
     def _check_leaves(self) -> None:
         for i, p in enumerate(self.params):
@@ -126,12 +163,13 @@ class SGD(Optimizer):
         nesterov: bool = False,
     ) -> None:
         super().__init__(params)
-        self.lr = _at_least_0("lr", lr)
-        self.momentum = _at_least_0("momentum", momentum)
-        self.dampening = _at_least_0("dampening", dampening)
-        self.weight_decay = _at_least_0("weight_decay", weight_decay)
-        self.nesterov = nesterov
-        if nesterov and (momentum == 0.0 or dampening != 0.0):
+        self.lr, self.momentum, self.dampening = lr, momentum, dampening
+        self.weight_decay, self.nesterov = weight_decay, nesterov
+        self._check()
+
+    def _check(self) -> None:
+        super()._check()
+        if self.nesterov and (self.momentum == 0.0 or self.dampening != 0.0):
             raise ValueError("nesterov needs momentum > 0 and dampening = 0")
 
     def update(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
@@ -183,14 +221,9 @@ class RMSprop(Optimizer):
         centered: bool = False,
     ) -> None:
         super().__init__(params)
-        self.lr = _at_least_0("lr", lr)
-        self.alpha = _at_least_0("alpha", alpha)
-        if self.alpha > 1.0:
-            raise ValueError(f"alpha must be at most 1, got {alpha!r}")
-        self.eps = _at_least_0("eps", eps)
-        self.weight_decay = _at_least_0("weight_decay", weight_decay)
-        self.momentum = _at_least_0("momentum", momentum)
-        self.centered = centered
+        self.lr, self.alpha, self.eps = lr, alpha, eps
+        self.weight_decay, self.momentum, self.centered = weight_decay, momentum, centered
+        self._check()
 
     def update(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         """One step of one parameter."""
@@ -238,13 +271,8 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
     ) -> None:
         super().__init__(params)
-        self.lr = _at_least_0("lr", lr)
-        two = hasattr(betas, "__len__") and len(betas) == 2
-        if not two or not all(_at_least_0("beta", b) < 1.0 for b in betas):
-            raise ValueError(f"betas must be two numbers of at least 0 and below 1, got {betas!r}")
-        self.betas = tuple(betas)
-        self.eps = _at_least_0("eps", eps)
-        self.weight_decay = _at_least_0("weight_decay", weight_decay)
+        self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
+        self._check()
 
     def update(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         """One step of one parameter."""
@@ -317,7 +345,7 @@ def clip_grad_norm_(parameters: Iterable[Any], max_norm: float) -> float:
 # --- schedulers: how the learning rate changes from epoch to epoch ---
 
 
-class Scheduler:
+class Scheduler(_Resumable):
     """What the schedules share: call step() once after every epoch.
 
     A schedule is a function of the number of epochs, ``lr_at``; the learning rate that the
@@ -340,17 +368,6 @@ class Scheduler:
         self.epoch += 1
         self.optimizer.lr = self.lr_at(self.epoch)
 
-    def state_dict(self) -> dict[str, Any]:
-        """All that is needed to go on later."""
-        return {k: v for k, v in vars(self).items() if k != "optimizer"}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from a state_dict of the same kind of scheduler."""
-        if state.keys() != self.state_dict().keys():
-            wrong = sorted(state.keys() ^ self.state_dict().keys())
-            raise ValueError(f"this state does not fit {type(self).__name__}: {', '.join(wrong)}")
-        vars(self).update(state)
-
 
 class StepLR(Scheduler):
     """Multiplies the learning rate by gamma every step_size epochs.
@@ -366,12 +383,12 @@ class StepLR(Scheduler):
 
     def __init__(self, optimizer: Any, step_size: int, gamma: float = 0.1) -> None:
         super().__init__(optimizer)
-        self.step_size = _at_least_1("step_size", step_size)
-        self.gamma = _at_least_0("gamma", gamma)
+        self.step_size, self.gamma = step_size, gamma
+        self._check()
 
     def lr_at(self, epoch: int) -> float:
         """The learning rate after so many epochs."""
-        return float(self.base_lr * self.gamma ** (epoch // self.step_size))
+        return _decayed(self.base_lr, self.gamma, epoch // self.step_size)
 
 
 class ExponentialLR(Scheduler):
@@ -388,11 +405,12 @@ class ExponentialLR(Scheduler):
 
     def __init__(self, optimizer: Any, gamma: float) -> None:
         super().__init__(optimizer)
-        self.gamma = _at_least_0("gamma", gamma)
+        self.gamma = gamma
+        self._check()
 
     def lr_at(self, epoch: int) -> float:
         """The learning rate after so many epochs."""
-        return float(self.base_lr * self.gamma**epoch)
+        return _decayed(self.base_lr, self.gamma, epoch)
 
 
 class CosineAnnealingLR(Scheduler):
@@ -409,8 +427,8 @@ class CosineAnnealingLR(Scheduler):
 
     def __init__(self, optimizer: Any, T_max: int, eta_min: float = 0.0) -> None:
         super().__init__(optimizer)
-        self.T_max = _at_least_1("T_max", T_max)
-        self.eta_min = _at_least_0("eta_min", eta_min)
+        self.T_max, self.eta_min = T_max, eta_min
+        self._check()
 
     def lr_at(self, epoch: int) -> float:
         """The learning rate after so many epochs."""
@@ -453,14 +471,11 @@ class ReduceLROnPlateau(Scheduler):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(optimizer)
-        if mode not in ("min", "max"):
-            raise ValueError(f"unknown mode {mode!r}: choose from min, max")
-        if not _at_least_0("factor", factor) < 1.0:
-            raise ValueError(f"factor must be below 1, got {factor!r}")
         self.mode, self.factor, self.patience = mode, factor, patience
         self.threshold, self.cooldown, self.min_lr = threshold, cooldown, min_lr
         self.best: float | None = None
         self.bad_epochs = self.waiting = 0
+        self._check()
 
     def step(self, metric: Any) -> None:  # type: ignore[override]
         """Counts one epoch, at the end of which the number was metric."""
@@ -499,18 +514,81 @@ def _divide(x: Any, y: Any) -> Any:
     return x / y if not isinstance(y, float) or y else x * math.inf  # y is a root: never -0.0
 
 
-# --- checks ---
+def _decayed(lr: float, gamma: float, times: int) -> float:
+    try:
+        return lr * gamma**times
+    except OverflowError:
+        return lr * math.inf if lr else 0.0
 
 
-def _at_least_1(name: str, n: int) -> int:
-    if not isinstance(n, int) or n < 1:
-        raise ValueError(f"{name} must be an int of at least 1, got {n!r}")
+# --- checks, each of a name and what was given for it; they return it as the number it is ---
+
+
+def _number(name: str, x: Any) -> float:
+    if isinstance(x, bool | str) or not hasattr(x, "__float__"):
+        raise ValueError(f"{name} must be a number, got {type(x).__name__} {x!r:.60}")
+    try:
+        return float(x)
+    except OverflowError:  # an int beyond the floats
+        return math.inf
+
+
+def _finite(name: str, x: Any) -> float:
+    if not math.isfinite(_number(name, x)):
+        raise ValueError(f"{name} must be a finite number, got {x!r:.60}")
+    return float(x)
+
+
+def _at_least_0(name: str, x: Any) -> float:
+    if not 0.0 <= _number(name, x) < math.inf:
+        raise ValueError(f"{name} must be a finite number of at least 0, got {x!r:.60}")
+    return float(x)
+
+
+def _limited(limit: str, name: str, x: Any) -> float:
+    number = _at_least_0(name, x)
+    if number > 1.0 or (number == 1.0 and limit == "below 1"):
+        raise ValueError(f"{name} must be {limit}, got {x!r}")
+    return number
+
+
+def _betas(name: str, pair: Any) -> tuple[float, ...]:
+    two = hasattr(pair, "__len__") and len(pair) == 2
+    if not two or not all(_at_least_0("beta", x) < 1.0 for x in pair):
+        raise ValueError(f"{name} must be two numbers of at least 0 and below 1, got {pair!r:.60}")
+    return tuple(map(float, pair))
+
+
+def _int(least: int, name: str, n: Any) -> int:
+    if type(n) is not int or not least <= n < 2**53:  # a float counts no further
+        raise ValueError(f"{name} must be an int of at least {least}, got {n!r:.60}")
     return n
 
 
-def _at_least_0(name: str, x: float) -> float:
-    if isinstance(x, bool | str) or not hasattr(x, "__float__"):
-        raise ValueError(f"{name} must be a number, got {type(x).__name__} {x!r}")
-    if not (math.isfinite(x) and x >= 0.0):
-        raise ValueError(f"{name} must be a finite number of at least 0, got {x!r}")
-    return float(x)
+def _one_of(choices: tuple[Any, ...], name: str, x: Any) -> Any:
+    if x not in choices:
+        raise ValueError(f"unknown {name} {x!r:.60}: choose from {', '.join(map(str, choices))}")
+    return x
+
+
+def _best(name: str, x: Any) -> float | None:
+    number = None if x is None else _number(name, x)  # None before the first step
+    if number is not None and math.isnan(number):
+        raise ValueError(f"{name} must be a number or None, got nan")
+    return number
+
+
+_SETTINGS: dict[str, Callable[[str, Any], Any]] = {
+    **dict.fromkeys(["lr", "momentum", "dampening", "weight_decay", "eps"], _at_least_0),
+    **dict.fromkeys(["base_lr", "gamma", "eta_min", "min_lr", "threshold"], _at_least_0),
+    **dict.fromkeys(["epoch", "patience", "cooldown", "bad_epochs", "waiting"], partial(_int, 0)),
+    **dict.fromkeys(["step_size", "T_max"], partial(_int, 1)),
+    **dict.fromkeys(["nesterov", "centered"], partial(_one_of, (True, False))),
+    "alpha": partial(_limited, "at most 1"),
+    "betas": _betas,
+    "factor": partial(_limited, "below 1"),
+    "mode": partial(_one_of, ("min", "max")),
+    "best": _best,
+}
+# What is kept for each parameter is finite; counts and means of squares are not negative either.
+_KEPT: dict[str, Callable[[str, Any], float]] = {"step": _at_least_0, "v": _at_least_0}

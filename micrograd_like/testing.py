@@ -16,7 +16,6 @@ import math
 import re
 from collections.abc import Callable
 from functools import cache
-from itertools import islice
 from typing import Any, NamedTuple
 
 from .engine import Value, as_value, grad
@@ -315,19 +314,14 @@ def assert_matches_torch(
     torch = _torch()
     leaves, rebuild = flatten(list(inputs))
     args = rebuild([Value(x) for x in leaves])
-    outs = _named(f(*args), "output")
-    variables = _named_arguments(f, args)
+    outs, variables = _named(f(*args), "output"), _named_arguments(f, args)
+    tensors = [_tensor(x).requires_grad_() for x in (leaves if twin is None else inputs)]
     if twin is None:
-        tensors = [_tensor(x).requires_grad_() for x in leaves]
-        pairs = [([named], tensor) for named, tensor in zip(variables, tensors)]
         results = flatten(f(*rebuild(tensors)))[0]
         expected = torch.stack([torch.as_tensor(t, dtype=torch.float64) for t in results])
     else:
-        tensors = [_tensor(x).requires_grad_() for x in inputs]
-        rest = iter(variables)
-        pairs = [(list(islice(rest, t.numel())), t) for t in tensors]
         expected = twin(*tensors)
-    _report(_outputs_and_slopes(outs, expected, pairs), rtol, atol)
+    _report(_outputs_and_slopes(outs, expected, variables, tensors), rtol, atol)
 
 
 def assert_module_matches_torch(
@@ -368,12 +362,11 @@ def assert_module_matches_torch(
     """
     both = _Twins(module, twin, names)
     leaves, rebuild = flatten(samples)
-    inputs = rebuild([Value(x) for x in leaves])
-    tensor = _tensor(samples).requires_grad_()
-    outs = _named(both.module.batch(inputs), "output")
-    expected = both.twin(tensor)
-    pairs = [(_named(inputs, "samples"), tensor), *both.parameters]
-    _report(_outputs_and_slopes(outs, expected, pairs) + both.numbers(), rtol, atol)
+    inputs, tensor = rebuild([Value(x) for x in leaves]), _tensor(samples).requires_grad_()
+    outs, expected = _named(both.module.batch(inputs), "output"), both.twin(tensor)
+    variables, tensors = [*_named(inputs, "samples"), *both.parameters], [tensor, *both.trained]
+    rows = _outputs_and_slopes(outs, expected, variables, tensors)
+    _report(rows + both.numbers(), rtol, atol)
 
 
 def assert_training_matches_torch(
@@ -457,30 +450,27 @@ class _Twins:
             groups.setdefault(re.sub(r"neurons\.\d+\.", "", without_indices), []).append(name)
         _check_fit(groups, tensors, names)
         names = names or dict(zip(tensors, groups))
-        self.pairs = [(groups[ours], tensors[theirs]) for theirs, ours in names.items()]
-        with torch.no_grad():
-            for group, tensor in self.pairs:
+        self.tensors = [tensors[name] for name in names]
+        self.trained = [t for t in self.tensors if t.requires_grad]
+        self.names: list[str] = []
+        self.parameters: Named = []
+        for tensor, group in zip(self.tensors, [groups[ours] for ours in names.values()]):
+            self.names += group
+            if tensor.requires_grad:
+                self.parameters += [(name, values[name]) for name in group]
+            with torch.no_grad():
                 tensor.copy_(_tensor([state[name] for name in group]).reshape(tensor.shape))
-        self.parameters = [
-            ([(name, values[name]) for name in group], tensor)
-            for group, tensor in self.pairs
-            if tensor.requires_grad
-        ]
 
     def gradients(self) -> Rows:
+        grads = [0.0 * t if t.grad is None else t.grad for t in self.trained]
         return [
             (f"gradient of {name}", v.grad, g)
-            for named, tensor in self.parameters
-            for (name, v), g in zip(named, _flat_grad(tensor))
+            for (name, v), g in zip(self.parameters, _numbers(grads))
         ]
 
     def numbers(self) -> Rows:
         state = self.module.state_dict()
-        return [
-            (name, state[name], number)
-            for group, tensor in self.pairs
-            for name, number in zip(group, tensor.flatten().tolist())
-        ]
+        return [(name, state[name], x) for name, x in zip(self.names, _numbers(self.tensors))]
 
 
 def _check_fit(
@@ -501,12 +491,11 @@ def _check_fit(
     )
 
 
-def _outputs_and_slopes(outs: Named, expected: Any, pairs: list[tuple[Named, Any]]) -> Rows:
+def _outputs_and_slopes(outs: Named, expected: Any, variables: Named, tensors: list[Any]) -> Rows:
+    """Side by side; the elements of all the tensors, in a row, are the variables in their order."""
     torch = _torch()
     if expected.numel() != len(outs):
         raise AssertionError(f"{len(outs)} outputs, but torch's are {tuple(expected.shape)}")
-    variables = [named for group, _ in pairs for named in group]
-    tensors = [tensor for _, tensor in pairs]
     rows = []
     for (out_name, number), theirs in zip(outs, expected.flatten()):
         out = as_value(number)
@@ -514,14 +503,13 @@ def _outputs_and_slopes(outs: Named, expected: Any, pairs: list[tuple[Named, Any
         slopes = [torch.zeros_like(t) for t in tensors]
         if theirs.requires_grad:
             slopes = torch.autograd.grad(theirs, tensors, retain_graph=True, materialize_grads=True)
-        numbers = torch.cat([s.flatten() for s in slopes]).tolist()
-        got = grad(out, [v for _, v in variables])
-        rows += [(f"d {out_name} / d {n}", a, b) for (n, _), a, b in zip(variables, got, numbers)]
+        got, wanted = grad(out, [v for _, v in variables]), _numbers(slopes)
+        rows += [(f"d {out_name} / d {n}", a, b) for (n, _), a, b in zip(variables, got, wanted)]
     return rows
 
 
-def _flat_grad(tensor: Any) -> list[float]:
-    return [0.0] * tensor.numel() if tensor.grad is None else tensor.grad.flatten().tolist()
+def _numbers(tensors: list[Any]) -> list[float]:
+    return [number for tensor in tensors for number in tensor.flatten().tolist()]
 
 
 def _report(rows: Rows, rtol: float, atol: float, where: str = "") -> None:

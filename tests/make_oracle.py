@@ -4,9 +4,9 @@
 
 The first line says which torch spoke. Each further line is one place and what is true there:
 of an op [name, arguments, value, gradients, second derivatives], of a loss [name, scores,
-target, options, values, gradients]. ``gradients`` has one list for each upstream gradient of the
-header. Numbers are written so that reading gives the same bits; inf and nan are text. The
-same torch writes the same bytes. test_oracle.py compares.
+target, options, values, gradients, second derivatives]. ``gradients`` has one list for each
+upstream gradient of the header. Numbers are written so that reading gives the same bits; inf and
+nan are text. The same torch writes the same bytes. test_oracle.py compares.
 """
 
 import gzip
@@ -135,13 +135,19 @@ def torch_op(op: Op, args: tuple[float, ...]) -> tuple[Any, ...]:
 
 
 def torch_loss(name: str, scores: Any, target: Any, options: dict[str, Any]) -> tuple[Any, ...]:
-    """torch's values, and for each g the gradient; of several values the i-th counts 1 + i."""
+    """torch's values, the gradients for each g, and the second derivatives, flat.
+
+    Of several values the i-th counts 1 + i.
+    """
     xs = tensor(scores)
     y = torch.tensor(target, dtype=torch.int64 if name == "cross_entropy" else torch.float64)
     out = LOSS_TWINS[name](xs, y, **options)
     weights = 1.0 + torch.arange(out.numel()).reshape(out.shape)
     first = [slopes(out, [xs], g * weights)[0].flatten().tolist() for g in UPSTREAM]
-    return out.flatten().tolist(), first
+    (recorded,) = slopes(out, [xs], weights, create_graph=True)
+    rows = [slopes(gx, [xs], torch.ones(()))[0] + 0.0 for gx in recorded.flatten()]  # for zeros
+    second = [row.flatten().tolist() for row in rows]
+    return out.flatten().tolist(), first, second
 
 
 # --- the file ---

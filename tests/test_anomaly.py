@@ -3,16 +3,22 @@
 import asyncio
 import copy
 import gc
+import json
 import math
+import os
 import re
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 from test_ops import points
 
 from micrograd_like import engine, functional
 from micrograd_like.anomaly import (
-    _HINTS,
+    _BACKWARD,
+    _FORWARD,
     _SLOPES,
     AnomalyError,
     detect_anomaly,
@@ -319,7 +325,7 @@ def test_the_slopes_that_messages_spell_are_those_of_the_rules(name):
 
 
 def test_every_hint_is_for_an_op_of_the_table():
-    assert set(_HINTS) | set(_SLOPES) <= set(OPS)
+    assert {*_FORWARD, *_BACKWARD, *_SLOPES} <= set(OPS)
 
 
 # --- lines ---
@@ -359,7 +365,7 @@ def test_in_fit_the_line_is_that_of_the_user_s_loss_or_of_the_call():
     )
     blown_up = message_of(lambda: train(mse_loss, lr=1e200))
     assert blown_up.splitlines()[0] == (
-        "inf in the forward pass of powc "
+        "inf in the forward pass of mul "
         "(fit(model, [[1.0]], [3.0], loss, optimizer, epochs=9, progress=False))"
     )
 
@@ -429,6 +435,17 @@ def test_it_costs_nothing_when_off_since_the_engine_is_the_same_as_if_it_did_not
         "_unary", "_unary_with", "_binary", "_nary", "_contributions", "_backward_pass"
     }  # fmt: skip
     assert type(Value(1.0) + 2.0) is Value
+
+
+def test_the_benchmark_shows_what_it_costs_on_and_off():
+    root = Path(__file__).parent.parent
+    command = [sys.executable, root / "demos" / "benchmark.py", "--quick", "--json", "--only"]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    run = subprocess.run([*command, "anomaly"], capture_output=True, text=True, env=environment)
+    assert run.returncode == 0, run.stderr
+    rows = {row["detect_anomaly"]: row["ms"] for row in json.loads(run.stdout)["anomaly"]}
+    assert list(rows) == ["off", "on", "off again"]
+    assert min(rows.values()) > 0.0
 
 
 def test_the_engine_is_restored_after_an_error_and_after_an_anomaly():

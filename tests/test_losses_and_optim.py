@@ -1,15 +1,22 @@
 """Losses, optimisers and schedules against torch's own, and their refusals."""
 
+import copy
 import inspect
+import itertools
 import math
 import random
+import re
 import warnings
+from functools import cache, partial
 
 import pytest
 import torch
+from test_ops import mp
+from test_oracle import as_values, flat
+from torch_twins import LOSS_TWINS, tensor
 
 from micrograd_like import losses, optim
-from micrograd_like.engine import Value
+from micrograd_like.engine import Value, grad
 from micrograd_like.losses import (
     binary_cross_entropy_with_logits,
     cross_entropy,
@@ -31,15 +38,12 @@ from micrograd_like.optim import (
     StepLR,
     clip_grad_norm_,
 )
+from micrograd_like.testing import gradcheck, gradgradcheck
+from micrograd_like.transforms import directional_derivative
 
 F = torch.nn.functional
 SCHEDULES = torch.optim.lr_scheduler
 INF, NAN = math.inf, math.nan
-
-
-def torch_hinge(x, y, reduction="mean"):
-    every = torch.relu(1.0 - y * x)
-    return {"mean": every.mean, "sum": every.sum, "none": lambda: every}[reduction]()
 
 
 def public(module, kind):
@@ -48,37 +52,23 @@ def public(module, kind):
     return {k for k, v in members if v.__module__ == module.__name__ and k[0] != "_"}
 
 
-# --- losses: ours, torch's, options, scores of a batch, its targets ---
+# --- losses: ours, its options, targets of SCORES ---
 
 SCORES = [[0.5, -2.0, 0.0], [3.0, 1.0, 1.2]]
 SIGNS, CLOSE = [[1.0, -1.0, -1.0], [-1.0, 1.0, -1.0]], [[0.5, -1.5, 3.0], [2.0, 1.0, -4.0]]
 SHARES = [[1.0, 0.0, 0.25], [0.0, 1.0, 0.9]]
 LOSSES = {
-    "mse_loss": (mse_loss, F.mse_loss, {}, SCORES, CLOSE),
-    "l1_loss, an error of 0 included": (l1_loss, F.l1_loss, {}, SCORES, CLOSE),
-    "huber_loss": (huber_loss, F.huber_loss, {}, SCORES, CLOSE),
-    "huber_loss, delta 2.5": (huber_loss, F.huber_loss, {"delta": 2.5}, SCORES, CLOSE),
-    "hinge_loss, its kink included": (hinge_loss, torch_hinge, {}, SCORES, SIGNS),
-    "cross_entropy": (cross_entropy, F.cross_entropy, {}, SCORES, [2, 0]),
-    "binary_cross_entropy_with_logits": (
-        binary_cross_entropy_with_logits,
-        F.binary_cross_entropy_with_logits,
-        {},
-        SCORES,
-        SHARES,
-    ),
+    "mse_loss": (mse_loss, {}, CLOSE),
+    "l1_loss, an error of 0 included": (l1_loss, {}, CLOSE),
+    "huber_loss": (huber_loss, {}, CLOSE),
+    "huber_loss, delta 2.5": (huber_loss, {"delta": 2.5}, CLOSE),
+    "hinge_loss, its kink included": (hinge_loss, {}, SIGNS),
+    "cross_entropy": (cross_entropy, {}, [2, 0]),
+    "binary_cross_entropy_with_logits": (binary_cross_entropy_with_logits, {}, SHARES),
 }
 # How one sample, a list and a batch are taken from scores and targets; classes have no "number".
 PARTS = {"batch": lambda x: x, "list": lambda x: x[1], "number": lambda x: x[1][0]}
 CASES = [(n, p) for n in LOSSES for p in PARTS if (n, p) != ("cross_entropy", "number")]
-
-
-def as_values(x):
-    return [as_values(part) for part in x] if isinstance(x, list) else Value(x)
-
-
-def flat(x):
-    return [leaf for part in x for leaf in flat(part)] if isinstance(x, list) else [x]
 
 
 def numbers(values):
@@ -89,10 +79,10 @@ def grads(values):
     return [v.grad for v in flat(values)]
 
 
-def run_torch(theirs, x, y, options):
-    t = torch.tensor(x, dtype=torch.float64, requires_grad=True)
-    target = torch.tensor(y, dtype=torch.int64 if theirs is F.cross_entropy else torch.float64)
-    return t, theirs(t, target, **options)
+def run_torch(ours, x, y, options):
+    """The scores as a tensor, and what torch's loss of the same name gives."""
+    t, target = tensor(x), torch.tensor(y)  # ints of a cross entropy stay ints
+    return t, LOSS_TWINS[ours.__name__](t, target, **options)
 
 
 def test_the_loss_table_covers_every_loss():
@@ -102,10 +92,10 @@ def test_the_loss_table_covers_every_loss():
 @pytest.mark.parametrize(("name", "part"), CASES)
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 def test_a_loss_and_its_gradients_equal_torch(name, part, reduction):
-    ours, theirs, options, x, y = LOSSES[name]
-    x, y, options = PARTS[part](x), PARTS[part](y), {**options, "reduction": reduction}
+    ours, options, y = LOSSES[name]
+    x, y, options = PARTS[part](SCORES), PARTS[part](y), {**options, "reduction": reduction}
     xs = as_values(x)
-    t, expected = run_torch(theirs, x, y, options)
+    t, expected = run_torch(ours, x, y, options)
 
     loss = ours(xs, y, **options)
     weights = [1.0 + i for i in range(len(flat(loss)))]  # with "none" each loss counts differently
@@ -119,45 +109,117 @@ def test_a_loss_and_its_gradients_equal_torch(name, part, reduction):
 
 @pytest.mark.parametrize(("name", "part"), CASES)
 def test_reduction_none_is_nested_as_torch_s_and_floats_give_floats(name, part):
-    ours, theirs, options, x, y = LOSSES[name]
-    x, y, options = PARTS[part](x), PARTS[part](y), {**options, "reduction": "none"}
+    ours, options, y = LOSSES[name]
+    x, y, options = PARTS[part](SCORES), PARTS[part](y), {**options, "reduction": "none"}
     loss = ours(x, y, **options)
     assert {type(v) for v in flat(loss)} == {float}
-    _, expected = run_torch(theirs, x, y, options)
+    _, expected = run_torch(ours, x, y, options)
     assert torch.tensor(loss).shape == expected.shape
 
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_the_default_reduction_is_the_mean(name):
-    ours, _, options, x, y = LOSSES[name]
-    assert ours(x, y, **options) == ours(x, y, reduction="mean", **options)
+    ours, options, y = LOSSES[name]
+    assert ours(SCORES, y, **options) == ours(SCORES, y, reduction="mean", **options)
 
 
-bce, torch_bce = binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits
+# --- mpmath's opinion of every loss, and our own second ones ---
+
+
+def exact_huber(y, x):
+    d = abs(x - y)
+    return d * d / 2 if d < 1 else d - mp.mpf(1) / 2
+
+
+EXACT = {  # a loss of one sample, as a function of its target and its scores; targets
+    "mse_loss": (lambda y, x: (x - y) ** 2, [0.0, 1.5]),
+    "l1_loss": (lambda y, x: abs(x - y), [0.0, 1.5]),
+    "huber_loss": (exact_huber, [0.0, 1.5]),
+    "hinge_loss": (lambda y, x: max(mp.mpf(0), 1 - y * x), [1.0, -1.0]),
+    "binary_cross_entropy_with_logits": (
+        lambda y, x: y * mp.log(1 + mp.exp(-x)) + (1 - y) * mp.log(1 + mp.exp(x)),
+        [0.0, 0.25, 1.0],
+    ),
+    "cross_entropy": (lambda k, *xs: mp.log(mp.fsum(map(mp.exp, xs))) - xs[k], [0, 1, 2]),
+}
+
+
+@cache
+def exact_numbers(name):
+    """Scores, their target, and to fifty digits the value, the slopes and their slopes."""
+    f, targets = EXACT[name]
+    rng, n, rows = random.Random(name), 3 if name == "cross_entropy" else 1, []
+    units = [tuple([int(i == j) for j in range(n)]) for i in range(n)]
+    orders = [(0,) * n, *units, *[tuple(map(sum, zip(a, b))) for a in units for b in units]]
+    for y in targets * 15:
+        xs = [rng.uniform(-3.0, 3.0) for _ in range(n)]
+        exact = [mp.diff(partial(f, y), tuple(map(mp.mpf, xs)), order) for order in orders]
+        rows.append((xs, y, exact))
+    return rows
+
+
+def exact_loss(name, loss):
+    """The judge: what it yields is wrong by more than 1e-14 of the number."""
+    for xs, y, exact in exact_numbers(name):
+        values = as_values(xs)
+        out = loss(values if len(xs) > 1 else values[0], y, reduction="mean")
+        slopes = grad(out, values, create_graph=True)
+        ours = [out.data, *numbers(slopes), *[h for slope in slopes for h in grad(slope, values)]]
+        for i, (x, t) in enumerate(zip(ours, exact)):
+            if not abs(x - t) <= 1e-14 * abs(t) + 1e-30:
+                yield xs, y, i, x, t
+
+
+def test_every_loss_is_checked_against_mpmath():
+    assert set(EXACT) == public(losses, inspect.isfunction)
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_a_loss_and_its_derivatives_are_right_to_fifty_digits(name):
+    assert list(exact_loss(name, getattr(losses, name))) == []
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_differences_and_forward_mode_agree_on_a_loss(name):
+    loss, rng = getattr(losses, name), random.Random(name)
+    for xs, y, _ in exact_numbers(name):
+
+        def f(xs, y=y):
+            return loss(xs if len(xs) > 1 else xs[0], y)
+
+        assert gradcheck(f, xs)
+        assert gradgradcheck(f, xs)
+        direction, values = [rng.uniform(-1.0, 1.0) for _ in xs], as_values(xs)
+        parts = [g * d for g, d in zip(grad(f(values), values), direction)]
+        forward = directional_derivative(f, xs, direction)
+        assert forward == pytest.approx(sum(parts), rel=0.0, abs=1e-14 * sum(map(abs, parts)))
+
+
+bce = binary_cross_entropy_with_logits
 EDGES = {
-    "minus infinity at a wrong class": (cross_entropy, F.cross_entropy, [-INF, 1.0, 2.0], 2),
-    "minus infinity at the target": (cross_entropy, F.cross_entropy, [-INF, 0.0], 0),
-    "scores of 1000, right": (cross_entropy, F.cross_entropy, [1000.0, -1000.0, 0.0], 0),
-    "scores of 1000, wrong": (cross_entropy, F.cross_entropy, [1000.0, -1000.0, 0.0], 1),
-    "nan among the scores": (cross_entropy, F.cross_entropy, [NAN, 1.0], 1),
-    "certain and right": (bce, torch_bce, [1000.0, -1000.0], [1.0, 0.0]),
-    "certain and wrong": (bce, torch_bce, [1000.0, -1000.0], [0.0, 1.0]),
-    "certain, target between": (bce, torch_bce, [1000.0, -1000.0], [0.25, 0.25]),
-    "infinite errors": (huber_loss, F.huber_loss, [INF, -INF], [0.0, 0.0]),
-    "an error whose square overflows": (huber_loss, F.huber_loss, [1e200], [0.0]),
-    "an error of exactly delta": (huber_loss, F.huber_loss, [1.0, -1.0, 0.0], [0.0, 0.0, 0.0]),
-    "an infinite absolute error": (l1_loss, F.l1_loss, [INF, 0.0], [0.0, 0.0]),
-    "nan": (hinge_loss, torch_hinge, [NAN, 1.0], [1.0, 1.0]),
+    "minus infinity at a wrong class": (cross_entropy, [-INF, 1.0, 2.0], 2),
+    "minus infinity at the target": (cross_entropy, [-INF, 0.0], 0),
+    "scores of 1000, right": (cross_entropy, [1000.0, -1000.0, 0.0], 0),
+    "scores of 1000, wrong": (cross_entropy, [1000.0, -1000.0, 0.0], 1),
+    "nan among the scores": (cross_entropy, [NAN, 1.0], 1),
+    "certain and right": (bce, [1000.0, -1000.0], [1.0, 0.0]),
+    "certain and wrong": (bce, [1000.0, -1000.0], [0.0, 1.0]),
+    "certain, target between": (bce, [1000.0, -1000.0], [0.25, 0.25]),
+    "infinite errors": (huber_loss, [INF, -INF], [0.0, 0.0]),
+    "an error whose square overflows": (huber_loss, [1e200], [0.0]),
+    "an error of exactly delta": (huber_loss, [1.0, -1.0, 0.0], [0.0, 0.0, 0.0]),
+    "an infinite absolute error": (l1_loss, [INF, 0.0], [0.0, 0.0]),
+    "nan": (hinge_loss, [NAN, 1.0], [1.0, 1.0]),
 }
 
 
 @pytest.mark.parametrize("name", EDGES)
 def test_edge_values_equal_torch(name):
-    ours, theirs, x, y = EDGES[name]
+    ours, x, y = EDGES[name]
     xs, options = as_values(x), {"reduction": "sum"}
     loss = ours(xs, y, **options)
     loss.backward()
-    t, expected = run_torch(theirs, x, y, options)
+    t, expected = run_torch(ours, x, y, options)
     expected.backward()
     assert loss.data == pytest.approx(expected.item(), rel=1e-14, nan_ok=True)
     if not math.isnan(loss.data):  # the slope at nan is a convention of its own
@@ -172,7 +234,7 @@ def test_an_impossible_target_pulls_with_slopes_minus_one_and_one():
 
 
 def test_huber_at_delta_one_is_torch_s_smooth_l1():
-    _, expected = run_torch(F.smooth_l1_loss, SCORES, CLOSE, {})
+    expected = F.smooth_l1_loss(torch.tensor(SCORES), torch.tensor(CLOSE))
     assert huber_loss(SCORES, CLOSE) == pytest.approx(expected.item(), rel=1e-14)
 
 
@@ -341,6 +403,7 @@ ONE = [Value(1.0)]
         (lambda: SGD(ONE, dampening=INF), ValueError, "dampening must be a finite .* got inf"),
         (lambda: SGD(ONE, weight_decay=-1), ValueError, "weight_decay must be a finite number"),
         (lambda: SGD(ONE, nesterov=True), ValueError, "nesterov needs momentum > 0"),
+        (lambda: SGD(ONE, nesterov="no"), ValueError, "'no': choose from True, False"),
         (lambda: SGD(ONE, 1.0, 0.9, 0.1, nesterov=True), ValueError, "and dampening = 0"),
         (lambda: RMSprop(ONE, alpha=1.5), ValueError, "alpha must be at most 1, got 1.5"),
         (lambda: RMSprop(ONE, alpha=-1), ValueError, "alpha must be a finite number of at least"),
@@ -378,7 +441,9 @@ def test_clip_grad_norm_equals_torch(start, max_norm):
 SCHEDULERS = [
     (StepLR, SCHEDULES.StepLR, {"step_size": 7}),
     (StepLR, SCHEDULES.StepLR, {"step_size": 1, "gamma": 0.9}),
+    (StepLR, SCHEDULES.StepLR, {"step_size": 1, "gamma": 1e10}),  # beyond the floats at last
     (ExponentialLR, SCHEDULES.ExponentialLR, {"gamma": 0.93}),
+    (ExponentialLR, SCHEDULES.ExponentialLR, {"gamma": 1e10}),
     (CosineAnnealingLR, SCHEDULES.CosineAnnealingLR, {"T_max": 60}),
     (CosineAnnealingLR, SCHEDULES.CosineAnnealingLR, {"T_max": 9, "eta_min": 0.01}),
     (ReduceLROnPlateau, SCHEDULES.ReduceLROnPlateau, {"patience": 3}),
@@ -456,6 +521,10 @@ def test_a_scheduler_goes_on_exactly_from_its_state(ours, theirs, options):
     assert twin.state_dict() == schedule.state_dict()
 
 
+def test_no_growth_makes_more_than_nothing_of_a_rate_of_zero():
+    assert ExponentialLR(SGD(as_values([0.0]), lr=0.0), gamma=1e10).lr_at(99) == 0.0
+
+
 def test_a_plateau_keeps_the_number_of_a_loss_and_not_its_graph():
     schedule = ReduceLROnPlateau(SGD(as_values([0.0])))
     schedule.step(Value(2.0) * Value(3.0))
@@ -472,13 +541,23 @@ LR = SGD([Value(1.0)])
         (lambda: StepLR("sgd", 1), TypeError, "a scheduler needs an optimizer, got str"),
         (lambda: StepLR(LR, 0), ValueError, "step_size must be an int of at least 1, got 0"),
         (lambda: StepLR(LR, 2.5), ValueError, "step_size must be an int of at least 1, got 2.5"),
+        (lambda: StepLR(LR, True), ValueError, "step_size must be an int of at least 1, got True"),
         (lambda: StepLR(LR, 1, gamma=-1), ValueError, "gamma must be a finite number of at least"),
         (lambda: ExponentialLR(LR, NAN), ValueError, "gamma must be a finite number .* got nan"),
         (lambda: CosineAnnealingLR(LR, 0), ValueError, "T_max must be an int of at least 1, got 0"),
+        (lambda: CosineAnnealingLR(LR, 2.5), ValueError, "T_max must be an int .* got 2.5"),
         (lambda: CosineAnnealingLR(LR, 5, "0"), ValueError, "eta_min must be a number, got str"),
+        (lambda: CosineAnnealingLR(LR, 5, -0.1), ValueError, "eta_min must be a finite number of"),
         (lambda: ReduceLROnPlateau(LR, "best"), ValueError, "'best': choose from min, max"),
         (lambda: ReduceLROnPlateau(LR, factor=1.0), ValueError, "factor must be below 1, got 1.0"),
         (lambda: ReduceLROnPlateau(LR, factor=-1), ValueError, "factor must be a finite number"),
+        (lambda: ReduceLROnPlateau(LR, patience=-1), ValueError, "patience must be an int of at l"),
+        (lambda: ReduceLROnPlateau(LR, patience=1.5), ValueError, "an int of at least 0, got 1.5"),
+        (lambda: ReduceLROnPlateau(LR, cooldown=-1), ValueError, "cooldown must be an int of at l"),
+        (lambda: ReduceLROnPlateau(LR, min_lr=-1), ValueError, "min_lr must be a finite number of"),
+        (lambda: ReduceLROnPlateau(LR, min_lr="0"), ValueError, "min_lr must be a number, got str"),
+        (lambda: ReduceLROnPlateau(LR, threshold=-1), ValueError, "threshold must be a finite num"),
+        (lambda: ReduceLROnPlateau(LR, threshold=NAN), ValueError, "threshold must .* got nan"),
         (lambda: Scheduler(LR).step(), NotImplementedError, r"does not define lr_at\(epoch\)"),
         (
             lambda: StepLR(LR, 1).load_state_dict(ExponentialLR(LR, 0.9).state_dict()),
@@ -490,3 +569,113 @@ LR = SGD([Value(1.0)])
 def test_a_scheduler_refuses_with_a_sentence(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+# --- states that are damaged or hostile ---
+
+
+def after_a_step(ours, options):
+    """An optimiser of two parameters after a step, or a scheduler of one after an epoch."""
+    ps = as_values(START)
+    if issubclass(ours, Optimizer):
+        optimizer = ours(ps, **options)
+        train_step(optimizer, *ps)
+        return optimizer
+    schedule = ours(SGD(ps, lr=0.5), **options)
+    schedule_step(schedule, 1.0 if ours is ReduceLROnPlateau else None)
+    return schedule
+
+
+def changed(state, keys, value):
+    """A copy of a state with another value in one place; GONE takes the place away."""
+    state = part = copy.deepcopy(state)
+    for key in keys[:-1]:
+        part = part[key]
+    part[keys[-1]] = value
+    if value is GONE:
+        del part[keys[-1]]
+    return state
+
+
+GONE = object()
+NESTEROV = {"momentum": 0.9, "nesterov": True}
+
+
+@pytest.mark.parametrize(
+    ("ours", "keys", "value", "message"),
+    [
+        (SGD, ["lr"], NAN, "lr must be a finite number of at least 0, got nan"),
+        (SGD, ["lr"], 10**400, "lr must be a finite number of at least 0, got 1" + "0" * 59),
+        (SGD, ["lr"], True, "lr must be a number, got bool True"),
+        (SGD, ["lr"], GONE, "this state does not fit SGD: lr"),
+        (SGD, ["momentum"], 0.0, "nesterov needs momentum > 0 and dampening = 0"),
+        (SGD, ["nesterov"], "no", "unknown nesterov 'no': choose from True, False"),
+        (SGD, ["state", 0, "momentum"], INF, "momentum of parameter 0 must be a finite number, "
+            "got inf"),
+        (RMSprop, ["alpha"], 1.5, "alpha must be at most 1, got 1.5"),
+        (RMSprop, ["state", 0, "v"], NAN, "v of parameter 0 must be a finite number of at least "
+            "0, got nan"),
+        (Adam, ["betas"], (0.9, 1.0), "betas must be two numbers of at least 0 and below 1, got "
+            "(0.9, 1.0)"),
+        (Adam, ["betas"], 0.9, "betas must be two numbers of at least 0 and below 1, got 0.9"),
+        (Adam, ["eps"], -1e-8, "eps must be a finite number of at least 0, got -1e-08"),
+        (Adam, ["state"], [], "a state of 0 parameters, not 2"),
+        (Adam, ["state"], {}, "the state must be a list of dicts, got {}"),
+        (Adam, ["state", 1], [1.0], "the state must be a list of dicts, got [{"),
+        (Adam, ["state", 1], {}, "the state of parameter 1 lacks m, step, v"),
+        (Adam, ["state", 0, "v"], GONE, "the state of parameter 0 lacks v"),
+        (Adam, ["state", 0, "v"], -1e-9, "v of parameter 0 must be a finite number of at least 0, "
+            "got -1e-09"),
+        (Adam, ["state", 1, "step"], -1.0, "step of parameter 1 must be a finite number of at "
+            "least 0, got -1.0"),
+        (Adam, ["state", 1, "step"], 7.0, "parameters 0 and 1 are not at the same step"),
+        (Adam, ["state", 1, "m"], NAN, "m of parameter 1 must be a finite number, got nan"),
+        (Adam, ["state", 1, "m"], "x", "m of parameter 1 must be a number, got str 'x'"),
+        (StepLR, ["epoch"], -1, "epoch must be an int of at least 0, got -1"),
+        (StepLR, ["epoch"], 2**53, "epoch must be an int of at least 0, got 9007199254740992"),
+        (StepLR, ["base_lr"], NAN, "base_lr must be a finite number of at least 0, got nan"),
+        (StepLR, ["step_size"], 0, "step_size must be an int of at least 1, got 0"),
+        (ReduceLROnPlateau, ["best"], NAN, "best must be a number or None, got nan"),
+        (ReduceLROnPlateau, ["best"], "1", "best must be a number, got str '1'"),
+        (ReduceLROnPlateau, ["bad_epochs"], None, "bad_epochs must be an int of at least 0, got "
+            "None"),
+        (ReduceLROnPlateau, ["waiting"], 0.5, "waiting must be an int of at least 0, got 0.5"),
+    ],
+)  # fmt: skip
+def test_a_state_that_cannot_be_is_refused_and_changes_nothing(ours, keys, value, message):
+    options = {SGD: NESTEROV, StepLR: {"step_size": 2}}.get(ours, {})
+    one = after_a_step(ours, options)
+    before = repr(one.state_dict())
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        one.load_state_dict(changed(one.state_dict(), keys, value))
+    assert repr(one.state_dict()) == before
+
+
+@pytest.mark.parametrize("state", [None, [], "lr", 1.0])
+def test_a_state_that_is_no_dict_is_refused(state):
+    with pytest.raises(ValueError, match=r"^the state of SGD must be a dict, got "):
+        SGD([Value(1.0)]).load_state_dict(state)
+
+
+ODD = [None, True, "", "x", [], {}, (1.0,), NAN, INF, -INF, -1, -1.0, 0, 0.0, 0.5, 1, 2, 1e308]
+ODD += [5e-324, 2**53, 10**400, GONE]
+
+
+@pytest.mark.parametrize(("ours", "theirs", "options"), [*OPTIMISERS, *SCHEDULERS])
+def test_whatever_stands_in_a_state_is_refused_or_can_be_gone_on_from(ours, theirs, options):
+    one = after_a_step(ours, options)
+    state = one.state_dict()
+    places = [[key] for key in state]
+    places += [["state", i, key] for i, kept in enumerate(state.get("state", [])) for key in kept]
+    refused = 0
+    for keys, value in itertools.product(places, ODD):
+        before = repr(one.state_dict())
+        try:
+            one.load_state_dict(changed(state, keys, value))
+        except ValueError:
+            refused += 1
+            assert repr(one.state_dict()) == before
+        else:
+            one.step(*[1.0] * (ours is ReduceLROnPlateau))
+            one.load_state_dict(state)
+    assert 0.4 < refused / (len(places) * len(ODD)) < 1.0

@@ -15,11 +15,20 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from make_oracle import COMPARISONS
+from test_losses_and_optim import exact_loss
 from test_ops import DIFFERENTIABLE, differences, exact, modes
-from test_oracle import LOSSES, frozen, frozen_loss
-from test_programs import NORMAL, differing, on_programs, run_ours, tame_run
+from test_oracle import LOSSES, allowances, deviates, flat, frozen, frozen_loss, loss_pairs
+from test_programs import (
+    NORMAL,
+    differing,
+    loss_on_programs,
+    on_programs,
+    run_ours,
+    tame_run,
+)
 
 from micrograd_like import engine
+from micrograd_like.engine import grad
 from micrograd_like.ops import COS, COSH, DIV, EXP, GT, LOG, OPS, SQRT, WHERE, Op
 
 inf, nan = math.inf, math.nan
@@ -364,6 +373,32 @@ def test_a_wrong_loss_is_noticed(name, what):
         return LOSS_MUTANTS[what](LOSSES[name], x, y, **options)
 
     assert next(frozen_loss(name, wrong), None) is not None
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_every_judge_notices_a_loss_that_is_off_by_a_thousandth_and_none_the_loss_itself(name):
+    def wrong(x: Any, y: Any, **options: Any) -> Any:
+        return _scaled(LOSSES[name](x, y, **options), 1.001)
+
+    for judge in (frozen_loss, exact_loss, loss_on_programs):
+        assert next(judge(name, wrong), None) is not None, judge
+        assert next(judge(name, LOSSES[name]), None) is None, judge
+
+
+@pytest.mark.parametrize("name", sorted(set(LOSSES) - {"l1_loss", "hinge_loss"}))  # they have none
+def test_a_loss_that_lost_its_curvature_is_noticed(name):
+    def straight(x: Any, y: Any, **options: Any) -> Any:
+        """The tangent: its value and its slope at x are those of the loss."""
+        xs, loss = flat(x), LOSSES[name](x, y, **options)
+        outs = [
+            out.detach() + sum(g * (v - v.data) for g, v in zip(grad(out, xs), xs))
+            for out in flat(loss)
+        ]
+        return outs if isinstance(loss, list) else outs[0]
+
+    tame = [d for d in loss_pairs(name, straight) if d.ordinary and math.isfinite(d.torch * d.g)]
+    assert {d.kind for d in tame if deviates(d) and not allowances(d)} == {"second"}
+    assert next(exact_loss(name, straight), None) is not None
 
 
 def test_facts(capsys):

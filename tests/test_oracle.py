@@ -68,6 +68,11 @@ def _masked(d: Pair) -> bool:
     return d.ours == 0.0 and math.isnan(d.torch)
 
 
+def _between_samples(d: Pair) -> bool:
+    half = len(flat(d.args[0])) // 2  # every batch of the table has two samples
+    return isinstance(d.args[1], list) and len({i < half for i in d.index}) == 2
+
+
 ALLOWED = [
     Allowed(
         "pow",
@@ -163,14 +168,14 @@ ALLOWED = [
     ),
     # The losses: torch has one op for each, ours are written in ops that can be read.
     Allowed(
-        "binary_cross_entropy_with_logits huber_loss",
+        "binary_cross_entropy_with_logits",
         "first",
         "an infinite g reaches the score on two paths of opposite sign (inf - inf)",
         lambda d: d.g == inf and math.isnan(d.ours),
     ),
     Allowed(
         "binary_cross_entropy_with_logits",
-        "first",
+        "first second",
         "of sigmoid(x) - y (torch) and 1 - y - sigmoid(-x) (ours) each cancels at one end",
         lambda d: math.isfinite(d.g) and abs(d.ours - d.torch) < 5e-16,
     ),
@@ -182,21 +187,39 @@ ALLOWED = [
     ),
     Allowed(
         "cross_entropy",
-        "value first",
+        "value first second",
         "log(2) is lost beside two scores of 1e308; torch subtracts the largest first",
         lambda d: flat(d.args[0]).count(1e308) > 1,
     ),
     Allowed(
         "cross_entropy",
-        "value first",
+        "value first second",
         "a score of inf: torch computes inf - inf for every class, we only for the largest",
         lambda d: inf in flat(d.args[0]) and math.isnan(d.torch),
     ),
     Allowed(
+        "binary_cross_entropy_with_logits cross_entropy",
+        "second",
+        "0 between two samples; torch adds the nan of one sample's slope times 0",
+        lambda d: _between_samples(d) and _masked(d),
+    ),
+    Allowed(
+        "huber_loss",
+        "second",
+        "an error of nan counts as small in both derivatives; torch's second one says 0",
+        lambda d: not math.isfinite(flat(d.args[0])[d.index[0]]) and d.torch == 0.0,
+    ),
+    Allowed(
+        "huber_loss",
+        "first",
+        "the mean of two halves 5e-324 to 0, which torch then multiplies by g, ours the score",
+        lambda d: abs(d.args[0][0]) == 5e-324 and d.g == inf == abs(d.ours),
+    ),
+    Allowed(
         "mse_loss",
         "first",
-        "2 * 1e308 overflows before the mean halves it; torch multiplies by 2/n",
-        lambda d: abs(d.args[0][0]) == 1e308 and d.args[2]["reduction"] == "mean",
+        "torch multiplies g = 0 by 2 * 1e308 = inf; we multiply it by 1e308 twice",
+        lambda d: 1e308 in map(abs, flat(d.args[0])) and d.g == 0.0 and _masked(d),
     ),
 ]
 
@@ -226,7 +249,7 @@ def op_pairs(op: Op) -> Iterator[Pair]:
 
 def loss_pairs(name: str, loss: Callable[..., Any]) -> Iterator[Pair]:
     """Every frozen number of a loss beside that of a function that claims to be it."""
-    for scores, target, options, values, first in TABLE[name]:
+    for scores, target, options, values, first, second in TABLE[name]:
         args, xs, ordinary = (scores, target, options), as_values(scores), is_ordinary(flat(scores))
         outs = flat(loss(xs, target, **options))
         for i, (v, t) in enumerate(zip(outs, values)):
@@ -238,6 +261,10 @@ def loss_pairs(name: str, loss: Callable[..., Any]) -> Iterator[Pair]:
                 v.backward(g * (1.0 + i))
             for i, (x, t) in enumerate(zip(flat(xs), theirs)):
                 yield Pair(name, "first", args, g, (i,), ordinary, x.grad, t)
+        total = sum((1.0 + i) * v for i, v in enumerate(outs))
+        for i, (slope, theirs) in enumerate(zip(grad(total, flat(xs), create_graph=True), second)):
+            for j, (h, t) in enumerate(zip(grad(slope, flat(xs)), theirs)):
+                yield Pair(name, "second", args, 1.0, (i, j), ordinary, h, t)
 
 
 def as_values(x: Any) -> Any:
@@ -302,6 +329,15 @@ def pairs(name: str) -> list[Pair]:
 @pytest.mark.parametrize("name", [*sorted(OPS), *sorted(LOSSES)])
 def test_every_number_is_torchs_but_for_the_listed_deviations(name):
     assert list(judge(name, pairs(name))) == []
+
+
+@pytest.mark.parametrize("name", sorted(LOSSES))
+def test_a_loss_of_plain_floats_never_raises_and_is_that_of_values(name):
+    for scores, target, options, *_ in TABLE[name]:
+        plain = flat(LOSSES[name](scores, target, **options))
+        recorded = flat(LOSSES[name](as_values(scores), target, **options))
+        assert all(type(x) is float for x in plain)
+        assert all(same(x, v.data) for x, v in zip(plain, recorded)), (scores, target, options)
 
 
 def test_every_allowance_names_ops_or_losses_there_are():
