@@ -227,7 +227,8 @@ def fit(
         progress: show a bar with loss, metrics and learning rate (needs tqdm).
         jit: run the steps as machine code: True, False, or "auto" where it is possible and pays.
         threads: over how many cores the compiled step spreads a batch of more than 128 samples.
-        record: keep the parameters of every so many epochs in the history, for explore(history).
+        record: keep the parameters of every so many epochs in the history, and those of the first
+            and the last, for explore(history).
 
     Returns:
         The History; its ``jit`` says "compiled", or why the steps ran in Python.
@@ -274,7 +275,9 @@ def fit(
                 if checked:
                     scores = evaluate(model, *checked, loss=loss, metrics=measures)
                     columns |= {f"val_{name}": [number] for name, number in scores.items()}
-                _note(history, columns, record)
+                history.extend(columns)
+                if record and (len(history) == 1 or len(history) % record == 0):
+                    _record(history)
                 row = {name: numbers[-1] for name, numbers in columns.items()}
                 _advance(scheduler, row)
                 _show(bar, row, several)
@@ -282,6 +285,8 @@ def fit(
                 if reasons:
                     history.stopped = f"epoch {len(history)}: {reasons[0]}"
                 several = 1 if alone else _several(several, seconds, len(history), epochs, record)
+            if record:
+                _record(history)  # where it ended, also when a callback stopped it
         finally:
             model.eval()
     for callback in callbacks:
@@ -474,13 +479,13 @@ def _several(several: int, seconds: float, done: int, epochs: int, record: int) 
     return max(1, min(most, epochs - done, record - done % record if record else most))
 
 
-def _note(history: History, columns: dict[str, list[float]], record: int) -> None:
-    """Adds epochs to the history, and the parameters of the last one when it is to be recorded."""
-    history.extend(columns)
-    if history.recorded is not None and len(history) % record == 0:
+def _record(history: History) -> None:
+    """Keeps the parameters of the last epoch, once."""
+    assert history.recorded is not None
+    kept, epoch = history.recorded["epochs"], len(history)
+    if not kept or kept[-1]["epoch"] != epoch:
         state = history.recorded["model"].state_dict()
-        last = {"epoch": len(history), "loss": columns["loss"][-1], "state": state}
-        history.recorded["epochs"].append(last)
+        kept.append({"epoch": epoch, "loss": history["loss"][-1], "state": state})
 
 
 def _check_jit(jit: Any) -> None:

@@ -1,5 +1,6 @@
 """The Python side of explore: names, groups, layouts, rules; what it refuses and what it writes."""
 
+import base64
 import json
 import math
 import random
@@ -8,6 +9,7 @@ import time
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 
+import numpy
 import pytest
 
 import micrograd_like.functional as F
@@ -15,7 +17,7 @@ from micrograd_like import MLP, SGD, Module, Neuron, Value, hinge_loss, no_grad
 from micrograd_like.engine import apply, grad, topological_order
 from micrograd_like.explore import _DERIVATIVES, explore
 from micrograd_like.ops import OPS
-from micrograd_like.train import History
+from micrograd_like.train import History, fit
 
 
 def data_of(explorer):
@@ -33,11 +35,12 @@ def group_names(data, parent=0):
     return [name for name, up, _, _ in data["groups"] if up == parent]
 
 
-def items_of(data, group):
-    """Names of the cards in the view of the group with this name."""
+def items_of(data, group, outside=False):
+    """Names of the cards in the view of the group with this name, or of its neighbours outside."""
     names = [row[0] for row in data["groups"]]
     _, count, items = data["groups"][names.index(group)][3][0]
-    return [names[~item] if item < 0 else data["name"][item] for item in items[:count]]
+    chosen = items[count:] if outside else items[:count]
+    return [names[~item] if item < 0 else data["name"][item] for item in chosen]
 
 
 def spelled_out(model, x):
@@ -62,6 +65,14 @@ def random_graph(seed, size=40):
     return F.sum(values[-8:])
 
 
+def chain(length):
+    """So many Values, one after the other."""
+    x = Value(0.5, label="x")
+    for _ in range(length - 1):
+        x = -x
+    return x
+
+
 # --- what the page is told ---
 
 
@@ -75,7 +86,6 @@ def test_the_example_of_the_specification_reads_as_text():
 
 def gradients_by_rules(data):
     """The page's arithmetic, in Python."""
-    number = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
     grads = [None] * len(data["op"])
     grads[-1] = 1.0
     for i in range(len(grads) - 1, -1, -1):
@@ -83,9 +93,7 @@ def gradients_by_rules(data):
         for x, rule in zip(data["inputs"][i], data["rule"][i]):
             if g is None or rule is None:
                 continue
-            kind, *numbers = rule if isinstance(rule, list) else ["*", rule]
-            first = number.get(numbers[0], numbers[0])
-            gave = g * first if kind == "*" else g / first if kind == "/" else first
+            gave = float(rule[0]) if isinstance(rule, list) else g * float(rule)
             grads[x] = (grads[x] or 0.0) + gave
     return grads
 
@@ -99,10 +107,16 @@ def test_the_rules_replay_the_backward_pass_bit_for_bit(seed):
         assert repr(0.0 if g is None else g) == repr(expected)
 
 
-def test_a_division_is_replayed_as_a_division():
+def test_what_no_product_gives_to_the_last_bit_is_told_beside_the_derivative():
     a, b = Value(1.0), Value(3.0)
-    data = data_of(explore((a / b) * 5.0))
-    assert ["/", 3.0] in [rules[0] for rules in data["rule"] if rules]
+    rules = data_of(explore((a / b) * 5.0))["rule"]
+    assert 5.0 / 3.0 != 5.0 * (1.0 / 3.0)  # the rule divides
+    assert [5.0 / 3.0, 1.0 / 3.0] in [rule[0] for rule in rules if rule]
+
+
+def test_a_masked_path_is_told_as_0_when_infinity_comes_in():
+    x = Value(-1.0)
+    assert data_of(explore(x.relu().sqrt()))["rule"] == [[], [[0.0, 0.0]], ["Infinity"]]
 
 
 EXACT = {name: getattr(math, name) for name in ("sqrt", "exp", "log", "sin", "cos", "cosh", "sinh",
@@ -167,6 +181,15 @@ def test_a_network_is_sorted_into_layers_and_neurons():
     }
 
 
+def test_many_neighbours_outside_are_shown_as_their_groups():
+    model = MLP(2, [16, 16, 1], rng=0)
+    data = data_of(explore(spelled_out(model, [0.5, -1.0]), model=model))
+    assert items_of(data, "layer 1", outside=True) == ["layer 0", "layer 2"]
+    small = MLP(2, [2, 2, 1], rng=0)
+    data = data_of(explore(spelled_out(small, [0.5, -1.0]), model=small))
+    assert items_of(data, "layer 0", outside=True)[:2] == ["x0", "x1"]  # few: each for itself
+
+
 def test_equal_neurons_share_one_layout():
     model = MLP(2, [16, 16, 1], rng=0)
     data = data_of(explore(spelled_out(model, [0.5, -1.0]), model=model))
@@ -184,6 +207,9 @@ def test_the_copies_of_a_batch_become_one_card():
     views = next(row[3] for row in data["groups"] if row[0] == "relu x 40")
     assert len(views) == 40
     assert len({view[0] for view in views}) == 1
+    names = [[data["name"][i] for i in items[:count] if i >= 0 and data["op"][i] >= 0]
+             for _, count, items in views]  # fmt: skip
+    assert names == [[None, "difference", "relu"]] * 40  # None: -1*neuron0, made on the page
 
 
 def test_a_large_layer_of_equal_neurons_becomes_one_card():
@@ -213,8 +239,12 @@ def assert_well_laid_out(data):
             continue
         for (x, y), (x2, y2) in pairwise(places):
             assert x2 >= x + width or (x2 == x and y2 >= y + height)
-        for a, b, *_ in layout["e"]:
+        for a, b, *lanes in layout["e"]:
             assert layout["x"][a] + width < layout["x"][b]
+            step = width + layout["gap"]
+            columns = range(layout["x"][a] + step, layout["x"][b], step)  # that it passes
+            for x, lane in zip(columns, lanes, strict=True):
+                assert all(abs(y - lane) > height / 2 for u, y in places if u == x)
     for i, home in enumerate(data["home"]):
         assert any(i in items[:count] for _, count, items in data["groups"][home][3])
 
@@ -228,15 +258,12 @@ def test_no_cards_overlap_and_every_edge_goes_to_the_right(seed):
     assert_well_laid_out(data)
 
 
-def test_a_fan_in_of_10000_and_a_chain_of_100000_are_laid_out():
+def test_a_fan_in_of_10000_and_a_chain_of_20000_are_laid_out():
     fan = data_of(explore(F.sum([Value(float(i)) for i in range(10_000)])))
     assert items_of(fan, "graph") == ["leaves (10000)", "sum"]
-    x = Value(0.5)
-    for _ in range(100_000):
-        x = x.sin()
-    chain = data_of(explore(x))
-    assert chain["layouts"][0]["big"]
-    assert chain["layouts"][0]["x"] == list(range(100_001))
+    (layout,) = data_of(explore(chain(20_000)))["layouts"]
+    assert layout["big"]
+    assert layout["x"] == list(range(20_000))
 
 
 def test_a_chain_of_additions_becomes_a_sum():
@@ -244,6 +271,23 @@ def test_a_chain_of_additions_becomes_a_sum():
     for i in range(1000):
         total = total + Value(float(i)).exp()
     assert "sum of 1001" in items_of(data_of(explore(total)), "graph")
+
+
+def test_sums_inside_of_copies_stay_groups():
+    sums = [sum([Value(float(i)) for i in range(10)], Value(0.0)).exp() for _ in range(30)]
+    data = data_of(explore(F.sum(sums)))
+    assert "exp x 30" in items_of(data, "graph")
+    parents = [data["groups"][up][0] for name, up, *_ in data["groups"] if name == "sum of 11"]
+    assert parents == ["exp x 30"] * 30
+    assert_well_laid_out(data)
+
+
+def test_copies_whose_output_comes_back_to_others_stay_apart():
+    x = Value(0.5, label="x")
+    middle = F.sum([x.sin() for _ in range(30)])
+    data = data_of(explore(F.sum([middle.sin() for _ in range(30)])))
+    assert group_names(data) == []  # sin x 60 would be before and after the sum in the middle
+    assert_well_laid_out(data)
 
 
 # --- it only reads ---
@@ -266,6 +310,14 @@ def test_a_stored_gradient_that_is_a_multiple_is_explained():
         "0": ["stored gradient 20 = 2 x 10: was zero_grad missed?"],
         "1": ["stored gradient 10 = 2 x 5: was zero_grad missed?"],
     }
+
+
+@pytest.mark.parametrize(("stored", "once"), [("inf", 10.0), ("5", math.nan), ("1e+308", 1e-300)])
+def test_a_stored_gradient_that_is_no_multiple_is_only_told(stored, once):
+    a = Value(2.0)
+    a.grad = float(stored)
+    (note,) = data_of(explore(a * once))["notes"]["0"]
+    assert note == f"stored gradient {stored} is not {once:.6g}, what one backward pass gives"
 
 
 def test_a_stored_gradient_of_one_backward_needs_no_note():
@@ -321,18 +373,16 @@ def test_explore_works_without_recording():
         (None, "got NoneType None"),
     ],
 )
-def test_a_root_that_is_not_a_value_is_named(root, message):
+def test_a_root_that_is_not_a_value_is_named(root, message, tmp_path):
     with pytest.raises(TypeError, match="^explore expects the Value .*" + re.escape(message)):
-        explore(root)
+        explore(root, tmp_path / "page.html")
+    assert not list(tmp_path.iterdir())
 
 
-def test_a_million_values_are_too_many(tmp_path):
-    x = Value(0.5)
-    for _ in range(1_000_000):
-        x = -x
+def test_more_than_a_million_values_are_too_many(tmp_path):
     with pytest.raises(ValueError, match="has 1,000,001 Values, explore shows at most 1,000,000: "
                                          "pass the loss of fewer samples"):  # fmt: skip
-        explore(x, tmp_path / "page.html")
+        explore(chain(1_000_001), tmp_path / "page.html")
     assert not list(tmp_path.iterdir())
 
 
@@ -371,7 +421,7 @@ def test_a_hostile_label_stays_inside_the_data():
 
 def test_numbers_that_json_lacks_are_text():
     data = data_of(explore(Value(math.inf) * Value(math.nan) + -0.0))
-    assert data["value"][:2] == ["inf", "nan"]
+    assert data["value"][:2] == ["Infinity", "NaN"]  # as JavaScript writes them
     assert math.copysign(1.0, data["value"][3]) == -1.0
 
 
@@ -403,10 +453,34 @@ def test_open_shows_the_saved_page(monkeypatch, tmp_path):
     assert opened[1].startswith("file://")
 
 
-def test_the_page_without_its_data_is_at_most_30_kb():
-    explorer = explore(Value(1.0))
-    page = explorer.page.replace(explorer.svg, "")
-    assert len(re.sub(r'(id="data">).*?</script>', "", page).encode()) <= 30 * 1024
+def ten_values(numbers):
+    """A neuron by hand: of 10 Values."""
+    w1, x1, w2, x2, b = (Value(number) for number in numbers)
+    for v, label in zip((w1, x1, w2, x2, b), ("w1", "x1", "w2", "x2", "b")):
+        v.label = label
+    return (w1 * x1 + w2 * x2 + b).tanh()
+
+
+@pytest.mark.parametrize("numbers", [(-3, 2, 1, 0.5, 6), (1 / 3, -1 / 7, -1 / 9, 1e-3 / 7, 0.1)])
+def test_a_page_of_10_values_is_at_most_30_kb(numbers):
+    explorer = explore(ten_values(numbers))
+    assert repr(explorer) == "<Explorer of 10 Values>"
+    assert explorer.svg in explorer.page
+    assert len(explorer.page.encode()) <= 30_720
+
+
+@pytest.mark.parametrize("kind", ["small", "large", "training"])
+def test_the_page_without_its_data_is_at_most_30_kb(kind):
+    root = {
+        "small": lambda: Value(1.0),
+        "large": lambda: chain(2000),
+        "training": lambda: trained(epochs=2, widths=(4, 1)),
+    }[kind]()
+    explorer = explore(root)
+    page = re.sub(r'(id="data">).*?</script>', "", explorer.page.replace(explorer.svg, ""))
+    assert len(page.encode()) <= 30_720
+    assert ('id="epoch"' in page) == (kind == "training")  # a page has only what it needs
+    assert ("function neighbourhood" in page) == (kind == "large")
 
 
 class Deep(Module):
@@ -428,13 +502,19 @@ def test_residual_connections_do_not_make_cycles():
     assert_well_laid_out(data)
 
 
+def samples(count, model):
+    """The loss of a 2-16-16-1 network, spelled out, for some samples."""
+    outs = [spelled_out(model, [0.1 * i, -1.0]) for i in range(count)]
+    return F.sum([(1.0 - out * 1.0).relu() for out in outs])
+
+
 @pytest.mark.parametrize(
-    ("samples", "n_values", "seconds", "size"), [(1, 985, 0.2, 130e3), (150, 100_000, 5.0, 10e6)]
+    ("count", "n_values", "seconds", "size"),
+    [(0, 10, 0.02, 30_720), (1, 985, 0.2, 130e3), (150, 100_000, 5.0, 10e6)],
 )
-def test_grouping_layout_and_writing_keep_the_budget(samples, n_values, seconds, size, tmp_path):
+def test_grouping_layout_and_writing_keep_the_budget(count, n_values, seconds, size, tmp_path):
     model = MLP(2, [16, 16, 1], rng=0)
-    outs = [spelled_out(model, [0.1 * i, -1.0]) for i in range(samples)]
-    root = F.sum([(1.0 - out * 1.0).relu() for out in outs])
+    root = samples(count, model) if count else ten_values((1, 2, 3, 4, 5))
     times = []
     for _ in range(3):  # the best of three: a busy machine is slow
         start = time.process_time()
@@ -444,51 +524,104 @@ def test_grouping_layout_and_writing_keep_the_budget(samples, n_values, seconds,
             break
     assert min(times) < seconds
     assert abs(explorer._n_values - n_values) < 0.03 * n_values
-    assert (tmp_path / "page.html").stat().st_size < size
+    assert (tmp_path / "page.html").stat().st_size <= size
 
 
 # --- training ---
 
 
-class Recorded:
-    """What explore needs of the History that fit(..., record=1) returns."""
-
-    def __init__(self, epochs=100, widths=(16, 16, 1)):
-        rng = random.Random(0)
-        X = [[rng.uniform(-1.0, 1.0), rng.uniform(-1.0, 1.0)] for _ in range(20)]
-        y = [1.0 if a * b > 0.0 else -1.0 for a, b in X]
-        self.model = MLP(2, list(widths), output_activation="linear", rng=0)
-        optimizer, rows = SGD(self.model.parameters(), lr=0.1), []
-        for epoch in range(1, epochs + 1):
-            loss = hinge_loss(self.model.batch(X), y)
-            rows.append({"epoch": epoch, "loss": loss.data, "state": self.model.state_dict()})
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-        self.recorded = {"model": self.model, "loss": hinge_loss, "X": X, "y": y, "epochs": rows}
+def trained(epochs, widths=(16, 16, 1), inputs=2, record=1):
+    """A History that remembers its epochs."""
+    rng = random.Random(0)
+    X = [[rng.uniform(-1.0, 1.0) for _ in range(inputs)] for _ in range(20)]
+    y = [1.0 if row[0] * row[1] > 0.0 else -1.0 for row in X]
+    model = MLP(inputs, list(widths), output_activation="linear", rng=0)
+    return fit(model, X, y, hinge_loss, SGD(model.parameters(), lr=0.1), epochs=epochs,
+               batch_size=20, record=record, jit=False, progress=False)  # fmt: skip
 
 
 def test_training_is_recorded_epoch_by_epoch():
-    history = Recorded(epochs=3, widths=(4, 1))
-    before = history.model.state_dict()
+    history = trained(epochs=3, widths=(4, 1))
+    recorded = history.recorded
+    model, before = recorded["model"], recorded["model"].state_dict()
     data = data_of(explore(history))
-    assert history.model.state_dict() == before  # put back
-    assert [epoch["epoch"] for epoch in data["epochs"]] == [1, 2, 3]
-    row = history.recorded["epochs"][0]
-    history.model.load_state_dict(row["state"])
-    loss = hinge_loss(history.model.batch(history.recorded["X"][:1]), history.recorded["y"][:1])
-    assert data["epochs"][0]["value"][-1] == loss.data
+    assert model.state_dict() == before  # put back
+    assert [row["epoch"] for row in data["epochs"]] == [1, 2, 3]
+    assert [row["loss"] for row in data["epochs"]] == history.columns["loss"]
+    for row, shown in zip(recorded["epochs"], data["epochs"]):
+        model.load_state_dict(row["state"])
+        loss = hinge_loss(model.batch(recorded["X"][:1]), recorded["y"][:1])
+        assert shown["value"][-1] == loss.data
     assert len(data["points"]) == 20
 
 
+@pytest.mark.parametrize("outputs", [1, 2])
+def test_the_field_is_the_models_output_over_the_samples(outputs):
+    history = trained(epochs=1, widths=(4, 1))
+    recorded = history.recorded
+    model = recorded["model"] = MLP(2, [outputs], output_activation="linear", rng=1)
+    recorded["loss"] = lambda outs, targets: F.sum(outs[0] if outputs == 2 else outs)
+    recorded["epochs"] = [{"epoch": 1, "loss": 0.0, "state": model.state_dict()}]
+    field = base64.b64decode(data_of(explore(history))["epochs"][0]["field"])
+    low, high = ([f(column) for column in zip(*recorded["X"])] for f in (min, max))
+    left, right = (a - 0.1 * (b - a) for a, b in ((low[0], high[0]), (high[0], low[0])))
+    top = high[1] + 0.1 * (high[1] - low[1])
+    for byte, x in ((field[0], left), (field[23], right)):
+        out = model([x, top])
+        score = out[1].data - out[0].data if outputs == 2 else out.data
+        assert byte == round(127.5 + 42.5 * score)
+    assert len(field) == 24 * 24
+
+
+def test_the_field_has_the_middle_for_nan_and_an_end_for_infinity():
+    history = trained(epochs=1, widths=(1,))
+    state = history.recorded["epochs"][0]["state"]
+    fields = []
+    for bias in (math.nan, math.inf, -math.inf):
+        state |= {name: bias for name in state if name.endswith("b")}
+        data = data_of(explore(history))
+        fields.append(set(base64.b64decode(data["epochs"][0]["field"])))
+    assert fields == [{128}, {255}, {0}]
+
+
+def test_the_page_has_the_epochs_that_fit_recorded():
+    history = trained(epochs=8, widths=(2, 1), record=3)
+    data = data_of(explore(history))
+    assert [row["epoch"] for row in data["epochs"]] == [
+        row["epoch"] for row in history.recorded["epochs"]
+    ]
+    assert {3, 6} <= {row["epoch"] for row in data["epochs"]}
+
+
+def test_training_on_arrays_is_shown():
+    history = trained(epochs=1, widths=(2, 1))
+    X, y = (numpy.array(history.recorded[key], dtype="float32") for key in ("X", "y"))
+    history.recorded |= {"X": list(X), "y": list(y.astype(int))}
+    points = data_of(explore(history))["points"]
+    assert [kind for _, _, kind in points] == [int(target > 0) for target in y]
+
+
+def test_the_model_is_put_back_when_its_loss_fails():
+    history = trained(epochs=2, widths=(2, 1))
+    model, before = history.recorded["model"], history.recorded["model"].state_dict()
+    history.recorded["loss"] = lambda outs, targets: outs[0] / "a"
+    with pytest.raises(TypeError, match="unsupported operand"):
+        explore(history)
+    assert model.state_dict() == before
+
+
 def test_100_epochs_of_a_2_16_16_1_network_take_at_most_2_mb():
-    two, four = (len(explore(Recorded(epochs=n)).page.encode()) for n in (2, 4))
+    two, four = (len(explore(trained(epochs=n)).page.encode()) for n in (2, 4))
     assert two + 98 * (four - two) / 2 <= 2e6
 
 
-def test_training_without_epochs_or_with_other_inputs_is_refused():
-    history = Recorded(epochs=0)
+def test_training_without_epochs_or_with_other_inputs_is_refused(tmp_path):
+    history = trained(epochs=1, widths=(2, 1))
+    history.recorded["epochs"].clear()
     with pytest.raises(ValueError, match="got 0 epochs and 2 inputs"):
-        explore(history)
+        explore(history, tmp_path / "page.html")
+    with pytest.raises(ValueError, match="model with 2 inputs, got 1 epochs and 3 inputs"):
+        explore(trained(epochs=1, widths=(2, 1), inputs=3), tmp_path / "page.html")
     with pytest.raises(TypeError, match=r"no recorded epochs: train with fit\(..., record=1\)"):
-        explore(History())
+        explore(History(), tmp_path / "page.html")
+    assert not list(tmp_path.iterdir())

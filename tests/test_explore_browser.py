@@ -14,7 +14,7 @@ import urllib.request
 import xml.etree.ElementTree as ET
 
 import pytest
-from test_explore import Recorded, data_of, random_graph, spelled_out
+from test_explore import chain, data_of, random_graph, samples, spelled_out, trained
 
 import micrograd_like.functional as F
 from micrograd_like import MLP, Value, hinge_loss
@@ -78,14 +78,24 @@ class Browser:
             self._driver.wait()
 
     def show(self, explorer, hash=""):
-        """The page, saved and opened afresh; returns the seconds that it took to load."""
+        """The page, saved and opened afresh."""
         self.path = explorer.save(self.folder / "page.html")
         self.go("about:blank")
         self.go(self.path.as_uri() + hash)
         # Chromium drops what is typed before the first frame is on the screen.
         frame = "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))"
         self._call("/execute/async", {"script": frame, "args": []})
-        return self.js("performance.getEntriesByType('navigation')[0].duration") / 1000.0
+
+    def loading_seconds(self):
+        """The processor time of the page's process for opening it again."""
+        before = self._processor_time()
+        self._call("/refresh", {})
+        return self._processor_time() - before
+
+    def _processor_time(self):
+        self.cdp("Performance.enable")
+        metrics = self.cdp("Performance.getMetrics")["metrics"]
+        return next(x["value"] for x in metrics if x["name"] == "ProcessTime")
 
     def go(self, url):
         self._call("/url", {"url": url})
@@ -239,22 +249,30 @@ def test_step_k_is_a_backward_pass_stopped_after_k_visits_and_back_undoes_next(b
         assert_same(exact(browser.js(NOW)), stopped_after(root, k))
 
 
-def test_a_page_of_100000_values_loads_in_time_and_is_exact(browser):
-    rng_model = MLP(2, [16, 16, 1], rng=0)
-    root = F.sum([(spelled_out(rng_model, [0.01 * i, 1.0]) - 1.0) ** 2 for i in range(156)])
-    seconds = browser.show(explore(root, model=rng_model))
+def test_a_page_of_100000_values_is_exact_and_loads_in_time(browser):
+    model = MLP(2, [16, 16, 1], rng=0)
+    root = samples(156, model)
+    browser.show(explore(root, model=model))
     nodes = topological_order(root)
     assert len(nodes) > 100_000
-    assert seconds < 1.5 * PATIENCE
     assert_same(exact(browser.js(PAGE_GRADIENTS)), grad(root, nodes))
-
-
-PATIENCE = 2.0  # budgets are for an idle machine; the tests also run on busy ones
+    assert any(browser.loading_seconds() < 1.5 for _ in range(3))  # busy machines are slow
 
 
 def test_a_page_of_1000_values_loads_in_time(browser, network):
-    browser.show(network)  # once to warm up
-    assert browser.show(network) < 0.2 * PATIENCE
+    browser.show(network)
+    assert any(browser.loading_seconds() < 0.2 for _ in range(3))
+
+
+@pytest.mark.slow  # a minute, and 2 GB of memory
+def test_a_million_values_are_shown(browser):
+    browser.show(explore(chain(1_000_000)))
+    assert browser.js("[n, cards.size]") == [1_000_000, 201]
+    assert browser.js("$('size').textContent") == "1,000,000 values"
+    browser.press("End")
+    assert browser.js("gradient(0)") == -1
+    browser.press("/", "x", "Enter")
+    assert browser.js("[name(chosen), cards.has(chosen)]") == ["x", True]
 
 
 # --- what a step says ---
@@ -284,6 +302,31 @@ def test_zero_times_infinity_is_printed_as_a_product_in_the_warning_colour(brows
     assert "nan" in browser.text(browser.card("x"))
 
 
+def test_a_masked_contribution_says_so(browser):
+    browser.show(explore(Value(-1.0, label="x").relu().sqrt()))
+    browser.press("n", "n")
+    assert "x.grad = 0 + 0 (masked) = 0" in browser.text("#step")
+
+
+def test_a_condition_is_never_differentiated(browser):
+    condition, a, b = (Value(number, label=name) for name, number in zip("cab", (1.0, 2.0, 3.0)))
+    browser.show(explore(F.where(condition, a, b)))
+    browser.press("n")
+    assert "c is never differentiated" in browser.text("#step")
+    never = "edges.map(e => [name(e.a), e.path.classList.contains('never')])"
+    assert dict(browser.js(never)) == {"c": True, "a": False, "b": False}
+
+
+def test_a_group_tells_its_worst_news(browser):
+    x, y = Value(0.0, label="x"), Value(-1.0, label="y")
+    root = (x * x).sqrt() + (y * 2.0) * 0.0
+    browser.show(explore(root, names={"first.x": x, "second.y": y}))
+    line = "cards.get(~groups.findIndex(g => g.name === arguments[0])).line.textContent"
+    assert [browser.js(line, name) for name in ("first", "second")] == ["", ""]
+    browser.press("End")
+    assert [browser.js(line, name) for name in ("first", "second")] == ["1 nan", "all gradients 0"]
+
+
 def test_no_gradient_is_shown_before_the_first_step(browser):
     browser.show(small())
     assert set(browser.js("[...cards.values()].map(c => c.grad.textContent)")) == {"\u2013"}
@@ -310,6 +353,8 @@ def test_the_panel_names_every_user_and_what_it_contributed(browser):
     assert repr(-6.0 + 6.881373587) in said  # to full precision
     browser.click("#chosen .rule a")
     assert browser.js("name(chosen)") == "out"
+    browser.press("Home", "Left")
+    assert "out has not given yet" in browser.text("#chosen")
 
 
 # --- the table of interaction, by mouse, by finger and by key ---
@@ -320,7 +365,7 @@ def test_dragging_pans(browser):
     before = browser.js("at")
     browser.pointers("mouse", [(100, 120), (140, 150), (160, 170)])
     after = browser.js("at")
-    assert (after["x"] - before["x"], after["y"] - before["y"]) == (60, 50)
+    assert (after["x"] - before["x"], after["y"] - before["y"]) == pytest.approx((60, 50))
     assert browser.js("chosen") is None  # a drag selects nothing
 
 
@@ -399,6 +444,15 @@ def test_enter_and_escape_enter_and_leave(browser, network):
     assert browser.js("[view, name(chosen)]") == [0, "layer 1"]
 
 
+def test_enter_on_a_neighbour_outside_goes_to_where_it_is(browser, network):
+    browser.show(network)
+    browser.click(browser.card("layer 0"), times=2)
+    assert browser.js("where(view)") == "layer 0"
+    browser.click(browser.card("x0"))
+    browser.press("Enter")
+    assert browser.js("[view, name(chosen)]") == [0, "x0"]
+
+
 @pytest.mark.parametrize("by", ["buttons", "keys"])
 def test_next_back_over_first_and_last(browser, network, by):
     browser.show(network)
@@ -420,12 +474,13 @@ def test_next_back_over_first_and_last(browser, network, by):
     assert browser.js("step") == 985
 
 
-def test_over_runs_a_whole_group_without_entering_it(browser, network):
+@pytest.mark.parametrize("by", ["button", "key"])
+def test_over_runs_a_whole_group_without_entering_it(browser, network, by):
     browser.show(network)
     while browser.js("itemIn(0, n - step - 1)") >= 0:
         browser.press("n")
     group = browser.js("name(itemIn(0, n - step - 1))")
-    browser.click("#over")
+    browser.press("o") if by == "key" else browser.click("#over")
     assert browser.js("view") == 0
     assert group == "layer 2"
     assert browser.js("groups.find(g => g.name === 'layer 2').last === step")
@@ -509,7 +564,7 @@ def test_a_reload_keeps_the_place(browser, network):
     browser.show(network)
     browser.click(browser.card("layer 1"))
     browser.press("Enter", *"nnnnnnnnn")
-    browser.click("[id^=card]")
+    browser.click(".card.now")
     before = browser.js(STATE)
     browser.js("location.reload()")
     assert browser.js(STATE) == before
@@ -605,10 +660,7 @@ def test_one_node_and_a_square_and_a_fan_in_of_10000(browser):
 
 
 def test_a_long_chain_is_shown_as_a_neighbourhood(browser):
-    x = Value(0.5, label="x")
-    for _ in range(5000):
-        x = x.sin()
-    browser.show(explore(x))
+    browser.show(explore(chain(5000)))
     assert browser.js("cards.size") == 201
     browser.press("Left", "Left", "Left")
     assert browser.js("cards.has(chosen)")
@@ -671,9 +723,9 @@ CONTRASTS = """(() => {
   };
   const found = [];
   for (const e of document.querySelectorAll("body *")) {
-    const text = [...e.childNodes].some(t => t.nodeType === 3 && t.data.trim());
+    const text = e.placeholder || [...e.childNodes].some(t => t.nodeType === 3 && t.data.trim());
     if (!text || !e.getClientRects().length || e.closest("script, option, :disabled")) continue;
-    const style = getComputedStyle(e), paper = light(behind(e));
+    const style = getComputedStyle(e, e.placeholder && "::placeholder"), paper = light(behind(e));
     const ink = light(rgb(e.closest("svg") ? style.fill : style.color));
     const contrast = (Math.max(ink, paper) + .05) / (Math.min(ink, paper) + .05);
     found.push([contrast, e.textContent.slice(0, 30)]);
@@ -692,8 +744,9 @@ def test_all_text_has_contrast(browser, scheme):
     browser.press(*"nnnn")
     found = browser.js(CONTRASTS)
     assert len(found) > 20
+    assert "" in [text for _, text in found]  # the placeholder
     assert found[0][0] >= OPTIMAL_CONTRAST, found[:3]
-    paper = browser.js("getComputedStyle(document.body).backgroundColor")
+    paper = browser.js("getComputedStyle(document.querySelector('main')).backgroundColor")
     assert (sum(map(int, re.findall(r"\d+", paper))) < 200) == (scheme == "dark")
 
 
@@ -714,10 +767,15 @@ def test_motion_and_forced_colours_are_respected(browser):
     assert browser.js(style + ".getPropertyValue('--bg').trim()") == "Canvas"
 
 
-def test_paper_gets_the_static_picture(browser):
+def test_paper_gets_the_static_picture_in_light_colours(browser):
     browser.show(small())
+    dark = [{"name": "prefers-color-scheme", "value": "dark"}]
+    box = "getComputedStyle($('static').querySelector('.box')).fill"
+    browser.cdp("Emulation.setEmulatedMedia", features=dark)
     assert not browser.js("$('static').getClientRects().length")
-    browser.cdp("Emulation.setEmulatedMedia", media="print")
+    assert browser.js(box) == "rgb(30, 39, 50)"  # without scripts it is dark like the page
+    browser.cdp("Emulation.setEmulatedMedia", media="print", features=dark)
+    assert browser.js(box) == "rgb(255, 255, 255)"
     assert browser.js("$('static').querySelector('svg').getClientRects().length") == 1
     assert not browser.js("$('graph').getClientRects().length")
     browser.cdp("Emulation.setEmulatedMedia", media="")
@@ -764,7 +822,7 @@ def test_no_two_cards_overlap_on_the_screen(browser, network):
 
 
 def test_training_can_be_scrubbed_by_epoch(browser):
-    history = Recorded(epochs=5, widths=(4, 1))
+    history = trained(epochs=5, widths=(4, 1))
     browser.show(explore(history))
     browser.press("End")
     assert browser.text("#when").startswith("epoch 5, loss ")
@@ -772,7 +830,7 @@ def test_training_can_be_scrubbed_by_epoch(browser):
     browser.js("$('epoch').focus()")
     browser.press("Left", "Left")
     assert browser.text("#when").startswith("epoch 3, loss ")
-    model, rows = history.model, history.recorded["epochs"]
+    model, rows = history.recorded["model"], history.recorded["epochs"]
     model.load_state_dict(rows[2]["state"])
     x = [Value(number) for number in history.recorded["X"][0]]
     loss = hinge_loss(model.batch([x]), history.recorded["y"][:1])

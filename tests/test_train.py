@@ -243,3 +243,17 @@ def test_predicting_in_training_mode_uses_evaluation_mode_and_goes_back():
     model = Sequential(Linear(2, 8, rng=0), Dropout(0.5, rng=0), Linear(8, 1, rng=1)).train()
     assert predict(model, X) == predict(model, X)
     assert all(module.training for module in model.modules())
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_parameters_are_recorded_every_few_epochs_at_the_first_and_where_training_ended(jit):
+    def recorded(**settings):
+        history = train(network(), jit=jit, record=3, **settings)
+        assert history.recorded["epochs"][-1]["loss"] == history["loss"][-1]
+        return [kept["epoch"] for kept in history.recorded["epochs"]]
+
+    def stop_at_4(model, history):
+        return "enough" if len(history) == 4 else None
+
+    assert recorded(epochs=8) == [1, 3, 6, 8]
+    assert recorded(epochs=8, callbacks=[stop_at_4]) == [1, 3, 4]

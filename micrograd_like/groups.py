@@ -1,0 +1,349 @@
+"""Values sorted into named groups, so that a large graph can be looked at part by part.
+
+>>> a, b = Value(2.0), Value(-3.0)
+>>> graph = Graph([a, b, a * b], {"encoder.0.weights.1": b})
+>>> [group.name for group in Groups(graph).all]
+['graph', 'encoder 0']
+
+Groups come from the names of parameters (a Value belongs to the module of its parameters) and from
+structure: long sums, many parameters, many equal parts. Nothing here knows a place or a picture.
+
+Names: a Value is its position in topological order, i (inputs before users). An item is what a
+view shows of a group: the Value i, or the group g as ~g.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from .engine import Value
+
+Path: TypeAlias = tuple[str, ...]  # of groups from the outside in: ("layer 0", "neuron 3")
+
+MANY = 24  # equal siblings or neighbours outside: more become one item
+_LONG = 8  # additions in a row, or parameters side by side: more become one item
+
+_NOUNS = {"add": "sum", "sub": "difference", "mul": "product", "div": "quotient", "pow": "power",
+          "powc": "power", "neg": "negative"}  # fmt: skip
+
+
+class Graph:
+    """The Values of a computation by position: their inputs, their users, the names given."""
+
+    def __init__(self, nodes: Sequence[Value], named: Mapping[str, Value]) -> None:
+        self.nodes = nodes
+        position = {v: i for i, v in enumerate(nodes)}
+        self.inputs = [[position[x] for x in v.inputs] for v in nodes]
+        self.users: list[list[int]] = [[] for _ in nodes]
+        for i, xs in enumerate(self.inputs):
+            for x in dict.fromkeys(xs):
+                self.users[x].append(i)
+        self.names: dict[int, str] = {}
+        self.paths: dict[int, Path] = {}
+        for name, v in named.items():
+            if not isinstance(v, Value):
+                got = f"got {type(v).__name__} {v!r:.60} for {name!r:.60}"
+                raise TypeError(f"names expects {{name: Value}}, {got}")
+            if v in position and position[v] not in self.names:
+                *path, self.names[position[v]] = _parts(str(name))
+                self.paths[position[v]] = tuple(path)
+
+
+def _parts(name: str) -> list[str]:
+    """ "layers.0.neurons.3.w.2" as groups and a name: ["layer 0", "neuron 3", "w2"]."""
+    parts: list[list[str]] = []
+    for word in name.split("."):
+        if word.isdigit() and parts:
+            parts[-1].append(word)
+        else:
+            parts.append([word])
+    groups = [" ".join([p[0].removesuffix("s"), *p[1:]]) if p[1:] else p[0] for p in parts[:-1]]
+    return [*groups, parts[-1][0] + ",".join(parts[-1][1:])]
+
+
+class Group:
+    """Some Values that are one card in the view around them."""
+
+    def __init__(self, name: str, parent: int, kind: str, nodes: list[int], depth: int) -> None:
+        self.name, self.parent, self.kind = name, parent, kind  # module, sum, leaves or copies
+        self.nodes = nodes  # at any depth
+        self.depth = depth  # how many parts of a path lead here
+        self.copies = [nodes]  # the items of each view; only copies have several
+
+
+class Groups:
+    """The tree of groups: by the parameters' paths, then by structure."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.path = _module_paths(graph)
+        self.all = [Group("graph", -1, "module", list(range(len(graph.nodes))), 0)]
+        self.home = [0] * len(graph.nodes)  # the innermost group
+        self.copy = [0] * len(graph.nodes)  # which of the copies in its home
+        for g, group in enumerate(self.all):  # the list grows meanwhile
+            if group.kind == "module":
+                group.copies = [self._divide(g)]
+
+    def nodes_of(self, item: int) -> list[int]:
+        """The Values of an item, at any depth."""
+        return [item] if item >= 0 else self.all[~item].nodes
+
+    def way(self, g: int) -> Iterator[int]:
+        """A group, the group around it, and so on."""
+        while g >= 0:
+            yield g
+            g = self.all[g].parent
+
+    def edges(self, items: list[int], slot: dict[int, int]) -> dict[tuple[int, int], None]:
+        """Pairs of slots, each once, in a fixed order; slot says where each Value is."""
+        edges: dict[tuple[int, int], None] = {}
+        for i in (i for item in items for i in self.nodes_of(item)):
+            for x in self.graph.inputs[i]:
+                a, b = slot.get(x, slot[i]), slot[i]
+                if a != b:
+                    edges[a, b] = None
+        return edges
+
+    def neuron_of_output(self, i: int) -> str:
+        """ "neuron 3" for the Value that this neuron hands on, else nothing."""
+        path, users = self.path[i], self.graph.users[i]
+        is_output = path and all(self.path[u] != path for u in users)
+        return path[-1] if is_output and path[-1].startswith("neuron ") else ""
+
+    def _new(self, name: str, parent: int, kind: str, nodes: list[int], depth: int = 0) -> int:
+        """Makes a group and returns its item."""
+        g = len(self.all)
+        self.all.append(Group(name, parent, kind, nodes, depth))
+        if kind != "module":  # a module's Values find their homes when it is divided
+            for i in nodes:
+                self.home[i] = g
+        return ~g
+
+    def _divide(self, g: int) -> list[int]:
+        """The items of a module's view."""
+        group = self.all[g]
+        modules: dict[str, list[int]] = {}
+        loose: list[int] = []
+        for i in group.nodes:
+            if len(self.path[i]) > group.depth:
+                modules.setdefault(self.path[i][group.depth], []).append(i)
+            else:
+                loose.append(i)
+                self.home[i] = g
+        modules = _without_cycles(self.graph, group.nodes, modules)
+        items = [self._new(name, g, "module", m, group.depth + 1) for name, m in modules.items()]
+        items += self._parameters(g, self._sums(g, loose))
+        items.sort(key=lambda item: self.nodes_of(item)[0])
+        return self._fold_copies(g, items)
+
+    def _sums(self, g: int, loose: list[int]) -> list[int]:
+        """Long chains of additions, each used by the next alone, become one item."""
+        graph = self.graph
+        chains: dict[int, list[int]] = {}  # by its last addition
+        for i in loose:
+            op = graph.nodes[i].op
+            if op is not None and op.name == "add":
+                before = [x for x in graph.inputs[i] if x in chains and graph.users[x] == [i]]
+                chains[i] = chains.pop(before[0]) if before else []
+                chains[i].append(i)
+        long = [chain for chain in chains.values() if len(chain) >= _LONG]
+        sums = [self._new(f"sum of {len(chain) + 1}", g, "sum", chain) for chain in long]
+        taken = {i for chain in long for i in chain}
+        return [*sums, *(i for i in loose if i not in taken)]
+
+    def _parameters(self, g: int, items: list[int]) -> list[int]:
+        """Many parameters become one item."""
+        named = [i for i in items if i in self.graph.paths]
+        if len(named) <= _LONG:
+            return items
+        bag = self._new(f"parameters ({len(named)})", g, "leaves", named)
+        return [bag, *(i for i in items if i not in self.graph.paths)]
+
+    # --- equal parts ---
+
+    def _fold_copies(self, g: int, items: list[int]) -> list[int]:
+        """Many equal parts of a view, one after the other or side by side, become one item."""
+        if len(items) <= MANY:
+            return items
+        folds = [same for same in self._equal_parts(items) if len(same) >= MANY]
+        item_of = {item: item for item in items}
+        for f, same in enumerate(folds, start=len(self.all)):
+            item_of |= {item: ~f for copy in same for item in copy}
+        slot = {i: item_of[item] for item in items for i in self.nodes_of(item)}
+        if _on_cycles(self.edges(items, slot)):
+            return items  # rare: one copy's output reaches another by a way around
+        for same in folds:
+            self._fold(g, same)
+        return list(dict.fromkeys(item_of.values()))
+
+    def _equal_parts(self, items: list[int]) -> Iterable[list[list[int]]]:
+        """What hangs together in a view, as items; equal parts in one list."""
+        slot = {i: k for k, item in enumerate(items) for i in self.nodes_of(item)}
+        inputs: list[list[int]] = [[] for _ in items]
+        users: list[list[int]] = [[] for _ in items]
+        for a, b in self.edges(items, slot):
+            inputs[b].append(a)
+            users[a].append(b)
+        equal: dict[Any, list[list[int]]] = {}
+        for part in _components(inputs, users):
+            place = {k: j for j, k in enumerate(part)}
+            links = [[place.get(a, -1) for a in near[k]] for near in (inputs, users) for k in part]
+            key = str(links), *[self._kind(items[k]) for k in part]
+            equal.setdefault(key, []).append([items[k] for k in part])
+        return equal.values()
+
+    def _fold(self, g: int, same: list[list[int]]) -> None:
+        """Makes one group of equal parts; its views show one of them each."""
+        nodes = sorted(i for copy in same for item in copy for i in self.nodes_of(item))
+        first, last = same[0][0], same[0][-1]
+        if len(same[0]) == 1 and first >= 0 and not self.graph.inputs[first]:
+            self._new(f"leaves ({len(same)})", g, "leaves", nodes)
+            return
+        f = ~self._new(f"{self._kind(last)[0]} x {len(same)}", g, "copies", nodes)
+        self.all[f].copies = same
+        for c, item in ((c, item) for c, copy in enumerate(same) for item in copy):
+            for i in self.nodes_of(item):
+                self.copy[i] = c
+                if item < 0 and self.all[~item].kind != "module":
+                    self.home[i] = ~item
+            if item < 0:
+                self.all[~item].parent = f
+
+    def _kind(self, item: int) -> tuple[str, int]:
+        """What makes two items of a view equal."""
+        if item < 0:
+            group = self.all[~item]
+            return re.sub(r" \d+$", "", group.name), len(group.nodes)
+        op = self.graph.nodes[item].op
+        return (_NOUNS.get(op.name, op.name), 1) if op else ("leaf", item in self.graph.paths)
+
+
+class Names:
+    """A label wins, then the parameter's path, then what the Value was made from."""
+
+    def __init__(self, graph: Graph, groups: Groups) -> None:
+        self.graph = graph
+        self.given: list[str | None] = []  # None: the page writes the expression
+        short: list[bool] = []  # may be an operand in the name of another Value
+        numbered: dict[tuple[int, int, str], list[int]] = {}
+        for i, v in enumerate(graph.nodes):
+            name = str(v.label).strip() or graph.names.get(i, "")
+            name = name or (groups.neuron_of_output(i) if v.op else f"{v.data:.5g}")
+            short.append(0 < len(name) <= 10)
+            self.given.append(name or None)
+            if v.op is None or name:
+                continue
+            if not all(short[x] for x in graph.inputs[i]) or len(self.expression(i)) > 16:
+                noun = _NOUNS.get(v.op.name, v.op.name or "node")
+                same = numbered.setdefault((groups.home[i], groups.copy[i], noun), [])
+                same.append(i)
+                self.given[i] = f"{noun} {len(same)}"
+        for (_, _, noun), same in numbered.items():
+            if len(same) == 1:
+                self.given[same[0]] = noun  # the only one of its kind
+
+    def of(self, i: int) -> str:
+        """The name of a Value."""
+        return self.given[i] or self.expression(i).replace(" ", "")
+
+    def expression(self, i: int) -> str:
+        """How a Value was computed from its inputs' names, as the page writes it too."""
+        v, inputs = self.graph.nodes[i], self.graph.inputs[i]
+        assert v.op is not None
+        args = [self.of(x) for x in inputs[:7]] + [f"{k:g}" for k in v.arguments[len(inputs) :]]
+        if len(args) == 2 and re.fullmatch(r"\W+", v.op.symbol):
+            return f"{args[0]} {v.op.symbol} {args[1]}"
+        return f"{v.op.symbol}({', '.join(args)})"
+
+
+# --- by the parameters' paths ---
+
+
+def _module_paths(graph: Graph) -> list[Path]:
+    """Which module every Value belongs to: that of its parameters, or of all its inputs."""
+    paths: list[Path] = []
+    for i, xs in enumerate(graph.inputs):
+        own = [paths[x] for x in xs if x in graph.paths]
+        if i in graph.paths:
+            path = graph.paths[i]
+        elif own:
+            path = _common(own)
+        else:
+            path = paths[xs[0]] if xs and len({paths[x] for x in xs}) == 1 else ()
+        paths.append(path)
+    return paths
+
+
+def _common(paths: list[Path]) -> Path:
+    """What all paths begin with."""
+    first, last = min(paths), max(paths)  # of sorted paths, those between share what these share
+    same = [a == b for a, b in zip(first, last)] + [False]
+    return first[: same.index(False)]
+
+
+def _without_cycles(
+    graph: Graph, nodes: list[int], modules: dict[str, list[int]]
+) -> dict[str, list[int]]:
+    """A module that its own output comes back to (a recurrent one) is cut into its uses."""
+    part: dict[int, Any] = {i: i for i in nodes}
+    part |= {i: name for name, members in modules.items() for i in members}
+    edges = {(part[x], part[i]) for i in nodes for x in graph.inputs[i] if x in part}
+    cyclic = _on_cycles({e for e in edges if e[0] != e[1]})
+    if not cyclic:
+        return modules
+    # A stage counts the changes of module on the way to a Value: it grows along every edge
+    # between modules, so what is cut by stage has no cycle. Leaves wait for their first user.
+    stage: dict[int, int] = {}
+    for i in nodes:
+        inside = [x for x in graph.inputs[i] if x in part]
+        stage[i] = max((stage[x] + (part[x] != part[i]) for x in inside), default=0)
+    for i in (i for i in nodes if not graph.inputs[i]):
+        users = [u for u in graph.users[i] if u in part]
+        stage[i] = min((stage[u] - (part[u] != part[i]) for u in users), default=0)
+    cut: dict[str, list[int]] = {}
+    for name, members in modules.items():
+        stages = sorted({stage[i] for i in members}) if name in cyclic else []
+        for i in members:
+            use = f" ({stages.index(stage[i]) + 1})" if len(stages) > 1 else ""
+            cut.setdefault(name + use, []).append(i)
+    return cut
+
+
+# --- graphs of anything ---
+
+
+def _on_cycles(edges: Iterable[tuple[Any, Any]]) -> set[Any]:
+    """The vertices on a cycle, or on the way from one to another: what peeling leaves over."""
+    left = list(edges)
+    for start, end in ((0, 1), (1, 0)):  # peel from the front, then from the back
+        users: dict[Any, list[Any]] = {}
+        waiting: dict[Any, int] = {}
+        for edge in left:
+            users.setdefault(edge[start], []).append(edge[end])
+            waiting[edge[end]] = waiting.get(edge[end], 0) + 1
+        free = [v for v in users if v not in waiting]
+        for v in free:
+            for u in users.get(v, ()):
+                waiting[u] -= 1
+                if not waiting[u]:
+                    free.append(u)
+        gone = set(free)
+        left = [(a, b) for a, b in left if a not in gone and b not in gone]
+    return {v for edge in left for v in edge}
+
+
+def _components(inputs: list[list[int]], users: list[list[int]]) -> list[list[int]]:
+    """What hangs together when the busiest slots, connected with very many, are taken away."""
+    seen = [len(a) + len(b) > MANY for a, b in zip(inputs, users)]
+    parts = []
+    for start in range(len(inputs)):
+        part = [] if seen[start] else [start]
+        for k in part:  # the list grows meanwhile
+            if not seen[k]:
+                seen[k] = True
+                part += [other for other in (*inputs[k], *users[k]) if not seen[other]]
+        if part:
+            parts.append(sorted(set(part)))
+    return parts

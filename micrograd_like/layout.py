@@ -1,0 +1,183 @@
+"""Where the cards of a picture go, and the lines between them; knows items and edges only.
+
+>>> layout(3, [(0, 2), (1, 2)])["x"]                # two inputs, and right of them their user
+[0, 0, 190]
+
+Names: an item is a number below count; an edge (a, b) goes from left to right, and there is no
+cycle. A slot is an item, or a lane: the place that a long edge takes in a column that it passes.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+Edge: TypeAlias = tuple[int, int]
+Lanes: TypeAlias = dict[Edge, int]  # {(a, column): the slot of a's lane there}
+
+WIDTH, HEIGHT, GAP_X, GAP_Y, LANE = 150, 60, 24, 12, 20  # of a card, between cards; of a lane
+MAX_CARDS = 1000  # in one view; above, the page shows a neighbourhood
+
+
+def layout(count: int, edges: Sequence[Edge]) -> dict[str, Any]:
+    """Columns by longest path, in each column the cards in the order of least crossing.
+
+    A long edge gets a lane through the columns between, so that it crosses no card.
+
+    Returns:
+        x, the left side, and y, the middle, of every item; e, for each edge its items and the y
+        of its lanes; gap, from column to column. More items than MAX_CARDS: big, and as x and y
+        only a column and a place in it, because the page stacks the few that it shows.
+    """
+    rank = _ranks(count, edges)
+    lanes = _lanes(count, edges, rank)
+    between = [range(rank[a] + 1, rank[b]) if lanes else () for a, b in edges]
+    paths = [[a, *[lanes[a, r] for r in passed], b] for (a, b), passed in zip(edges, between)]
+    columns = _columns(count, rank, lanes) if edges else _grid(count)
+    before, after = _neighbours(count + len(lanes), paths)
+    if edges:
+        _order(columns, before, after)
+    if count > MAX_CARDS:
+        place = {k: (c, j) for c, column in enumerate(columns) for j, k in enumerate(column)}
+        xs, ys = zip(*[place[k] for k in range(count)])
+        return {"big": 1, "x": xs, "y": ys, "e": [], "gap": 2 * GAP_X}
+    y = _heights(columns, before, after, count)
+    # A tall column needs flatter lines.
+    gap = GAP_X + (min(8 * max(map(len, columns)), 200) if edges else 0)
+    x = {k: c * (WIDTH + gap) for c, column in enumerate(columns) for k in column}
+    routes = [[a, b, *[y[lane] for lane in on_the_way]] for a, *on_the_way, b in paths]
+    return {"x": [x[k] for k in range(count)], "y": y[:count], "e": routes, "gap": gap}
+
+
+def route(placed: dict[str, Any], edge: list[int]) -> str:
+    """An edge as an SVG path: out of one card to the right, through the lanes, into another."""
+    a, b, *lanes = edge
+    x, y = placed["x"][a] + WIDTH, placed["y"][a]
+    path = f"M{x} {y}"
+    for j, to in enumerate([*lanes, placed["y"][b]]):
+        last = j == len(lanes)
+        end = placed["x"][b] if last else x + placed["gap"]
+        middle = (x + end) // 2
+        path += f"C{middle} {y} {middle} {to} {end} {to}"
+        x, y = end + WIDTH, to
+        path += "" if last else f"H{x}"
+    return path
+
+
+# --- columns ---
+
+
+def _ranks(count: int, edges: Iterable[Edge]) -> list[int]:
+    """The column of every item: right of all its inputs; what has none, next to its users."""
+    users: list[list[int]] = [[] for _ in range(count)]
+    waiting = [0] * count
+    for a, b in edges:
+        users[a].append(b)
+        waiting[b] += 1
+    rank = [0] * count
+    order = [k for k in range(count) if not waiting[k]]
+    sources = len(order)
+    for a in order:
+        for b in users[a]:
+            rank[b] = max(rank[b], rank[a] + 1)
+            waiting[b] -= 1
+            if not waiting[b]:
+                order.append(b)
+    for a in order[:sources]:
+        rank[a] = min((rank[b] for b in users[a]), default=1) - 1
+    return rank
+
+
+def _lanes(count: int, edges: Iterable[Edge], rank: list[int]) -> Lanes:
+    """The lanes of all long edges; edges from the same item share theirs."""
+    too_many = sum(rank[b] - rank[a] - 1 for a, b in edges) > 20 * MAX_CARDS
+    if too_many or count > MAX_CARDS:
+        return {}
+    passed = dict.fromkeys((a, r) for a, b in edges for r in range(rank[a] + 1, rank[b]))
+    return {key: count + k for k, key in enumerate(passed)}
+
+
+def _columns(count: int, rank: list[int], lanes: Lanes) -> list[list[int]]:
+    columns: list[list[int]] = [[] for _ in range(max(rank) + 1)]
+    for k in range(count):
+        columns[rank[k]].append(k)
+    for (_, r), slot in lanes.items():
+        columns[r].append(slot)
+    return columns
+
+
+def _grid(count: int) -> list[list[int]]:
+    """Columns of what has no edges, about as wide as high."""
+    rows = math.ceil(math.sqrt(count * 3.0))
+    return [list(range(k, min(k + rows, count))) for k in range(0, count, rows)]
+
+
+def _neighbours(count: int, paths: list[list[int]]) -> tuple[list[list[int]], list[list[int]]]:
+    """For every slot those before it and those after it, each once."""
+    before: list[list[int]] = [[] for _ in range(count)]
+    after: list[list[int]] = [[] for _ in range(count)]
+    for a, b in dict.fromkeys(link for path in paths for link in pairwise(path)):
+        before[b].append(a)
+        after[a].append(b)
+    return before, after
+
+
+# --- places in the columns ---
+
+
+def _sweeps(
+    count: int, columns: list[list[int]], before: list[list[int]], after: list[list[int]]
+) -> Iterator[tuple[list[int], list[list[int]]]]:
+    """There and back through the columns, each with the neighbours that have just been placed."""
+    for sweep in range(count):
+        for column in reversed(columns) if sweep % 2 else columns:
+            yield column, after if sweep % 2 else before
+
+
+def _order(columns: list[list[int]], before: list[list[int]], after: list[list[int]]) -> None:
+    """Barycentre sweeps: every slot goes to the mean place of its neighbours."""
+    place = {k: float(j) for column in columns for j, k in enumerate(column)}
+    for column, neighbours in _sweeps(6, columns, before, after):
+        middle = (len(column) - 1) / 2.0
+        if middle:
+            mean = {k: _mean([place[n] for n in neighbours[k]], place[k]) for k in column}
+            column.sort(key=mean.__getitem__)
+        place |= {k: j - middle for j, k in enumerate(column)}
+
+
+def _heights(
+    columns: list[list[int]], before: list[list[int]], after: list[list[int]], count: int
+) -> list[int]:
+    """The y of every slot: as near to its neighbours as the order and the gaps allow."""
+    step = [HEIGHT + GAP_Y] * count + [LANE] * (len(before) - count)
+    y = [0.0] * len(before)
+    for column in columns:
+        _stack(column, [0.0] * len(column), step, y)
+    for column, neighbours in _sweeps(8, columns, before, after):
+        near = [neighbours[k] or before[k] or after[k] for k in column]
+        wanted = [_mean([y[n] for n in some], y[k]) for k, some in zip(column, near)]
+        _stack(column, wanted, step, y)
+    top = min(y[k] - step[k] / 2.0 for k in range(len(y)))
+    return [round(y[k] - top) for k in range(len(y))]
+
+
+def _stack(column: list[int], wanted: list[float], step: list[int], y: list[float]) -> None:
+    """Least squares under the gaps: neighbours that want to overlap share their mean place."""
+    blocks: list[tuple[float, int]] = []  # the sum of the wanted tops, how many
+    offsets, offset = [], 0.0
+    for k, place in zip(column, wanted):
+        offset += step[k] / 2.0
+        offsets.append(offset)
+        total, n = place - offset, 1
+        offset += step[k] / 2.0
+        while blocks and blocks[-1][0] * n >= total * blocks[-1][1]:
+            above, m = blocks.pop()
+            total, n = above + total, m + n
+        blocks.append((total, n))
+    tops = [total / n for total, n in blocks for _ in range(n)]
+    for k, top, offset in zip(column, tops, offsets):
+        y[k] = top + offset
+
+
+def _mean(numbers: list[float], default: float) -> float:
+    return sum(numbers) / len(numbers) if numbers else default
