@@ -82,7 +82,9 @@ class Browser:
         self.path = explorer.save(self.folder / "page.html")
         self.go("about:blank")
         self.go(self.path.as_uri() + hash)
-        # Chromium drops what is typed before the first frame is on the screen.
+        self.wait_for_a_frame()  # Chromium drops what is typed before it is on the screen
+
+    def wait_for_a_frame(self):
         frame = "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))"
         self._call("/execute/async", {"script": frame, "args": []})
 
@@ -805,6 +807,20 @@ def test_a_notebooks_frame_shows_the_page(browser):
     browser.click("#next")
     browser.press("n")
     assert browser.js("step") == 2
+    browser._call("/frame", {"id": None})
+
+
+def test_a_frame_that_grows_shows_the_whole_graph_again(browser):
+    browser.path = browser.folder / "notebook.html"
+    frame = small()._repr_mimebundle_()["text/html"]
+    assert 'height="640"' in frame
+    browser.path.write_text("<!doctype html>" + frame.replace("640", "150"), "utf-8")
+    browser.go(browser.path.as_uri())
+    browser.js("document.querySelector('iframe').height = 640")
+    browser._call("/frame", {"id": 0})
+    browser.wait_for_a_frame()
+    assert browser.js("innerHeight") == 640
+    assert browser.js("[at.x, at.y, at.k]") == browser.js("(fit(), [at.x, at.y, at.k])")
     browser._call("/frame", {"id": None})
 
 
