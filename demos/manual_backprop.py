@@ -6,7 +6,6 @@ It needs numpy, torch and matplotlib: pip install "micrograd_like[test]"
 """
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,58 +13,41 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from micrograd_like import MLP, mse_loss
+from micrograd_like import MLP, SGD, fit, mse_loss
 
-lr, epochs = 0.05, 100
-rng = np.random.default_rng(0)
-X = rng.uniform(-2.0, 2.0, (40, 2))
-Y = np.sin(X[:, 0]) + 0.5 * X[:, 1] + rng.normal(0.0, 0.1, 40)
-BATCHES = [rng.permutation(40).reshape(5, 8) for _ in range(epochs)]  # the same for all
+lr, epochs, size = 0.05, 100, 8  # samples in a batch; there are 5 batches, the same in each epoch
+X = np.random.default_rng(0).uniform(-2.0, 2.0, (40, 2))
+Y = np.sin(X[:, 0]) + 0.5 * X[:, 1]
 model = MLP(2, [3, 1], activation="relu", output_activation="linear", rng=1)
-START = np.array([v.data for v in model.parameters()])  # neuron by neuron: weights, then bias
+p = np.array([v.data for v in model.parameters()])  # neuron by neuron: weights, then bias
+START = [p[:9].reshape(3, 3)[:, :2].T, p[2:9:3], p[9:12], p[12]]
 
 
-def engine(p: Any, x: Any, y: Any) -> tuple[float, Any]:
-    """This library: the loss of a batch at the parameters p, and its gradient."""
-    for v, number in zip(model.parameters(), p):
-        v.data = number
-    model.zero_grad()
-    loss = mse_loss([model(row) for row in x.tolist()], y.tolist())
-    loss.backward()
-    return loss.data, np.array([v.grad for v in model.parameters()])
-
-
-def by_hand(p: Any, x: Any, y: Any) -> tuple[float, Any]:
+def by_hand(parameters: Any, x: Any, y: Any) -> tuple[Any, Any]:
     """The chain rule written out, in lines that mean the same to NumPy and torch."""
-    W1, W2 = p[:9].reshape(3, 3), p[9:]  # the last column is the bias
-    before = x @ W1[:, :2].T + W1[:, 2]
-    hidden = before * (before > 0.0)  # ReLU
-    error = hidden @ W2[:3] + W2[3] - y
+    W1, b1, W2, b2 = parameters
+    hidden = (x @ W1 + b1).clip(0.0)  # ReLU
+    error = hidden @ W2 + b2 - y
     d_out = 2.0 * error / len(x)  # of the mean squared error
-    d_before = d_out[:, None] * W2[:3] * (before > 0.0)
-    gradient = p * 0.0
-    gradient[:9].reshape(3, 3)[:, :2], gradient[2:9:3] = d_before.T @ x, d_before.sum(0)
-    gradient[9:12], gradient[12] = d_out @ hidden, d_out.sum()
-    return float((error**2).mean()), gradient
+    d_hidden = d_out[:, None] * W2 * (hidden > 0.0)
+    return (error**2).mean(), [x.T @ d_hidden, d_hidden.sum(0), d_out @ hidden, d_out.sum()]
 
 
-def autograd(p: Any, x: Any, y: Any) -> tuple[float, Any]:
+def autograd(parameters: Any, x: Any, y: Any) -> tuple[Any, Any]:
     """Torch's own gradient."""
-    p = p.clone().requires_grad_()
-    W1, W2 = p[:9].reshape(3, 3), p[9:]
-    hidden = torch.relu(x @ W1[:, :2].T + W1[:, 2])
-    loss = torch.nn.functional.mse_loss(hidden @ W2[:3] + W2[3], y)
-    return loss.item(), torch.autograd.grad(loss, p)[0]
+    W1, b1, W2, b2 = parameters = [p.clone().requires_grad_() for p in parameters]
+    loss = torch.nn.functional.mse_loss(torch.relu(x @ W1 + b1) @ W2 + b2, y)
+    return loss.detach(), torch.autograd.grad(loss, parameters)
 
 
-def train(way: Any, asarray: Any) -> list[float]:
+def train(way: Any, asarray: Any) -> Any:
     """SGD with one way's gradient; returns the mean loss of each epoch."""
-    p, x, y, losses = asarray(START), asarray(X), asarray(Y), []
-    for batch in np.concatenate(BATCHES):
-        loss, gradient = way(p, x[batch], y[batch])
-        p = p - lr * gradient
-        losses.append(loss)
-    return [float(loss) for loss in np.reshape(losses, (epochs, 5)).mean(axis=1)]
+    parameters, x, y, losses = [asarray(p) for p in START], asarray(X), asarray(Y), []
+    for k in list(range(0, len(X), size)) * epochs:
+        loss, gradients = way(parameters, x[k : k + size], y[k : k + size])
+        parameters = [p - lr * g for p, g in zip(parameters, gradients)]
+        losses.append(float(loss))
+    return np.reshape(losses, (epochs, -1)).mean(axis=1)
 
 
 def main() -> None:
@@ -74,26 +56,22 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(), help="where the picture goes")
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
+    history = fit(model, X, Y, mse_loss, SGD(model.parameters(), lr), epochs, size, shuffle=False)
     curves = {
-        "this engine": train(engine, np.asarray),
-        "NumPy, by hand": train(by_hand, np.asarray),
-        "torch, by hand": train(by_hand, torch.from_numpy),
-        "torch, autograd": train(autograd, torch.from_numpy),
+        "this engine": history["loss"],
+        "NumPy, by hand": train(by_hand, np.array),
+        "torch, by hand": train(by_hand, torch.tensor),
+        "torch, autograd": train(autograd, torch.tensor),
     }
-    figure = Figure(figsize=(8.0, 4.5), layout="constrained")
-    axes = figure.subplots()
-    colors = ["#2b6cb0", "#f7b267", "#7ba7d9", "#c65f00"]
-    for k, ((name, curve), color) in enumerate(zip(curves.items(), colors)):
-        print(f"{name:15}  loss {curve[0]:.6f} at first, {curve[-1]:.12f} at last")
-        (line,) = axes.plot(range(1, epochs + 1), curve, color=color, linewidth=2.5, label=name)
-        line.set(linestyle=(5 * k, (5, 15)), marker="osD^"[k], markevery=(5 * k, 20))
-    axes.set(xlabel="epoch", ylabel="mean squared error", yscale="log")
-    axes.legend(title="Four ways, one curve", handlelength=5.0)
-    gap = float(np.ptp(list(curves.values()), axis=0).max())
-    print(f"largest difference of the four curves {gap:.1e}")
+    axes: Any = Figure(layout="constrained").add_subplot(xlabel="epoch", ylabel="loss")
+    for k, (name, curve) in enumerate(curves.items()):
+        axes.semilogy(range(1, epochs + 1), curve, linewidth=10 - 3 * k, label=name)
+    axes.legend(title="Four ways, one curve")
+    gap = np.ptp(list(curves.values()), axis=0).max()
+    print(f"loss {curve[0]:.6f} at first, {curve[-1]:.6f} at last; the four differ by {gap:.1e}")
     if not gap < 1e-9:
-        sys.exit(f"the four losses differ by {gap:.1e}: expected less than 1e-9")
-    figure.savefig(out / "manual_backprop.png", dpi=150)
+        raise SystemExit(f"the four losses differ by {gap:.1e}: expected less than 1e-9")
+    axes.figure.savefig(out / "manual_backprop.png", dpi=150)
     print("saved", out / "manual_backprop.png")
 
 

@@ -10,12 +10,10 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from micrograd_like import MLP, SGD, hinge_loss
+from micrograd_like import MLP, SGD, evaluate, fit, hinge_loss, load, predict, save
 from micrograd_like.data import make_xor, train_test_split
 from micrograd_like.optim import CosineAnnealingLR
 from micrograd_like.plot import plot_decision_boundary, plot_history
-from micrograd_like.serialize import load, save
-from micrograd_like.train import evaluate, fit, predict
 
 
 def main() -> None:
@@ -25,11 +23,11 @@ def main() -> None:
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
 
-    X, classes = make_xor(120, noise=0.15, seed=0)
+    X, classes = make_xor(120, noise=0.35, seed=0)
     y = [2 * c - 1 for c in classes]
     X, X_held_out, y, y_held_out = train_test_split(X, y, test_size=0.25, seed=0)
     model = MLP(2, [8, 1], output_activation="linear", rng=0)
-    optimizer = SGD(model.parameters(), lr=0.5, momentum=0.9)
+    optimizer = SGD(model.parameters(), lr=0.1, momentum=0.9)
     schedule = CosineAnnealingLR(optimizer, T_max=40)
     history = fit(
         model, X, y, hinge_loss, optimizer, epochs=40, batch_size=16, scheduler=schedule,

@@ -267,14 +267,14 @@ def check_xor(printed, out):
 
 
 def check_classification_and_regression(printed, out):
-    assert numbers(r"held-out accuracy ([\d.]+)%", printed)[0] >= 88.0
-    assert numbers(r"squared error ([\d.]+)", printed)[0] < 0.6
+    assert numbers(r"held-out accuracy ([\d.]+)%", printed)[0] >= 90.0
+    assert numbers(r"squared error ([\d.]+)", printed)[0] < 0.5
     for name in ("clf_curves_loss", "clf_curves_acc", "reg_curves_loss", "reg_curves_mse"):
         assert_png(out / f"{name}.png")
 
 
 def check_digits(printed, out):
-    assert numbers(r"held-out accuracy ([\d.]+)%", printed)[0] >= 80.0
+    assert numbers(r"held-out accuracy ([\d.]+)% of 450", printed)[0] >= 95.0
     assert_png(out / "digits.png")
 
 
@@ -293,12 +293,11 @@ CHECKS = {
     "xor.py": check_xor,
 }
 CHECKED_ELSEWHERE = {"linear_regression.py", "losses.py", "manual_backprop.py"}  # ..._regression.py
-OPTIONS = {"digits.py": ["--samples", "500", "--epochs", "8"]}  # the whole set takes a minute
 
 
 @pytest.mark.parametrize("script", [s for s in SCRIPTS if s not in CHECKED_ELSEWHERE])
 def test_a_script_runs_and_prints_what_it_promises(script, tmp_path):
-    run = python(ROOT / "demos" / script, "--out", tmp_path, *OPTIONS.get(script, []))
+    run = python(ROOT / "demos" / script, "--out", tmp_path)
     assert run.returncode == 0, run.stderr
     assert f"saved {tmp_path}" in run.stdout
     CHECKS[script](run.stdout, tmp_path)
@@ -307,21 +306,14 @@ def test_a_script_runs_and_prints_what_it_promises(script, tmp_path):
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_a_script_is_short_and_says_how_to_run_it(script):
     text = (ROOT / "demos" / script).read_text(encoding="utf-8")
-    assert len(text.splitlines()) <= 101
+    assert len(text.splitlines()) <= 80
     assert f"python demos/{script}" in text
 
 
-def test_the_convolutional_network_learns_digits(tmp_path):
-    options = ["--cnn", "--samples", "400", "--epochs", "10"]
-    run = python(ROOT / "demos" / "digits.py", "--out", tmp_path, *options)
+def test_the_convolutional_network_reads_digits_too(tmp_path):
+    run = python(ROOT / "demos" / "digits.py", "--cnn", "--out", tmp_path)
     assert run.returncode == 0, run.stderr
-    assert numbers(r"held-out accuracy ([\d.]+)%", run.stdout)[0] >= 75.0
-
-
-@pytest.mark.slow
-def test_the_perceptron_reaches_95_percent_on_all_digits(tmp_path):
-    run = python(ROOT / "demos" / "digits.py", "--out", tmp_path)
-    assert numbers(r"held-out accuracy ([\d.]+)%", run.stdout)[0] >= 95.0
+    check_digits(run.stdout, tmp_path)
 
 
 def test_the_benchmark_runs_and_gives_its_numbers(tmp_path):

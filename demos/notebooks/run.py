@@ -2,6 +2,7 @@
 
     python demos/notebooks/run.py               # in place; after a change of text, code or library
     python demos/notebooks/run.py --out DIR     # leave the notebooks alone, write the copies to DIR
+    python demos/notebooks/run.py 02_pytorch    # only this one
 
 Each notebook runs in a fresh kernel of the Python that runs this script. It stores nothing that
 differs from run to run or from machine to machine: no times, no paths, no Python version.
@@ -22,16 +23,18 @@ HERE = Path(__file__).resolve().parent
 
 
 def main() -> None:
-    """Runs the notebooks in the order of their names."""
+    """Runs the notebooks that were asked for, or all in the order of their names."""
     parser = argparse.ArgumentParser(description="Run the notebooks and store their outputs.")
     parser.add_argument("--out", type=Path, default=HERE, help="where the notebooks are written")
-    out = parser.parse_args().out
+    parser.add_argument("names", nargs="*", help="which notebooks; without it all")
+    options = parser.parse_args()
+    out, names = options.out, options.names or sorted(path.stem for path in HERE.glob("*.ipynb"))
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as directory:
         settle(Path(directory))
-        for path in sorted(HERE.glob("*.ipynb")):
-            run(path, out / path.name)
-            print("saved", out / path.name)
+        for name in names:
+            run(HERE / f"{name}.ipynb", out / f"{name}.ipynb")
+            print("saved", out / f"{name}.ipynb")
 
 
 def settle(directory: Path) -> None:
