@@ -216,11 +216,11 @@ class _Program:
         lanes, shared = call.rows()
         other = lanes[:, -1] if call.count > 1 else lanes[:, 0] * 1.001 + 1e-3
         first = [lanes[:, 0].tolist(), other.tolist()], shared.tolist()
-        self.tree: Any = None
+        self.rebuild: Any = None
 
         def outputs(x: list[Value], s: list[Value]) -> tuple[list[Any], list[Any]]:
-            self.tree = f(*call.arguments(x, s))
-            return flatten(self.tree)[0], []
+            leaves, self.rebuild = flatten(f(*call.arguments(x, s)))
+            return leaves, []
 
         def gradients(x: list[Value], s: list[Value]) -> tuple[list[Any], list[Any]]:
             ((out,), _) = outputs(x, s)
@@ -269,7 +269,7 @@ class _Program:
     def nest(self, outputs: Any, samples: int | None) -> Any:
         """Arrays nested as f's result; lists of numbers become one array."""
         rows = outputs if samples is not None else outputs[:, 0]
-        return _stacked(flatten(self.tree)[1](list(rows)))
+        return _stacked(self.rebuild(list(rows)))
 
 
 def _stacked(tree: Any) -> Any:

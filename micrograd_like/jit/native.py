@@ -137,15 +137,19 @@ class Native:
             extra(self.module, self.tape)
         self.module.compile(is_large(self.tape))
         self.work = self.module.get("work", _PTR, _INT, _PTR, _INT, *[_PTR] * 4, _INT)
-        self.varies = self.tape.varies()
+        varies = self.tape.varies()
+        self.n_rows = int(varies.sum())
+        self.vary = varies[self.tape.outputs]  # which outputs; where the others are found
+        self.where = (np.cumsum(~varies) - 1)[self.tape.outputs][~self.vary]
+        self.memory = threading.local()  # rows that were used before need not be cleared
 
     def new_rows(self) -> Array:
         """Memory for one block."""
-        return buffer(int(self.varies.sum()), self.layout.stride)
+        return buffer(self.n_rows, self.layout.stride)
 
     def new_scalars(self, values: Any) -> Array:
         """Memory for what samples share, with the shared inputs and the constants in it."""
-        scalars = np.zeros(max(1, self.tape.size - int(self.varies.sum())))
+        scalars = np.zeros(max(1, self.tape.size - self.n_rows))
         scalars[: len(values)] = values
         scalars[len(values) : len(values) + len(self.tape.constants)] = self.tape.constants
         return scalars
@@ -160,18 +164,18 @@ class Native:
         lanes = np.ascontiguousarray(lanes)
         samples = lanes.shape[1]
         outputs, sums = np.empty((len(self.tape.outputs), samples)), np.zeros(len(self.tape.sums))
-        order, rows, shared = np.arange(samples), self.new_rows(), self.new_scalars(scalars)
+        if not hasattr(self.memory, "rows"):
+            self.memory.rows = self.new_rows()
+        order, rows, shared = np.arange(samples), self.memory.rows, self.new_scalars(scalars)
         self.work(
             pointer(lanes), samples, pointer(order), samples, pointer(rows), pointer(shared),
             pointer(sums), pointer(outputs), samples,
         )  # fmt: skip
-        varies = self.varies[self.tape.outputs]
-        if varies.all():
+        if not len(self.where):
             return outputs, sums
         everything = np.empty_like(outputs)
-        everything[varies] = outputs[: varies.sum()]
-        where = (np.cumsum(~self.varies) - 1)[self.tape.outputs][~varies]
-        everything[~varies] = shared[where, None]
+        everything[self.vary] = outputs[: self.vary.sum()]
+        everything[~self.vary] = shared[self.where, None]
         return everything, sums
 
 
