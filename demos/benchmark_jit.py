@@ -451,13 +451,13 @@ SERIES: dict[str, tuple[Callable[[int], Any], list[int]]] = {
 
 
 def growth(series: str, sizes: list[int]) -> list[Row]:
-    """Seconds of CPU to trace and compile programs that double; the least of up to three."""
+    """Seconds of CPU to trace and compile programs that double; the lesser of two."""
     make = SERIES[series][0]
     make(sizes[0])  # imports
     rows: list[Row] = []
     for size in sizes:
         seconds: list[float] = []
-        while len(seconds) < 3 and sum(seconds) < 3.0:
+        for _ in range(2):
             gc.collect()
             start = time.process_time()
             tape = make(size)
