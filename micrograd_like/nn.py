@@ -668,6 +668,8 @@ def _walk(kind: type, attributes: Any, prefix: str = "") -> Iterator[tuple[str, 
     for key, value in attributes:
         if isinstance(value, kind):
             yield f"{prefix}{key}", value
+        if isinstance(value, Value):  # the most, and nothing is inside
+            continue
         if isinstance(value, Module):
             yield from _walk(kind, vars(value).items(), f"{prefix}{key}.")
         elif isinstance(value, list | tuple):

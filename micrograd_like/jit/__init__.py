@@ -31,7 +31,7 @@ from ..engine import Value, as_value, grad
 from ..transforms import flatten
 from .native import Native
 from .tape import JitError, Tape
-from .trace import check_nobody_watches, probes, trace
+from .trace import check_nobody_watches, probes, trace, uncollected
 
 __all__ = ["JitError", "jit"]
 
@@ -211,6 +211,7 @@ def _nested(numbers: Iterator[Any], shape: tuple[int, ...]) -> Any:
 class _Program:
     """f for arguments of one signature: traced, compiled, compared with Python once."""
 
+    @uncollected()
     def __init__(self, f: Callable[..., Any], call: _Call, kind: str) -> None:
         self.f = f
         lanes, shared = call.rows()

@@ -9,6 +9,7 @@ same, f cannot be compiled.
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -78,6 +79,18 @@ def _recording() -> Iterator[list[Value]]:
                 engine._new = object.__new__
                 for name, decision in _DECISIONS.items():
                     setattr(Value, f"__{name}__", decision)
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the cyclic collector, which would go through a compiler's many objects many times."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 class Recorded(NamedTuple):

@@ -27,7 +27,7 @@ from .lower import POINTER, Layout, accumulate, loop, lower
 from .native import Array, Native, buffer, host_width, pointer
 from .reroll import reroll
 from .tape import JitError, Tape
-from .trace import check_nobody_watches, probes, trace
+from .trace import check_nobody_watches, probes, trace, uncollected
 from .vectormath import DOUBLE, INT, Vectors
 
 P, G, NEW, FLAG, STATE = range(5)  # rows: parameter, gradient, the next one, penalised?, state
@@ -81,6 +81,7 @@ class Trainer:
             raise
         self._memory(set(penalised))
 
+    @uncollected()
     def _build(self, model: Any, y: Sequence[Any], loss: Any, penalty: Any) -> None:
         columns = [a.reshape(self.samples, -1).T for a in (self.X, self.y)]
         self.data = np.concatenate(columns)
