@@ -1,5 +1,6 @@
 """jit from outside: what it takes, what it returns, how it composes, what it refuses."""
 
+import gc
 import math
 import random
 import subprocess
@@ -196,6 +197,15 @@ def test_compiled_code_is_not_called_where_anomalies_are_to_be_detected():
     assert f([1.0]).tolist() == [0.0]
     with detect_anomaly(), pytest.raises(JitError, match=r"watches Python's operations.*call the"):
         f([0.0])
+
+
+def test_the_collector_collects_again_after_compiling_and_after_failing_to():
+    collecting = []
+    jit(lambda x: (collecting.append(gc.isenabled()), x)[1])([1.0])
+    with pytest.raises(JitError):
+        jit(lambda x: x and x)([1.0])
+    assert gc.isenabled()
+    assert collecting[0] is False
 
 
 def test_where_is_the_way_to_branch():
