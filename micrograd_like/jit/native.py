@@ -89,7 +89,7 @@ class Module:
                 opt=1 if quickly else 2,
                 jit=True,
             )
-            options = llvm.create_pipeline_tuning_options(speed_level=2)
+            options = llvm.create_pipeline_tuning_options(speed_level=1)  # 2: no faster code
             options.loop_vectorization = options.slp_vectorization = False
             options.loop_unrolling = False
             if not quickly:

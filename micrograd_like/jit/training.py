@@ -349,7 +349,8 @@ class _Update:
             only = [apply(ops.WHERE, lanes[FLAG], v, 0.0) for v in (slope, cost)]
             return [lanes[NEW] + only[0]], [only[1]]
 
-        rules = {"update": rule(True), "first": rule(False)}
+        rules = {"update": rule(True)}
+        rules |= {"first": rule(False)} if state else {}  # else every step is as the first
         rules |= {"penalise": penalise} if penalty is not None else {}
         self.tapes = {
             name: reroll(trace(f, numbers, [optimizer.lr, 1.0])[0]) for name, f in rules.items()
@@ -477,11 +478,11 @@ def _emit_finish(module: Any, update: _Update, n: int) -> None:
     with b.if_then(b.and_(b.fcmp_ordered(">=", max_norm, DOUBLE(0.0)), clips)):
         scaled(g, scale, g)
     copy_numbers(b, kept, p, n)
+    at_first = "first" if "first" in rules else "update"
     with b.if_else(b.icmp_signed("!=", first, INT(0))) as (then, otherwise):
-        with then:
-            b.call(module.ir.globals["first"], [moving, rules["first"], cost])
-        with otherwise:
-            b.call(module.ir.globals["update"], [moving, rules["update"], cost])
+        for branch, name in ((then, at_first), (otherwise, "update")):
+            with branch:
+                b.call(module.ir.globals[name], [moving, rules[name], cost])
     copy_numbers(b, scalars, p, n)
     steps = at(rules["update"], INT(1))
     b.store(b.fadd(b.load(steps, typ=DOUBLE), DOUBLE(1.0)), steps)
