@@ -19,8 +19,6 @@ import random
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence, Sized
-from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any, NamedTuple, TypeVar
 
 Row = TypeVar("Row")
@@ -32,8 +30,7 @@ Columns = dict[str, list[str] | None]  # name -> its values, or None for a colum
 # --- tables ---
 
 
-@dataclass
-class Table:
+class Table(NamedTuple):
     """What load_csv has read.
 
     Args:
@@ -181,6 +178,8 @@ def _check_header(path: str | os.PathLike[str], header: list[str]) -> None:
 
 def _check_known(sheet: _Sheet, name: str) -> None:
     if name not in sheet.cells:
+        from difflib import get_close_matches  # only for a mistake: imports should be quick
+
         near = get_close_matches(name, sheet.cells, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(sheet.cells)}"
         raise ValueError(f"{sheet.path} has no column {name!r}: {hint}")
@@ -290,7 +289,6 @@ def check_lengths(X: Sized, y: Sized) -> None:
 # --- scaling, splitting, batches ---
 
 
-@dataclass
 class Scaler:
     """Shifts and scales every column to mean 0 and variance 1: (x - mean) / scale.
 
@@ -311,8 +309,11 @@ class Scaler:
     Source: sklearn.preprocessing.StandardScaler.
     """
 
-    mean: list[float] = field(default_factory=list)
-    scale: list[float] = field(default_factory=list)
+    def __init__(self, mean: Sequence[float] = (), scale: Sequence[float] = ()) -> None:
+        self.mean, self.scale = list(mean), list(scale)
+
+    def __repr__(self) -> str:
+        return f"Scaler(mean={self.mean}, scale={self.scale})"
 
     def fit(self, X: Sequence[Sequence[float]]) -> Scaler:
         """Takes mean and scale of every column from these rows; returns itself."""

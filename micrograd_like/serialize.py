@@ -15,7 +15,6 @@ hostile file every size is checked before anything is built. This file knows not
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import math
 import os
@@ -372,6 +371,8 @@ def _decode(value: Any) -> Any:
 
 def _checksum(content: Any) -> str:
     """SHA-256 of the canonical JSON: sorted keys, no spaces, ASCII."""
+    import hashlib  # a tenth of the package's import time, and rarely needed
+
     text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
