@@ -502,7 +502,8 @@ def _not_finite(loss: float, epoch: int, batch: int) -> FloatingPointError:
 
 
 def _shuffled(n: int, rng: random.Random) -> list[int]:
-    return [i for batch in batches(n, n, rng) for i in batch]
+    (order,) = batches(n, n, rng)
+    return order
 
 
 def _slices(order: list[int], size: int) -> list[list[int]]:

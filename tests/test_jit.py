@@ -154,6 +154,7 @@ CHANGES = "the function did something else for other numbers"
         (lambda x: x.sin() if x.data > 0.0 else x.cos(), JitError, CHANGES),
         (lambda x: x * (WEIGHT if WEIGHT > 0.0 else 1.0), JitError, BRANCH),
         (lambda x: x if WEIGHT else 1.0, JitError, BRANCH),
+        (lambda x: [x] if x.data > 0.0 else [x, x], JitError, CHANGES),
         (lambda x: x * random.Random().random(), JitError, CHANGES),
         (hidden, JitError, CHANGES),
         (lambda x: "no", JitError, "must return Values or numbers"),
@@ -178,12 +179,19 @@ def test_what_cannot_be_compiled_is_refused_with_a_reason(f, error, message, sam
         (["a"], TypeError, "argument 0 must be numbers, got str 'a'"),
         ([None], TypeError, "argument 0 must be numbers, got NoneType None"),
         ([[1.0, None]], TypeError, "must be numbers, got NoneType"),
+        ([np.array([1j])], TypeError, "argument 0 must be numbers, got ndarray"),
         ([[]], ValueError, "one length of at least 1"),
     ],
 )
 def test_what_is_no_number_is_named(args, error, message):
     with pytest.raises(error, match=message):
         jit(lambda x: x)(*args)
+
+
+def test_arrays_of_different_lengths_have_no_common_batch_axis():
+    f = jit(lambda x, y: x * y, batch=[True, True])
+    with pytest.raises(ValueError, match=r"must have one length of at least 1, got \[2, 3\]"):
+        f([1.0, 2.0], [1.0, 2.0, 3.0])
 
 
 def test_a_branch_that_only_some_samples_take_is_found_by_the_comparison():

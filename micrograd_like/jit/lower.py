@@ -79,8 +79,10 @@ class _Table:
         self.n, self.count = n, places.shape[1]
         self.module, self.memory = program.module, None
         p = places.reshape(len(places), -1, n)
-        steps = [int(np.take(p, 1, axis) .flat[0] - p.flat[0]) if p.shape[axis] > 1 else 0
-                 for axis in range(3)]
+        steps = [
+            int(np.take(p, 1, axis).flat[0] - p.flat[0]) if p.shape[axis] > 1 else 0
+            for axis in range(3)
+        ]
         self.base, (self.dj, self.di, self.dk) = int(p.flat[0]), steps
         grid = sum(
             step * np.arange(size).reshape([-1 if a == axis else 1 for a in range(3)])

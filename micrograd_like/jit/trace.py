@@ -252,7 +252,7 @@ class _Writer:
         return self._instruction(op, args)
 
     def _power(self, x: int, exponent: int) -> tuple[str, list[int]]:
-        """The powers that everybody writes as products, which are a hundred times faster."""
+        """The powers that everybody writes as products: a call of pow costs as much as hundreds."""
         k = self.numbers[-exponent - 1]
         if k == -1.0:
             return "div", [self.constant(1.0), x]

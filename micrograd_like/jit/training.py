@@ -94,7 +94,7 @@ class Trainer:
             f = self._one_sample(model, loss)
             tape, self.read = trace(f, self._two_samples(), [], self.params)
         except ValueError as error:
-            raise JitError(f"the loss cannot take one sample alone: {error}") from None
+            raise JitError(f"the model or the loss cannot take one sample: {error}") from None
         self.update = _Update(self.optimizer, penalty)
         self.native = Native(tape, self.batch_size, extra=self._emit)
 
@@ -188,8 +188,7 @@ class Trainer:
             order = np.array(orders, dtype=np.int64)
         data, length = self.data, self.samples
         if self.masks.count:  # every visit of a sample has a mask of its own
-            drawn = [self.masks.draw(batch) for epoch in orders for batch in self._batches(epoch)]
-            data = np.concatenate([data[:, order.ravel()], np.concatenate(drawn).T])
+            data = np.concatenate([data[:, order.ravel()], self.masks.draw(order.size).T])
             order, length = np.arange(order.size).reshape(order.shape), order.size
         data = np.ascontiguousarray(data)
         self.shown = np.empty((len(self.native.tape.outputs), order.size))
@@ -205,9 +204,6 @@ class Trainer:
     def outputs(self) -> list[Any]:
         """What the model computed for each sample of the last epoch, before its step."""
         return [self.nest(row) for row in self.shown.T.tolist()]
-
-    def _batches(self, order: list[int]) -> list[list[int]]:
-        return [order[i : i + self.batch_size] for i in range(0, len(order), self.batch_size)]
 
     def _single(self, data: Array, length: int, order: Any, losses: Array, norms: Array) -> int:
         return int(
@@ -297,9 +293,9 @@ class _Masks:
             model(sample)
         self.count = len(self.calls)
 
-    def draw(self, batch: Sequence[int]) -> Array:
-        """A row of factors for each sample of a batch."""
-        return np.array([[self.modules[i].factor() for i in self.calls] for _ in batch])
+    def draw(self, samples: int) -> Array:
+        """A row of factors for each of so many samples."""
+        return np.array([[self.modules[i].factor() for i in self.calls] for _ in range(samples)])
 
     @contextmanager
     def given(self, numbers: Sequence[float | Value]) -> Iterator[None]:
