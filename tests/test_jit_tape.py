@@ -20,7 +20,7 @@ from micrograd_like.jit.trace import trace
 from micrograd_like.ops import OPS
 
 inf, nan = math.inf, math.nan
-CONSTANTS = {"powc": [-2.0, -1.0, 0.0, 0.5, 1.0, 2.0, 3.0]}
+CONSTANTS = {"powc": [-2.0, -1.0, 0.0, 0.5, 1.0, 2.0, 3.0, 4.0]}
 
 
 def bits(numbers):
