@@ -17,18 +17,13 @@ Names: v is a node, x and y its inputs, g the gradient that reaches v, out the r
 
 import os
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
 from . import engine
 from .engine import Value
-
-_OFF, _LINES, _ON = range(3)  # _LINES: note the lines, but check nothing
-_mode: ContextVar[int] = ContextVar("mode", default=_OFF)
+from .modes import Mode
 
 
 class AnomalyError(ArithmeticError):
@@ -44,8 +39,7 @@ class AnomalyError(ArithmeticError):
     """
 
 
-@contextmanager
-def detect_anomaly() -> Iterator[None]:
+def detect_anomaly() -> Mode:
     """Inside, the first inf or nan raises and names the line of yours that made it.
 
     Every result is checked as it is computed, and in a backward pass every contribution to a
@@ -70,13 +64,7 @@ def detect_anomaly() -> Iterator[None]:
 
     Source: torch.autograd.detect_anomaly, which sees only nan, and only in backward.
     """
-    _count_user(1)
-    token = _mode.set(_ON)
-    try:
-        yield
-    finally:
-        _mode.reset(token)
-        _count_user(-1)
+    return engine.swapped(**_WATCHING)
 
 
 def is_anomaly_enabled() -> bool:
@@ -89,47 +77,44 @@ def is_anomaly_enabled() -> bool:
 
     Source: torch.is_anomaly_enabled.
     """
-    return _mode.get() != _OFF
+    return engine.swapped.current("_backward_pass") is _backward_pass
 
 
 # --- what stands in the place of the engine's functions ---
 
 
-def _watched(record: Callable[..., Any]) -> Callable[..., Any]:
-    """For the functions that apply an op to arguments."""
-
-    def watching(op: Any, *args: Any) -> Any:
-        v, mode = record(op, *args), _mode.get()
-        if mode == _OFF or v is NotImplemented:
-            return v
-        if mode == _ON and not isfinite(v.data):
-            raise AnomalyError(_forward_message(op, args, v.data))
-        return _located(v)
-
-    return watching
+def _watched(own: Callable[..., Any], op: Any, *args: Any) -> Any:
+    v = own(op, *args)
+    if v is NotImplemented:
+        return v
+    if not isfinite(v.data):
+        raise AnomalyError(_forward_message(op, args, v.data))
+    return _located(v)
 
 
-def _contributions(v: Value, g: Any, recorded: bool = False) -> Any:
-    if _mode.get() != _ON:
-        return _ENGINE["_contributions"](v, g, recorded)
-    token = _mode.set(_LINES)  # inside a rule an inf may be masked away: not yet an anomaly
-    try:
-        received = _ENGINE["_contributions"](v, g, recorded)
-    finally:
-        _mode.reset(token)
+def _noted(own: Callable[..., Any], op: Any, *args: Any) -> Any:
+    v = own(op, *args)
+    return v if v is NotImplemented else _located(v)
+
+
+def _contributions(own: Callable[..., Any], v: Value, g: Any, recorded: bool = False) -> Any:
+    if recorded:  # inside a rule an inf may be masked away: not yet an anomaly
+        with engine.swapped(**dict.fromkeys(_RECORDING, _noted)):
+            received = own(v, g, recorded)
+    else:
+        received = own(v, g)
     if not all(isfinite(_number(gx)) for _, gx in received):
         raise AnomalyError(_backward_message(v, _number(g)))
     return received
 
 
-def _backward_pass(root: Value, gradient: float) -> dict[Value, float]:
-    if _mode.get() != _ON:
-        return _ENGINE["_backward_pass"](root, gradient)  # type: ignore[no-any-return]
+def _backward_pass(own: Callable[..., Any], root: Value, gradient: float) -> dict[Value, float]:
     if not isfinite(gradient):
         raise AnomalyError(f"the backward pass was started with the gradient {gradient!r}")
+    step = engine.swapped.own["_contributions"]
     grads = {root: gradient}
     for v in reversed(engine.topological_order(root)):
-        for x, gx in _contributions(v, grads[v]) if v in grads else ():
+        for x, gx in _contributions(step, v, grads[v]) if v in grads else ():
             before = grads.get(x, 0.0)
             grads[x] = before + gx
             if not isfinite(grads[x]):
@@ -142,18 +127,8 @@ def _backward_pass(root: Value, gradient: float) -> dict[Value, float]:
 
 
 _RECORDING = ("_unary", "_unary_with", "_binary", "_nary")
-_WATCHING = {name: _watched(getattr(engine, name)) for name in _RECORDING}
+_WATCHING: dict[str, Callable[..., Any]] = dict.fromkeys(_RECORDING, _watched)
 _WATCHING |= {"_contributions": _contributions, "_backward_pass": _backward_pass}
-_ENGINE = {name: getattr(engine, name) for name in _WATCHING}
-_users, _lock = 0, threading.Lock()
-
-
-def _count_user(change: int) -> None:
-    """The engine watches as long as any thread is in the mode."""
-    global _users
-    with _lock:
-        _users += change
-        vars(engine).update(_WATCHING if _users else _ENGINE)
 
 
 # --- source lines ---

@@ -17,13 +17,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from contextvars import ContextVar
-from itertools import filterfalse, repeat
+from itertools import chain, filterfalse
 from numbers import Real
 from typing import Any, TypeAlias
 
 from . import ops
+from .modes import Mode, Seam
 from .ops import Op
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
@@ -119,7 +119,7 @@ class Value:
         grads = _backward_pass(self, as_float(gradient))
         for leaf in [v for v in grads if v.op is None]:
             grads[leaf] += leaf._grad
-        _set_grads(grads, grads.values())
+        assign(grads, grad=grads.values())
 
     def detach(self) -> Value:
         """A new leaf with the same number and no history."""
@@ -176,7 +176,7 @@ class Value:
     def __le__(self, other: Number) -> bool: return _compare(operator.le, self, other)
     def __gt__(self, other: Number) -> bool: return _compare(operator.gt, self, other)
     def __ge__(self, other: Number) -> bool: return _compare(operator.ge, self, other)
-    def __bool__(self) -> bool: return self._number != 0.0
+    def __bool__(self) -> bool: return _compare(operator.ne, self, 0.0)
     # fmt: on
 
     def __format__(self, spec: str) -> str:
@@ -234,13 +234,12 @@ class Value:
         def rule(g: float, *args: float) -> tuple[float, ...]:
             kept = [v._grad for v in (self, *inputs)]
             try:  # function adds to the inputs' grads: let it add to clean ones
-                self.grad = g
-                _set_grads(inputs, repeat(0.0))
+                assign((self, *inputs), grad=[g] + [0.0] * len(inputs))
                 function()
                 got = {v: v._grad for v in inputs}
                 return tuple([got.pop(v, 0.0) for v in inputs])  # an input used twice counts once
             finally:
-                _set_grads((self, *inputs), kept)
+                assign((self, *inputs), grad=kept)
 
         self.op = Op(name, name, None, _made_by_hand, rule)
 
@@ -259,9 +258,24 @@ def _as_tuple(x: Any, y: Any) -> tuple[Any, ...]:
     return x if type(x) is tuple else () if x is None else (x,)
 
 
-def _set_grads(nodes: Iterable[Value], grads: Iterable[float]) -> None:
-    """All or nothing: one call into C, where no signal handler and no thread can cut in."""
-    any(map(setattr, nodes, repeat("_grad"), grads))
+def assign(values: Iterable[Value], data: Any = None, grad: Any = None, also: Any = ()) -> None:
+    """Sets data, grad or both of many Values, and rows of (object, attribute, new): all or nothing.
+
+    Example:
+        >>> w, b = Value(0.0), Value(0.0)
+        >>> assign([w, b], data=[0.5, 1.0])
+        >>> w.data, b.data
+        (0.5, 1.0)
+    """
+    targets, parts = list(values), list[Any]([tuple(zip(*also))] if also else ())
+    for name, numbers in (("_number", data), ("_grad", grad)):
+        if numbers is not None:
+            floats = list(numbers)
+            if {*map(type, floats)} != {float} or len(floats) != len(targets):
+                floats = [as_float(x) for _, x in zip(targets, floats, strict=True)]
+            parts.append((targets, [name] * len(targets), floats))
+    # One call into C, where no signal handler and no thread can cut in.
+    any(map(setattr, *map(chain.from_iterable, zip(*parts))))
 
 
 # --- recording ---
@@ -301,14 +315,9 @@ def _node(op: Op | None, number: float, x: Any, y: Any, x_data: Any, y_data: Any
     if not _is_recording():
         op = x = y = x_data = y_data = None
     v = _new(Value)
-    v._number = number
-    v._grad = 0.0
-    v.label = ""
-    v.op = op
-    v._x = x
-    v._y = y
-    v._x_data = x_data
-    v._y_data = y_data
+    v._number, v._grad, v.label = number, 0.0, ""
+    v.op, v._x, v._y = op, x, y
+    v._x_data, v._y_data = x_data, y_data
     return v
 
 
@@ -330,15 +339,10 @@ def _binary(op: Op, x: Any, y: Any) -> Value:
             return _binary(op, as_value(x), as_value(y))
         return NotImplemented  # type: ignore[no-any-return]
     v = _new(Value)  # _node(op, op.forward(a, b), x, y, a, b), without the call: 5 % of a step
-    v._number = op.forward(a, b)
-    v._grad = 0.0
-    v.label = ""
+    v._number, v._grad, v.label = op.forward(a, b), 0.0, ""
     if _is_recording():
-        v.op = op
-        v._x = x
-        v._y = y
-        v._x_data = a
-        v._y_data = b
+        v.op, v._x, v._y = op, x, y
+        v._x_data, v._y_data = a, b
     else:
         v.op = v._x = v._y = v._x_data = v._y_data = None
     return v
@@ -367,8 +371,7 @@ def _compare(relation: Callable[[Any, Any], bool], v: Value, other: Number) -> b
     return relation(v._number, other._number if isinstance(other, Value) else other)
 
 
-@contextmanager
-def no_grad() -> Iterator[None]:
+def no_grad() -> Mode:
     """Inside, operations compute numbers and record no graph; also a decorator.
 
     The mode belongs to the current thread or task and is restored on leaving, also by an error.
@@ -382,11 +385,7 @@ def no_grad() -> Iterator[None]:
 
     Source: torch.no_grad.
     """
-    token = _recording.set(False)
-    try:
-        yield
-    finally:
-        _recording.reset(token)
+    return Mode(_is_recording, _recording.set, lambda before: False)
 
 
 # --- differentiating ---
@@ -511,13 +510,15 @@ def grad(output: Value, inputs: Value | Sequence[Value], create_graph: bool = Fa
         results = [grads.get(v, 0.0) for v in wanted]
     else:
         grads = {output: 1.0}
-        token = _recording.set(True)  # asked for by name, also inside no_grad
-        try:
+        with Mode(_is_recording, _recording.set, lambda before: True):  # also inside no_grad
             for v in reversed(topological_order(output)):
                 if v in grads:
                     for x, gx in _contributions(v, grads[v], recorded=True):
                         grads[x] = grads[x] + gx if x in grads else gx
-        finally:
-            _recording.reset(token)
         results = [as_value(grads.get(v, 0.0)) for v in wanted]
     return results[0] if isinstance(inputs, Value) else results
+
+
+# The one seam: who needs to see or replace what this file does (the tracer, the anomaly mode).
+_RECORDING = ["_new", "_compare", "_unary", "_unary_with", "_binary", "_nary"]
+swapped = Seam(globals(), [*_RECORDING, "_contributions", "_backward_pass"])

@@ -16,6 +16,7 @@ from typing import Any
 from .engine import Value
 from .functional import abs, eq, ge, logsumexp, mean, relu, softplus, where
 from .functional import sum as total
+from .nesting import flat, is_list, map_nested, shape
 
 
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
@@ -101,7 +102,7 @@ def hinge_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
 
     Source: Cortes and Vapnik (1995).
     """
-    for i, y in enumerate(_flat(target)):
+    for i, y in enumerate(flat(target)):
         if not isinstance(y, Value) and y not in (-1, 1):
             raise ValueError(f"hinge_loss expects targets -1 and 1, got {y!r} at index {i}")
     return _elementwise(lambda x, y: relu(1.0 - y * x), input, target, reduction)
@@ -129,14 +130,14 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
 
     Source: torch.nn.functional.cross_entropy, with class indices.
     """
-    one = not _is_list(target)
+    one = not is_list(target)
     rows, classes = ([input], [target]) if one else (list(input), list(target))
     if len(rows) != len(classes):
         raise ValueError(f"cross_entropy got {len(rows)} lists of scores, {len(classes)} targets")
-    if rows and len(_shape(rows)) != 2:
+    if rows and len(shape(rows)) != 2:
         raise ValueError(
             "cross_entropy expects one list of scores for each target, "
-            f"got scores of shape {_shape(input)} for targets of shape {_shape(target)}"
+            f"got scores of shape {shape(input)} for targets of shape {shape(target)}"
         )
     losses = []
     for i, (row, k) in enumerate(zip(rows, classes)):
@@ -170,48 +171,26 @@ def binary_cross_entropy_with_logits(input: Any, target: Any, reduction: str = "
 
     Source: torch.nn.functional.binary_cross_entropy_with_logits.
     """
-    for i, y in enumerate(_flat(target)):
+    for i, y in enumerate(flat(target)):
         if not isinstance(y, Value) and not 0.0 <= y <= 1.0:
             raise ValueError(f"expected targets from 0 to 1, got {y!r} at index {i}")
     return _elementwise(lambda x, y: (1.0 - y) * x + softplus(-x), input, target, reduction)
 
 
 def _elementwise(f: Callable[[Any, Any], Any], input: Any, target: Any, reduction: str) -> Any:
-    if _shape(input) != _shape(target):
+    if shape(input) != shape(target):
         raise ValueError(
-            f"outputs of shape {_shape(input)} do not fit targets of shape {_shape(target)}"
+            f"outputs of shape {shape(input)} do not fit targets of shape {shape(target)}"
         )
-    return _reduce(_map(f, input, target), reduction)
-
-
-def _map(f: Callable[[Any, Any], Any], x: Any, y: Any) -> Any:
-    return [_map(f, a, b) for a, b in zip(x, y)] if _is_list(x) else f(x, y)
+    return _reduce(map_nested(f, input, target), reduction)
 
 
 def _reduce(losses: Any, reduction: str) -> Any:
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"unknown reduction {reduction!r}: choose from mean, sum, none")
-    flat = _flat(losses)
-    if not flat:
+    every = flat(losses)
+    if not every:
         raise ValueError("a loss of nothing: the list of outputs is empty")
-    if reduction == "none" or not _is_list(losses):
+    if reduction == "none" or not is_list(losses):
         return losses
-    return mean(flat) if reduction == "mean" else total(flat)
-
-
-def _is_list(x: Any) -> bool:
-    return hasattr(x, "__len__") and not isinstance(x, str)
-
-
-def _flat(x: Any) -> list[Any]:
-    return [leaf for part in x for leaf in _flat(part)] if _is_list(x) else [x]
-
-
-def _shape(x: Any) -> tuple[int, ...]:
-    """(3, 2) for a list of three pairs; the sizes of a ragged list's parts as a set of shapes."""
-    if not _is_list(x):
-        return ()
-    inner = {_shape(part) for part in x}
-    if len(inner) > 1:
-        raise ValueError(f"a list of {len(x)} parts has parts of different shapes: {sorted(inner)}")
-    return (len(x), *(inner.pop() if inner else ()))
+    return mean(every) if reduction == "mean" else total(every)

@@ -19,7 +19,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from .engine import Value, as_value, grad
-from .transforms import flatten
+from .nesting import flatten
 
 Function = Callable[..., Any]
 Named = list[tuple[str, Any]]

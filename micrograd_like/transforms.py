@@ -12,11 +12,11 @@ so that the result can be differentiated again.
 import math
 from collections.abc import Callable
 from functools import wraps
-from itertools import islice
 from typing import Any
 
 from . import engine
 from .engine import Value, as_value, topological_order
+from .nesting import flatten
 
 Function = Callable[..., Any]
 
@@ -147,30 +147,6 @@ def _forward_pass(root: Value, start: dict[Value, float]) -> dict[Value, float]:
                     partial *= speed[x]
                 speed[v] = speed.get(v, 0.0) + partial
     return speed
-
-
-def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
-    """The leaves of a nesting of lists, tuples and dicts, and the function that nests them again.
-
-    Example:
-        >>> leaves, rebuild = flatten({"w": [1.0, 2.0], "b": 3.0})
-        >>> leaves, rebuild([10, 20, 30])
-        ([1.0, 2.0, 3.0], {'w': [10, 20], 'b': 30})
-    """
-    if isinstance(tree, dict):
-        keys = list(tree)
-        leaves, rebuild = flatten(list(tree.values()))
-        return leaves, lambda new: dict(zip(keys, rebuild(new)))
-    if not isinstance(tree, list | tuple):
-        return [tree], lambda new: new[0]
-    parts = [flatten(part) for part in tree]
-    kind = list if isinstance(tree, list) else tuple
-
-    def rebuild_list(new: list[Any]) -> Any:
-        rest = iter(new)
-        return kind([rebuild(list(islice(rest, len(leaves)))) for leaves, rebuild in parts])
-
-    return [leaf for leaves, _ in parts for leaf in leaves], rebuild_list
 
 
 def _fresh(args: tuple[Any, ...], argnum: int) -> tuple[Any, ...]:

@@ -439,7 +439,7 @@ def test_it_costs_nothing_when_off_since_the_engine_is_the_same_as_if_it_did_not
 
 def test_the_benchmark_shows_what_it_costs_on_and_off():
     root = Path(__file__).parent.parent
-    command = [sys.executable, root / "demos" / "benchmark.py", "--quick", "--json", "--only"]
+    command = [sys.executable, root / "benchmarks" / "benchmark.py", "--quick", "--json", "--only"]
     environment = {**os.environ, "PYTHONPATH": str(root)}
     run = subprocess.run([*command, "anomaly"], capture_output=True, text=True, env=environment)
     assert run.returncode == 0, run.stderr
@@ -483,12 +483,11 @@ def test_without_a_graph_results_are_watched_too_and_no_node_is_kept():
             Value(1000.0).exp()
 
 
-def test_the_nodes_of_another_mode_stay_its_own(monkeypatch):
+def test_the_nodes_of_another_mode_stay_its_own():
     class Traced(Value):
         __slots__ = ()
 
-    monkeypatch.setattr(engine, "_new", lambda kind: object.__new__(Traced))
-    with detect_anomaly():
+    with engine.swapped(_new=lambda own, kind: object.__new__(Traced)), detect_anomaly():
         assert type(Value(1.0) * 2.0) is Traced
         with pytest.raises(AnomalyError):
             Value(0.0).log()

@@ -12,7 +12,7 @@ from typing import Any
 
 import mpmath
 import pytest
-from make_oracle import COMPARISONS, CONSTANTS, ORDINARY, SPECIAL, UPSTREAM, points
+from helpers.make_oracle import COMPARISONS, CONSTANTS, ORDINARY, SPECIAL, UPSTREAM, points
 from test_oracle import in_short
 
 from micrograd_like import ops

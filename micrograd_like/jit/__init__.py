@@ -8,8 +8,8 @@ array([0.        , 4.15905442])
 array([2., 4., 6.])
 
 f is written for one sample, with scalars. It is called once on Values, which record its graph
-(trace.py); the graph becomes a flat list of instructions (tape.py), whose loops are found
-(reroll.py) and become LLVM code (lower.py, vectormath.py), compiled and called by native.py.
+(tape/trace.py); the graph becomes a flat list of instructions (tape/tape.py), whose loops are found
+(tape/reroll.py) and become LLVM code (lower.py, vectormath.py), compiled and called by native.py.
 """
 
 from __future__ import annotations
@@ -28,10 +28,11 @@ except ImportError as error:
     raise ImportError(f'jit needs {error.name}: pip install "micrograd_like[jit]"') from None
 
 from ..engine import Value, as_value, grad
-from ..transforms import flatten
+from ..modes import uncollected
+from ..nesting import flatten
+from ..tape.tape import JitError, Tape
+from ..tape.trace import check_nobody_watches, probes, trace
 from .native import Native
-from .tape import JitError, Tape
-from .trace import check_nobody_watches, probes, trace, uncollected
 
 __all__ = ["JitError", "jit"]
 

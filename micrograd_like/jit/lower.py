@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from llvmlite import ir
 
+from ..tape.tape import Instruction, Tape
 from .plan import Reduction, is_large, make_plan
-from .tape import Instruction, Tape
 from .vectormath import COSTLY, DOUBLE, INT, LANES, Called, Vectors
 
 POINTER, INT32 = ir.PointerType(), ir.IntType(32)

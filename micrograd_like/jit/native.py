@@ -14,10 +14,10 @@ import numpy as np
 from llvmlite import binding as llvm
 from llvmlite import ir
 
+from ..tape.reroll import reroll
+from ..tape.tape import Tape
 from .lower import POINTER, Layout, loop, lower
 from .plan import is_large
-from .reroll import reroll
-from .tape import Tape
 from .vectormath import DOUBLE, INT
 
 Array = np.ndarray[Any, np.dtype[np.float64]]

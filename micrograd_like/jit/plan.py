@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .tape import Instruction, Tape
+from ..tape.tape import Instruction, Tape
 
 TOGETHER = 48  # instructions in one function: compile time grows faster than its size
 AHEAD = 24  # how many instructions are looked at for the next one of a nest

@@ -22,12 +22,13 @@ from llvmlite import ir
 
 from .. import ops
 from ..engine import Value, apply, as_value, grad, no_grad
-from ..transforms import flatten
+from ..modes import uncollected
+from ..nesting import flatten
+from ..tape.reroll import reroll
+from ..tape.tape import JitError, Tape
+from ..tape.trace import check_nobody_watches, probes, trace
 from .lower import POINTER, Layout, accumulate, loop, lower
 from .native import Array, Native, buffer, host_width, pointer
-from .reroll import reroll
-from .tape import JitError, Tape
-from .trace import check_nobody_watches, probes, trace, uncollected
 from .vectormath import DOUBLE, INT, Vectors
 
 P, G, NEW, FLAG, STATE = range(5)  # rows: parameter, gradient, the next one, penalised?, state

@@ -1,8 +1,8 @@
 """How fast is it? Training steps, memory, compiling, and a whole task, side by side with its peers.
 
     pip install "micrograd_like[bench]"
-    python demos/benchmark.py            # a table; --json for the numbers, --quick for a smoke test
-    python demos/benchmark.py --only step        # or anomaly, memory, jit, compile, digits
+    python benchmarks/benchmark.py       # a table; --json for the numbers, --quick for a smoke test
+    python benchmarks/benchmark.py --only step   # or anomaly, memory, jit, compile, digits
 
 Every peer computes the same loss of the same network on the same data in float64, on one core; the
 results are compared before anything is timed. The peers take turns, so that a slow moment of the

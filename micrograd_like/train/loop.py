@@ -23,11 +23,11 @@ from contextvars import Context
 from itertools import repeat
 from typing import Any, NamedTuple
 
-from . import functional
-from .data import batches, check_finite, check_lengths
-from .engine import Value, no_grad, topological_order
-from .optim import Adam, clip_grad_norm_
-from .transforms import flatten
+from .. import functional
+from ..data import batches, check_finite, check_lengths
+from ..engine import Value, no_grad, topological_order
+from ..nesting import flatten
+from ..optim import Adam, clip_grad_norm_
 
 # One parameter, sample and epoch of work takes about 2 microseconds in Python, and compiling
 # from a third of a second up, so less than this is faster without.
@@ -337,7 +337,7 @@ def predict(model: Any, X: Any, jit: bool | str = "auto") -> list[Any]:
         many = jit == "auto" and len(X) >= 100
         if jit is True or (many and _edges(model, X[0]) * len(X) >= WORTH_COMPILING):
             try:
-                from .jit import jit as compiled
+                from ..jit import jit as compiled
 
                 rebuild = flatten(model(X[0]))[1]
                 rows = compiled(lambda x: flatten(model(x))[0], batch=[True])(X).tolist()
@@ -436,7 +436,7 @@ class _Compiled:
     """The same steps as machine code, any number of epochs in one call: see jit/training.py."""
 
     def __init__(self, problem: _Problem, threads: int) -> None:
-        from .jit.training import Trainer
+        from ..jit.training import Trainer
 
         model, X, y, loss, optimizer, l1, l2, max_norm, batch_size = problem
         penalty = (lambda w: l1 * abs(w) + l2 * w * w) if l1 or l2 else None

@@ -17,9 +17,10 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from .engine import Number, Value, as_value
-from .functional import dot
-from .functional import sum as total
+from ..engine import Number, Value, as_value
+from ..functional import dot
+from ..functional import sum as total
+from ..nesting import flat, is_list, map_nested
 
 # Every activation is a method of Value; "linear" is none at all.
 ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
@@ -386,7 +387,7 @@ class Activation(Module):
     def forward(self, x: Any) -> Any:
         """The activations, nested as x is."""
         activate = ACTIVATIONS[self.name]
-        return _map(lambda v: activate(as_value(v)), x)
+        return map_nested(lambda v: activate(as_value(v)), x)
 
     def __repr__(self) -> str:
         return f"Activation({self.name!r})"
@@ -404,7 +405,7 @@ class Flatten(Module):
 
     def forward(self, x: Any) -> list[Any]:
         """All numbers, left to right."""
-        return [v for part in x for v in self.forward(part)] if _is_list(x) else [x]
+        return flat(x)
 
     def __repr__(self) -> str:
         return "Flatten()"
@@ -437,7 +438,7 @@ class Dropout(Module):
         """The numbers that stay, nested as x is."""
         if not self.training:
             return x
-        return _map(lambda v: v * self.factor(), x)
+        return map_nested(lambda v: v * self.factor(), x)
 
     def factor(self) -> float:
         """What one number is multiplied with: drawn anew at every call."""
@@ -591,10 +592,10 @@ class Conv2d(Module):
         ]
 
     def _padded(self, x: Any) -> list[list[list[Value]]]:
-        if not _is_list(x) or len(x) != self.nin:
-            got = f"{len(x)} channels" if _is_list(x) else type(x).__name__
+        if not is_list(x) or len(x) != self.nin:
+            got = f"{len(x)} channels" if is_list(x) else type(x).__name__
             raise ValueError(f"Conv2d expects an image of {self.nin} channels, got {got}")
-        if not all(_is_list(channel) and all(map(_is_list, channel)) for channel in x):
+        if not all(is_list(channel) and all(map(is_list, channel)) for channel in x):
             raise ValueError("Conv2d expects an image as channels of rows of numbers")
         widths = {len(row) for channel in x for row in channel}
         heights = {len(channel) for channel in x}
@@ -625,14 +626,6 @@ def _inputs(module: Any, x: Iterable[Number]) -> list[Value]:
     if len(values) != nin:
         raise ValueError(f"{name} expects {nin} inputs, got {len(values)}")
     return values
-
-
-def _is_list(x: Any) -> bool:
-    return hasattr(x, "__len__") and not isinstance(x, str)
-
-
-def _map(f: Callable[[Any], Any], x: Any) -> Any:
-    return [_map(f, part) for part in x] if _is_list(x) else f(x)
 
 
 def _width(n: int, what: str) -> int:

@@ -12,7 +12,7 @@ import pytest
 
 import micrograd_like
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = sorted(p.name for p in (ROOT / "demos").glob("*.py") if "benchmark" not in p.stem)
 UNSEEN = re.compile(r"\[ ?2\.0,  ?3\.0, -1\.0\]\D*?([+-]\d\.\d+), never seen")
 
@@ -145,11 +145,11 @@ def test_without_torch_the_demo_checks_by_finite_differences(tmp_path):
 
 def test_a_wrong_gradient_fails_the_demo(tmp_path):
     broken = (
-        "from micrograd_like import __main__, ops\n"
+        "from micrograd_like import cli, ops\n"
         "right = ops.TANH.backward\n"
         "wrong = lambda g, out, x: (right(g, out, x)[0] * 1.001,)\n"
         "object.__setattr__(ops.TANH, 'backward', wrong)\n"
-        f"raise SystemExit(__main__.main(['demo', '--out', {str(tmp_path)!r}]))\n"
+        f"raise SystemExit(cli.main(['demo', '--out', {str(tmp_path)!r}]))\n"
     )
     run = python("-c", broken)
     assert run.returncode == 1
@@ -168,7 +168,7 @@ def test_a_missing_extra_is_one_sentence(missing, tmp_path):
 
 
 def test_without_graphviz_the_demo_trains_and_says_what_pictures_need(tmp_path):
-    code = "import shutil; shutil.which = lambda name: None; import micrograd_like.__main__ as m; "
+    code = "import shutil; shutil.which = lambda name: None; import micrograd_like.cli as m; "
     code += f"raise SystemExit(m.main(['demo', '--out', {str(tmp_path / 'out')!r}]))"
     run = python("-c", code, path=hide(tmp_path, "pygraphviz", "torch"))
     assert run.returncode == 1
@@ -318,7 +318,7 @@ def test_the_convolutional_network_reads_digits_too(tmp_path):
 
 def test_the_benchmark_runs_and_gives_its_numbers(tmp_path):
     pytest.importorskip("micrograd", reason="the bench extra is not installed")
-    run = python(ROOT / "demos" / "benchmark.py", "--quick", "--json", "--only", "memory")
+    run = python(ROOT / "benchmarks" / "benchmark.py", "--quick", "--json", "--only", "memory")
     assert run.returncode == 0, run.stderr
     assert json.loads(run.stdout)["memory"]["bytes per node"]["ours"] <= 130
 
@@ -326,7 +326,7 @@ def test_the_benchmark_runs_and_gives_its_numbers(tmp_path):
 def test_the_benchmark_says_which_peers_are_missing(tmp_path):
     pytest.importorskip("llvmlite", reason="the jit extra is not installed")
     options = ["--quick", "--json", "--only", "jit"]
-    script = ROOT / "demos" / "benchmark.py"
+    script = ROOT / "benchmarks" / "benchmark.py"
     run = python("-c", WITHOUT.format(hidden={"jax", "torch"}, script=str(script)), *options)
     assert run.returncode == 0, run.stderr
     rows = {row["what"]: row for row in json.loads(run.stdout)["jit"]}
@@ -349,7 +349,7 @@ runpy.run_path({script!r}, run_name="__main__")
 def test_every_section_of_the_benchmark_agrees_with_its_peers_and_gives_numbers(tmp_path):
     for module in ("jax", "llvmlite", "micrograd", "sklearn", "torch"):
         pytest.importorskip(module, reason="the bench extra is not installed")
-    run = python(ROOT / "demos" / "benchmark.py", "--quick", "--json")
+    run = python(ROOT / "benchmarks" / "benchmark.py", "--quick", "--json")
     assert run.returncode == 0, run.stderr
     results = json.loads(run.stdout)
     steps = [row for row in results["jit"] if row["what"] != "C, -O3"]

@@ -11,9 +11,9 @@ from functools import cache, partial
 
 import pytest
 import torch
+from helpers.torch_twins import LOSS_TWINS, tensor
 from test_ops import mp
 from test_oracle import as_values, flat
-from torch_twins import LOSS_TWINS, tensor
 
 from micrograd_like import losses, optim
 from micrograd_like.engine import Value, grad
@@ -49,7 +49,7 @@ INF, NAN = math.inf, math.nan
 def public(module, kind):
     """The names that a module defines itself, without the private ones."""
     members = inspect.getmembers(module, kind)
-    return {k for k, v in members if v.__module__ == module.__name__ and k[0] != "_"}
+    return {k for k, v in members if v.__module__.startswith(module.__name__) and k[0] != "_"}
 
 
 # --- losses: ours, its options, targets of SCORES ---

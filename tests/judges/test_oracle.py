@@ -14,9 +14,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from make_oracle import PATH, UPSTREAM, loss_cases, points, read, torch_loss, torch_op, write
-from make_oracle import header as live_header
-from torch_twins import LOSS_TWINS, TWINS
+from helpers.make_oracle import (
+    PATH,
+    UPSTREAM,
+    loss_cases,
+    points,
+    read,
+    torch_loss,
+    torch_op,
+    write,
+)
+from helpers.make_oracle import header as live_header
+from helpers.torch_twins import LOSS_TWINS, TWINS
 
 from micrograd_like import losses
 from micrograd_like.engine import Value, apply, grad
@@ -359,7 +368,7 @@ def test_the_table_has_the_rows_that_its_script_asks_for():
 
 def test_the_table_is_of_the_pinned_torch_in_double_precision_on_one_thread():
     assert repr(HEADER) == repr(live_header())
-    pinned = Path(__file__).parent.with_name("setup.cfg").read_text()
+    pinned = Path(__file__).parents[2].joinpath("setup.cfg").read_text()
     assert f"torch=={HEADER['torch']}\n" in pinned
     assert (HEADER["dtype"], HEADER["threads"]) == ("float64", 1)
 

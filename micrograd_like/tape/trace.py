@@ -9,8 +9,6 @@ same, f cannot be compiled.
 
 from __future__ import annotations
 
-import gc
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
@@ -22,75 +20,25 @@ from ..anomaly import is_anomaly_enabled
 from ..engine import Value
 from .tape import FORWARD, JitError, Tape
 
-_tracing = threading.local()
-_swap = threading.Lock()
-_users = 0
-
-
-class Traced(Value):
-    """A Value that a traced function made, or that it was given."""
-
-    __slots__ = ()
-
-
-def _refuses(decision: Callable[..., bool]) -> Callable[..., bool]:
-    """The comparison as it was, but not while this thread traces: it decides for one sample."""
-
-    def compare(*values: Any) -> bool:
-        if getattr(_tracing, "made", None) is None:
-            return decision(*values)
-        raise JitError(
-            "a compiled function may not branch on a Value (if, while, and, or, <, bool, max): "
-            "use functional.where, maximum or minimum, which work on every sample"
-        )
-
-    return compare
-
-
-_DECISIONS = {name: vars(Value)[f"__{name}__"] for name in ("bool", "lt", "le", "gt", "ge")}
-
-
-def _new_value(kind: type[Value]) -> Value:
-    made: list[Value] | None = getattr(_tracing, "made", None)
-    if made is None:
-        return object.__new__(kind)
-    made.append(object.__new__(Traced))
-    return made[-1]
-
 
 @contextmanager
 def _recording() -> Iterator[list[Value]]:
-    """Inside, this thread's operations make Traced nodes; yields them in the order of making."""
-    global _users
-    with _swap:
-        _users += 1
-        engine._new = _new_value  # type: ignore[assignment]
-        for name, decision in _DECISIONS.items():
-            setattr(Value, f"__{name}__", _refuses(decision))
+    """Inside, operations refuse to decide by a number; yields the nodes, in the order of making."""
     made: list[Value] = []
-    _tracing.made = made
-    try:
+
+    def new(own: Callable[[type[Value]], Value], kind: type[Value]) -> Value:
+        made.append(own(kind))
+        return made[-1]
+
+    with engine.swapped(_new=new, _compare=_refuse):
         yield made
-    finally:
-        _tracing.made = None
-        with _swap:
-            _users -= 1
-            if not _users:
-                engine._new = object.__new__
-                for name, decision in _DECISIONS.items():
-                    setattr(Value, f"__{name}__", decision)
 
 
-@contextmanager
-def uncollected() -> Iterator[None]:
-    """Without the cyclic collector, which would go through a compiler's many objects many times."""
-    collects = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collects:
-            gc.enable()
+def _refuse(own: Callable[..., bool], *values: Any) -> bool:
+    raise JitError(
+        "a compiled function may not branch on a Value (if, while, and, or, <, bool, max): "
+        "use functional.where, maximum or minimum, which work on every sample"
+    )
 
 
 class Recorded(NamedTuple):
@@ -182,7 +130,7 @@ def _parameters(first: Recorded, again: Recorded) -> list[Value]:
 
 
 def _call(f: Any, sample: Sequence[float], shared: Sequence[float]) -> Recorded:
-    x, s = [Traced(a) for a in sample], [Traced(a) for a in shared]
+    x, s = list(map(Value, sample)), list(map(Value, shared))
     with _recording() as made:
         outputs, sums = f(x, s)
         return Recorded([*x, *s], made, list(map(_as_value, outputs)), list(map(_as_value, sums)))

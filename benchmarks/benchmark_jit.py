@@ -1,6 +1,6 @@
 """The sections jit, compile and digits of benchmark.py: how fast is compiled scalar code?
 
-    python demos/benchmark.py --only jit
+    python benchmarks/benchmark.py --only jit
 
 Everything in float64 on one core. Peers train the same network on the same data; their parameters
 after 20 steps are compared before anything is timed. Whatever needs a fresh process runs this file

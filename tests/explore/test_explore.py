@@ -15,7 +15,8 @@ import pytest
 import micrograd_like.functional as F
 from micrograd_like import MLP, SGD, Module, Neuron, Value, hinge_loss, no_grad
 from micrograd_like.engine import apply, grad, topological_order
-from micrograd_like.explore import _DERIVATIVES, explore
+from micrograd_like.explore import explore
+from micrograd_like.explore.page import _DERIVATIVES
 from micrograd_like.ops import OPS
 from micrograd_like.train import History, fit
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from make_oracle import COMPARISONS
+from helpers.make_oracle import COMPARISONS
 from test_losses_and_optim import exact_loss
 from test_ops import DIFFERENTIABLE, differences, exact, modes
 from test_oracle import LOSSES, allowances, deviates, flat, frozen, frozen_loss, loss_pairs

@@ -1,6 +1,6 @@
 """Writes oracle.jsonl.gz: what PyTorch says about every op and every loss, frozen.
 
-    python tests/make_oracle.py
+    python -m helpers.make_oracle    # in tests/
 
 The first line says which torch spoke. Each further line is one place and what is true there:
 of an op [name, arguments, value, gradients, second derivatives], of a loss [name, scores,
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch_twins import LOSS_TWINS, TWINS, tensor
 
+from helpers.torch_twins import LOSS_TWINS, TWINS, tensor
 from micrograd_like.ops import OPS, Op
 
 PATH = Path(__file__).with_name("oracle.jsonl.gz")

@@ -17,10 +17,10 @@ from micrograd_like.engine import Value, apply, grad
 from micrograd_like.functional import softmax
 from micrograd_like.jit import jit
 from micrograd_like.jit.native import Native
-from micrograd_like.jit.trace import trace
 from micrograd_like.jit.vectormath import LOWERINGS
 from micrograd_like.nn import ACTIVATIONS
 from micrograd_like.ops import OPS
+from micrograd_like.tape.trace import trace
 from micrograd_like.transforms import flatten, hessian, jacobian, value_and_grad
 from micrograd_like.transforms import grad as gradient
 

@@ -24,9 +24,9 @@ from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from .draw import _text
-from .engine import Value, no_grad, topological_order
-from .files import write_whole
+from ..draw import _text
+from ..engine import Value, no_grad, topological_order
+from ..files import write_whole
 from .groups import MANY, Graph, Groups, Names
 from .layout import GAP_Y, HEIGHT, WIDTH, Edge, layout, route
 

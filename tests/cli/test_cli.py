@@ -16,7 +16,7 @@ from sklearn.metrics import mean_absolute_error, r2_score
 from sklearn.preprocessing import StandardScaler
 from test_demos import ROOT, assert_one_sentence, command, hide, numbers
 
-from micrograd_like.__main__ import main
+from micrograd_like.cli import main
 from micrograd_like.data import train_test_split
 from micrograd_like.nn import MLP
 from micrograd_like.serialize import load, load_state, save

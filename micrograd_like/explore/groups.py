@@ -18,7 +18,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from .engine import Value
+from ..engine import Value
 
 Path: TypeAlias = tuple[str, ...]  # of groups from the outside in: ("layer 0", "neuron 3")
 

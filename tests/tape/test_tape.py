@@ -14,10 +14,10 @@ from micrograd_like import MLP, Value, losses
 from micrograd_like.engine import apply, as_value, grad
 from micrograd_like.functional import softmax
 from micrograd_like.jit.native import Native
-from micrograd_like.jit.reroll import reroll
-from micrograd_like.jit.tape import Instruction, JitError, Tape
-from micrograd_like.jit.trace import trace
 from micrograd_like.ops import OPS
+from micrograd_like.tape.reroll import reroll
+from micrograd_like.tape.tape import Instruction, JitError, Tape
+from micrograd_like.tape.trace import trace
 
 inf, nan = math.inf, math.nan
 CONSTANTS = {"powc": [-2.0, -1.0, 0.0, 0.5, 1.0, 2.0, 3.0, 4.0]}

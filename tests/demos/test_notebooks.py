@@ -12,7 +12,7 @@ import matplotlib.font_manager  # noqa: F401  fills its cache now, which it says
 import nbformat
 import pytest
 
-NOTEBOOKS = Path(__file__).resolve().parent.parent / "demos" / "notebooks"
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "demos" / "notebooks"
 NAMES = [
     "00_introduction",
     "01_from_scratch",

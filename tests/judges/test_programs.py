@@ -15,11 +15,11 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from helpers.make_oracle import CONSTANTS, EDGES
+from helpers.torch_twins import LOSS_TWINS, TWINS, tensor
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from make_oracle import CONSTANTS, EDGES
 from test_oracle import LOSSES, agrees
-from torch_twins import LOSS_TWINS, TWINS, tensor
 
 from micrograd_like.engine import Value, _contributions, apply, as_value, grad
 from micrograd_like.ops import OPS, Op

@@ -1,0 +1,114 @@
+"""Checks of settings: a range is declared beside the setting, and says itself what is wrong.
+
+>>> at_least_0 = number(0.0)
+>>> at_least_0("lr", 1)
+1.0
+>>> at_least_0("lr", -5)
+Traceback (most recent call last):
+ValueError: lr must be a finite number of at least 0, got -5
+
+A check takes the name of a setting and what was given for it. It returns that, as the int or float
+that it stands for, or raises a ValueError: what came, what was expected. A class declares its
+settings as ``{name: check}``; constructors, loaded states and files are checked by the same table.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from numbers import Integral
+from typing import Any, TypeAlias
+
+Check: TypeAlias = Callable[[str, Any], Any]
+
+LARGEST_INT = 2**53 - 1  # up to here a float counts every int
+
+
+def is_int(n: Any) -> bool:
+    """Whether n is a whole number, numpy's too; True and False are none.
+
+    Example:
+        >>> is_int(3), is_int(True), is_int(3.0)
+        (True, False, False)
+    """
+    return isinstance(n, Integral) and not isinstance(n, bool)
+
+
+def as_number(name: str, x: Any) -> float:
+    """A float from anything that counts as a number.
+
+    Example:
+        >>> as_number("eps", 1)
+        1.0
+    """
+    if isinstance(x, bool | str) or not hasattr(x, "__float__"):
+        raise ValueError(f"{name} must be a number, got {type(x).__name__} {x!r:.60}")
+    try:
+        return float(x)
+    except OverflowError:  # an int beyond the floats
+        return math.inf
+
+
+def number(low: float = -math.inf, high: float = math.inf, below: bool = False) -> Check:
+    """A finite number from low to high; below: and less than high.
+
+    Example:
+        >>> number(0.0, 1.0, below=True)("factor", 1.0)
+        Traceback (most recent call last):
+        ValueError: factor must be below 1, got 1.0
+    """
+
+    def check(name: str, x: Any) -> float:
+        found = as_number(name, x)
+        if not (math.isfinite(found) and found >= low):
+            least = f" of at least {low:g}" if low > -math.inf else ""
+            raise ValueError(f"{name} must be a finite number{least}, got {x!r:.60}")
+        if found > high or (below and found == high):
+            limit = "below" if below else "at most"
+            raise ValueError(f"{name} must be {limit} {high:g}, got {x!r:.60}")
+        return found
+
+    return check
+
+
+def integer(least: int) -> Check:
+    """An int of at least so much; True is none.
+
+    Example:
+        >>> integer(1)("epochs", True)
+        Traceback (most recent call last):
+        ValueError: epochs must be an int of at least 1, got True
+    """
+
+    def check(name: str, n: Any) -> int:
+        if not is_int(n) or not least <= n <= LARGEST_INT:
+            raise ValueError(f"{name} must be an int of at least {least}, got {n!r:.60}")
+        return int(n)
+
+    return check
+
+
+def choice(*options: Any) -> Check:
+    """One of the options.
+
+    Example:
+        >>> choice("min", "max")("mode", "middle")
+        Traceback (most recent call last):
+        ValueError: unknown mode 'middle': choose from min, max
+    """
+
+    def check(name: str, x: Any) -> Any:
+        if x not in options:
+            shown = ", ".join(map(str, options))
+            raise ValueError(f"unknown {name} {x!r:.60}: choose from {shown}")
+        return x
+
+    return check
+
+
+def check_all(settings: Mapping[str, Check], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that is declared, checked; what is not declared is left out.
+
+    Example:
+        >>> check_all({"lr": number(0.0)}, {"lr": 1, "epoch": 3})
+        {'lr': 1.0}
+    """
+    return {name: check(name, given[name]) for name, check in settings.items() if name in given}

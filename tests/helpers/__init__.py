@@ -1,0 +1,1 @@
+"""What several tests share: the torch twins, the frozen table, programs, points."""
