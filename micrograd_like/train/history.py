@@ -1,10 +1,5 @@
 """history: what a training leaves, the numbers of its epochs and, if asked, their parameters.
 
->>> history = History()
->>> history.append({"loss": 0.5, "lr": 0.1})
->>> history
-<History of 1 epochs: loss 0.5, lr 0.1>
-
 This file knows nothing of how training is done.
 """
 

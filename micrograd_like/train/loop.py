@@ -118,7 +118,7 @@ def fit(
             _call_all(callbacks, "start", model, history)
             go = 1  # epochs
             while len(history) < epochs and not history.stopped:
-                history.extend(steps.run(list(islice(orders, go))))
+                history.extend(steps.run(islice(orders, go)))
                 reasons = [reason for call in callbacks if (reason := call(model, history))]
                 if reasons:
                     history.stopped = f"epoch {len(history)}: {reasons[0]}"

@@ -1,8 +1,5 @@
 """metrics: how good outputs are, plain functions of outputs and targets, both lists of numbers.
 
->>> METRICS["mae"]([1.0, 2.0], [0.0, 4.0])
-1.5
-
 A new metric is a function and a row in METRICS. This file knows nothing of Values.
 """
 

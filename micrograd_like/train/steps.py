@@ -14,6 +14,7 @@ outputs, a loss is a function of outputs and targets.
 import math
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,9 +72,10 @@ class Steps(ABC):
         self.done = 0  # epochs
         self.order: list[int] = []  # of the samples in the last epoch
 
-    def run(self, orders: list[list[int]]) -> Columns:
+    def run(self, ways: Iterable[list[int]]) -> Columns:
         """Trains one epoch for each order of the samples; the columns of the history."""
         start = time.perf_counter()
+        orders = list(ways)  # to shuffle them takes time, too
         columns = self._train(orders)
         each = (time.perf_counter() - start) / len(orders)
         self.done, self.order = self.done + len(orders), orders[-1]
