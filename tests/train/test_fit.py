@@ -6,6 +6,7 @@ import pytest
 import torch
 from helpers.training import X, Y, network, train
 
+from micrograd_like import MLP
 from micrograd_like.data import batches
 from micrograd_like.losses import cross_entropy, hinge_loss
 from micrograd_like.nn import BatchNorm, Dropout, Linear, Sequential
@@ -69,6 +70,22 @@ def test_l1_and_l2_shrink_the_weights_but_not_the_biases():
 
     assert weights(l2=0.1) < 0.8 * weights()
     assert weights(l1=0.1) < 0.8 * weights()
+
+
+def test_a_model_says_what_is_penalised_and_may_have_a_list_of_that_name():
+    class Free(MLP):
+        def weights(self):
+            return []
+
+    def trained(kind, l2):
+        model = kind(2, [5, 1], output_activation="linear", rng=0)
+        if kind is MLP:
+            model.weights = [0.5]  # a user's own
+        train(model, epochs=2, l2=l2)
+        return model.state_dict()
+
+    assert trained(Free, 0.1) == trained(Free, 0.0)
+    assert trained(MLP, 0.1) != trained(MLP, 0.0)
 
 
 def test_max_norm_clips_the_gradients():
