@@ -26,7 +26,15 @@ ARROWS = {
     "optim.optimizers": {"engine", "checks"},
     "data": {"checks"},
     "files": set(),
-    "train.loop": {"engine", "functional", "modes", "nesting", "optim", "data", "jit"},
+    "train.metrics": {"nesting"},
+    "train.history": set(),
+    "train.steps": {"engine", "functional", "nesting", "optim", "jit"}
+    | {"train.history", "train.metrics"},
+    "train.inference": {"engine", "functional", "modes", "nesting", "data", "jit"}
+    | {"train.history", "train.metrics", "train.steps"},
+    "train.callbacks": {"train.history", "train.inference", "train.metrics", "train.steps"},
+    "train.loop": {"checks", "optim", "data", "train.callbacks", "train.history"}
+    | {"train.inference", "train.metrics", "train.steps"},
     "estimators": {"nn", "losses", "optim", "train"},
     "serialize": {"nn", "files", "checks"},
     "plot": {"engine", "train", "checks"},
