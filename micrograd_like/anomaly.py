@@ -179,6 +179,7 @@ def _line_of(v: Value) -> str:
 
 # --- messages ---
 
+
 def _forward_message(op: Any, args: Sequence[Any], out: float) -> str:
     if isinstance(args[0], tuple):  # of an op of many inputs
         args = args[0]

@@ -413,8 +413,12 @@ def _number(x: float) -> str:
     return f"{x:.4f}" if x == 0.0 or 1e-3 <= abs(x) < 1e7 or not math.isfinite(x) else f"{x:.3e}"
 
 
-def _text(text: str) -> str:
-    """Any text as one line that DOT shows as it is, between quotes and in an HTML-like label."""
+def one_line(text: str) -> str:
+    """Any text as one line for a picture: short, and without what no picture can show.
+
+    >>> one_line("two\\nlines")
+    'two\\\\nlines'
+    """
     # Control characters are no XML, and direction marks could turn the rest of the box around.
     # The two joiners stay: emoji and several scripts are written with them.
     shown = "".join(
@@ -423,7 +427,12 @@ def _text(text: str) -> str:
     )
     if len(shown) > _LONGEST_LABEL:
         shown = shown[: _LONGEST_LABEL - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    return shown.translate(_ESCAPES)
+    return shown
+
+
+def _text(text: str) -> str:
+    """One line that DOT shows as it is, between quotes and in an HTML-like label."""
+    return one_line(text).translate(_ESCAPES)
 
 
 # --- Graphviz ---

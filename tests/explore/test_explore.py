@@ -132,6 +132,20 @@ def test_a_label_wins_then_the_path_then_the_operands():
     assert not any(re.fullmatch(r"v\d+", name or "") for name in data["name"])
 
 
+def test_what_a_whole_module_hands_on_has_its_name_whatever_the_module_is_called():
+    names = ["units.0.slope", "units.0.shift", "tables.0.w.0.0", "tables.0.w.0.1"]
+    parameters = {name: Value(0.5) for name in names}
+    a, b, c, d = parameters.values()
+    x = Value(2.0, label="x")
+    hands_on = a * x + b, a**2, c * x + d * x  # all of a module; a part; a row of a table
+    root = F.sum([v.tanh() * 3.0 for v in hands_on])
+    data = data_of(explore(root, names=parameters))
+    tanh = root.inputs[0].inputs[0]
+    assert data["name"][topological_order(root).index(tanh)] == "unit 0"
+    assert data["name"].count("unit 0") == 1
+    assert "table 0" not in data["name"]
+
+
 def test_names_are_told_apart_by_path():
     a, b = Value(1.0), Value(2.0)
     data = data_of(explore(a * b, names={"encoder.a": a, "decoder.3.b": b}))
