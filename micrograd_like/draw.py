@@ -167,8 +167,7 @@ def draw(
     roots = _checked_roots(root)
     if rankdir not in _TAILPORTS:
         raise ValueError(f"rankdir must be one of {', '.join(_TAILPORTS)}, got {rankdir!r:.60}")
-    # One walk for all roots: make a node above them, and leave it out.
-    nodes = topological_order(Value(0.0, roots, "roots"))[:-1]
+    nodes = list(dict.fromkeys(v for end in roots for v in topological_order(end)))
     _check_size(nodes, max_nodes)
     labels = _labels(nodes, names or {})
     title = "1 Value" if len(nodes) == 1 else f"{len(nodes)} Values"

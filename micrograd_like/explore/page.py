@@ -5,9 +5,15 @@
 <Explorer of 4 Values>
 
 Python does what can be computed once: it walks the graph, asks every op's rule for its local
-derivatives, sorts the Values into groups (groups.py) and lays every group out (layout.py). The page
-(explore.html) adds up the gradients again, visit by visit, with the same arithmetic and so to the
-same last bit. A page is a snapshot: nothing here writes a ``.grad``.
+derivatives (replay.py), sorts the Values into groups (groups.py) and lays every group out
+(layout.py). The page (explore.html) adds up the gradients again, visit by visit, with the same
+arithmetic and so to the same last bit. A page is a snapshot: nothing here writes a ``.grad``.
+
+explore.html is written into every page as it is, so it is compact, and its comments are here. A
+part between <!--name--> and <!--/name--> goes only into pages that need it. In its script, received
+is what every Value receives, in order: from which user, as its k-th input, how much, and the sum so
+far; shown are the items of the view, cards what is drawn of them; step is how many Values have been
+visited, at is the place and the scale of the picture.
 
 Names: a Value is its position in topological order, i (inputs before users; step k of the backward
 pass visits n - k). An item is what a card shows: the Value i, or the group g as ~g.
@@ -240,13 +246,13 @@ def _page(data: dict[str, Any], svg: str) -> str:
 
     text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     page = files(__package__).joinpath("explore.html").read_text("utf-8")
-    parts = {"training": "epochs" in data, "large": any("big" in x for x in data["layouts"])}
+    parts = {  # of explore.html, and whether this page needs them
+        "training": "epochs" in data,
+        "large": any("big" in x for x in data["layouts"]),
+        "groups": len(data["groups"]) > 1,
+    }
     for part in (part for part, is_needed in parts.items() if not is_needed):
         page = re.sub(f"<!--{part}-->.*?<!--/{part}-->", "", page, flags=re.DOTALL)
-    page = re.sub(r"^\s+|^// .*\n|\s+// .*$", "", page, flags=re.MULTILINE)  # comments, indents
-    # Spaces where no text of the page has them: around these signs, inside braces.
-    around = r" ?(=>|[!=]==|&&|\|\||\?\?) ?| ([?:]) |(?<=[{;]) | (?=})|(?<=\)) (?={)"
-    page = re.sub(around, r"\1\2", page)
     return page.replace("<!--svg-->", svg).replace("/*data*/", text)
 
 

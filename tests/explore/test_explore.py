@@ -391,7 +391,7 @@ def test_the_page_is_one_file_that_asks_for_nothing(tmp_path):
     path = tmp_path / "page.html"
     explore(Value(1.0, label="x") * 2.0, path)
     page = path.read_text("utf-8")
-    assert "default-src 'none';style-src 'unsafe-inline';script-src 'unsafe-inline'" in page
+    assert "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'" in page
     for what in ("src=", "@import", " url(", "fetch(", "XMLHttpRequest", "innerHTML"):
         assert what not in page
 
@@ -419,6 +419,11 @@ def test_the_static_picture_is_well_formed_for_any_label(label, tmp_path):
     assert "value 2" in texts
     assert all(len(text) < 60 and text.isprintable() for text in texts)
     assert explorer.save(tmp_path / "a.html").exists()
+
+
+def test_a_backslash_in_a_label_stays_one_in_the_static_picture():
+    svg = explore(Value(1.0, label=r"\alpha <&>")).svg
+    assert r">\alpha &lt;&amp;&gt;</text>" in svg
 
 
 def test_a_notebook_gets_a_sandboxed_frame_and_a_picture():
@@ -464,7 +469,7 @@ def test_the_page_without_its_data_is_at_most_30_kb(kind):
     explorer = explore(root)
     page = re.sub(r'(id="data">).*?</script>', "", explorer.page.replace(explorer.svg, ""))
     assert len(page.encode()) <= 30_720
-    assert ('id="epoch"' in page) == (kind == "training")  # a page has only what it needs
+    assert ("id=epoch " in page) == (kind == "training")  # a page has only what it needs
     assert ("function neighbourhood" in page) == (kind == "large")
 
 
