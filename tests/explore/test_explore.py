@@ -16,7 +16,6 @@ import micrograd_like.functional as F
 from micrograd_like import MLP, SGD, Module, Neuron, Value, hinge_loss, no_grad
 from micrograd_like.engine import apply, grad, topological_order
 from micrograd_like.explore import explore
-from micrograd_like.explore.page import _DERIVATIVES
 from micrograd_like.ops import OPS
 from micrograd_like.train import History, fit
 
@@ -120,35 +119,6 @@ def test_a_masked_path_is_told_as_0_when_infinity_comes_in():
     assert data_of(explore(x.relu().sqrt()))["rule"] == [[], [[0.0, 0.0]], ["Infinity"]]
 
 
-EXACT = {name: getattr(math, name) for name in ("sqrt", "exp", "log", "sin", "cos", "cosh", "sinh",
-                                                "erfc", "pi")}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", sorted(_DERIVATIVES))
-def test_the_words_for_a_derivative_compute_it(name):
-    op = OPS[name]
-    words = _DERIVATIVES[name]
-    helpers = {**EXACT, "sigmoid": F.sigmoid, "sign": lambda x: math.copysign(1.0, x), "ties": 1}
-    for args in [(0.7, 1.3, -0.4, 2.1), (-0.6, 0.9, 0.2, -1.5), (1.9, -0.8, 1.1, 0.3)]:
-        args = args[: op.arity or 4]
-        if name in ("pow", "sqrt", "log", "powc"):
-            args = (abs(args[0]), *args[1:])
-        out = op.forward(*args)
-        for k, d in enumerate(op.backward(1.0, out, *args)):
-            if d is None:
-                continue
-            many = op.arity is None
-            x = args[k] if many else args[0]
-            y = args[(k + 2) % 4] if many else args[-1]
-            scope = {**helpers, "x": x, "y": y, "k": args[-1], "c": args[0], "out": out}
-            text = words[0] if many else words[k]
-            assert eval(text, {}, scope) == pytest.approx(d, rel=1e-14), (text, args)
-
-
-def test_every_op_that_passes_a_gradient_has_words():
-    assert set(OPS) - set(_DERIVATIVES) == {"gt", "ge", "eq"}
-
-
 def test_a_label_wins_then_the_path_then_the_operands():
     neuron = Neuron(2, rng=0)
     neuron.w[0].label = "slope"
@@ -160,6 +130,20 @@ def test_a_label_wins_then_the_path_then_the_operands():
     assert data["name"].count(None) == 5  # slope*x, w1*3, x*x, x+b, exp(b): made on the page
     assert {"product 1", "product 2", "exp", "sum 1"} <= set(data["name"])
     assert not any(re.fullmatch(r"v\d+", name or "") for name in data["name"])
+
+
+def test_what_a_whole_module_hands_on_has_its_name_whatever_the_module_is_called():
+    names = ["units.0.slope", "units.0.shift", "tables.0.w.0.0", "tables.0.w.0.1"]
+    parameters = {name: Value(0.5) for name in names}
+    a, b, c, d = parameters.values()
+    x = Value(2.0, label="x")
+    hands_on = a * x + b, a**2, c * x + d * x  # all of a module; a part; a row of a table
+    root = F.sum([v.tanh() * 3.0 for v in hands_on])
+    data = data_of(explore(root, names=parameters))
+    tanh = root.inputs[0].inputs[0]
+    assert data["name"][topological_order(root).index(tanh)] == "unit 0"
+    assert data["name"].count("unit 0") == 1
+    assert "table 0" not in data["name"]
 
 
 def test_names_are_told_apart_by_path():
@@ -407,7 +391,7 @@ def test_the_page_is_one_file_that_asks_for_nothing(tmp_path):
     path = tmp_path / "page.html"
     explore(Value(1.0, label="x") * 2.0, path)
     page = path.read_text("utf-8")
-    assert "default-src 'none';style-src 'unsafe-inline';script-src 'unsafe-inline'" in page
+    assert "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'" in page
     for what in ("src=", "@import", " url(", "fetch(", "XMLHttpRequest", "innerHTML"):
         assert what not in page
 
@@ -435,6 +419,11 @@ def test_the_static_picture_is_well_formed_for_any_label(label, tmp_path):
     assert "value 2" in texts
     assert all(len(text) < 60 and text.isprintable() for text in texts)
     assert explorer.save(tmp_path / "a.html").exists()
+
+
+def test_a_backslash_in_a_label_stays_one_in_the_static_picture():
+    svg = explore(Value(1.0, label=r"\alpha <&>")).svg
+    assert r">\alpha &lt;&amp;&gt;</text>" in svg
 
 
 def test_a_notebook_gets_a_sandboxed_frame_and_a_picture():
@@ -480,7 +469,7 @@ def test_the_page_without_its_data_is_at_most_30_kb(kind):
     explorer = explore(root)
     page = re.sub(r'(id="data">).*?</script>', "", explorer.page.replace(explorer.svg, ""))
     assert len(page.encode()) <= 30_720
-    assert ('id="epoch"' in page) == (kind == "training")  # a page has only what it needs
+    assert ("id=epoch " in page) == (kind == "training")  # a page has only what it needs
     assert ("function neighbourhood" in page) == (kind == "large")
 
 
