@@ -57,7 +57,7 @@ def test_what_is_out_of_range_is_refused_with_a_sentence(check, given, message):
 
 
 def test_one_of_a_pair_is_named_in_the_singular():
-    with pytest.raises(ValueError, match="^beta must be a number, got str 'x'$"):
+    with pytest.raises(ValueError, match=r"^beta must be a number, got str 'x'$"):
         pair(0.0, 1.0)("betas", ("x", 0.5))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..checks import integer
 from ..engine import Number, Value, assign, no_grad
+from ..nesting import flat
 from .curves import plot_history
 from .inputs import number, steps
 from .style import BLUE, ORANGE, Axes, axes, integer_ticks
@@ -193,7 +194,7 @@ def _owners(model: Any) -> dict[Value, str]:
     """Every parameter with the path of the module that holds it, or of that neuron's Layer."""
     paths = {p: f"model.{name}" for name, p in _named_parameters(model)}
     modules = model.modules()
-    neurons = {id(neuron) for module in modules for neuron in getattr(module, "neurons", ())}
+    neurons = {id(neuron) for m in modules for neuron in flat(getattr(m, "neurons", ()))}
     owners = dict.fromkeys(paths, "model")
     for module in modules:  # what holds a module comes before it
         if id(module) not in neurons:

@@ -1,7 +1,7 @@
 """How the plots look: colours, and Axes of their own.
 
 >>> pale(BLUE), colour(10) == colour(0)
-('#cadaea', True)
+('#cadaeb', True)
 
 Blue and orange come first: the colour-blind tell them apart.
 """
