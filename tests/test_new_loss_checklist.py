@@ -1,6 +1,7 @@
 """Runs first: what a loss still lacks, in one list for all of them."""
 
 import inspect
+from pathlib import Path
 
 from helpers.known_losses import EXACT, LOSSES, REFUSED
 from helpers.make_oracle import loss_cases, read
@@ -9,6 +10,11 @@ from helpers.torch_twins import LOSS_TWINS
 
 from micrograd_like import losses
 
+TESTS = Path(__file__).parent
+ELSEWHERE = {  # files that must name every loss
+    "*programs.py": "a row of TARGETS, for the random programs that end in a loss",
+    "test_jit_ops.py": "a row of all_losses, to be compiled",
+}
 KNOWN = "tests/helpers/known_losses.py: a row of"
 
 
@@ -29,6 +35,9 @@ def missing(name, loss):
         yield "tests/helpers: a row of TARGETS, from which loss_cases makes the frozen cases"
     if name not in read()[1]:
         yield "tests/helpers/oracle.jsonl.gz: run python -m tests.helpers.make_oracle"
+    for pattern, row in ELSEWHERE.items():
+        if not any(name in file.read_text() for file in TESTS.rglob(pattern)):
+            yield f"{pattern}: {row}"
 
 
 def has_cases(name):
@@ -45,7 +54,7 @@ def test_every_loss_is_written_everywhere():
 
 
 def test_a_function_alone_is_told_every_place():
-    def log_cosh_loss(input, target):
+    def no_loss(input, target):
         return 0.0
 
-    assert len(list(missing("log_cosh_loss", log_cosh_loss))) == 9
+    assert len(list(missing("no_loss", no_loss))) == 11
