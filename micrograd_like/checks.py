@@ -69,6 +69,27 @@ def number(low: float = -math.inf, high: float = math.inf, below: bool = False) 
     return check
 
 
+def pair(low: float, below: float) -> Check:
+    """Two numbers, each at least low and less than below.
+
+    Example:
+        >>> pair(0.0, 1.0)("betas", (0.9, 1.0))
+        Traceback (most recent call last):
+        ValueError: betas must be two numbers of at least 0 and below 1, got (0.9, 1.0)
+    """
+    at_least = number(low)
+
+    def check(name: str, two: Any) -> tuple[float, ...]:
+        each = name.removesuffix("s")
+        is_pair = hasattr(two, "__len__") and len(two) == 2
+        if not is_pair or not all(at_least(each, x) < below for x in two):
+            limits = f"of at least {low:g} and below {below:g}"
+            raise ValueError(f"{name} must be two numbers {limits}, got {two!r:.60}")
+        return tuple(map(float, two))
+
+    return check
+
+
 def integer(least: int) -> Check:
     """An int of at least so much; True is none.
 

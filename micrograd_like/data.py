@@ -480,21 +480,6 @@ def make_spirals(
     return X, [i % 2 for i in range(n)]
 
 
-def make_noisy_sine(
-    n: int = 100, noise: float = 0.1, seed: int = 0
-) -> tuple[list[list[float]], list[float]]:
-    """y = sin(x) + noise, with x uniform between -pi and pi; args are those of make_xor.
-
-    Example:
-        >>> X, y = make_noisy_sine(3, noise=0.0)
-        >>> [math.sin(x) for [x] in X] == y
-        True
-    """
-    rng = _rng(n, noise, seed)
-    X = [[rng.uniform(-math.pi, math.pi)] for _ in range(n)]
-    return X, [math.sin(x) + rng.gauss(0.0, noise) for [x] in X]
-
-
 def make_noisy_line(
     n: int = 100, slope: float = 2.0, intercept: float = 1.0, noise: float = 0.1, seed: int = 0
 ) -> tuple[list[list[float]], list[float]]:

@@ -16,7 +16,6 @@ from micrograd_like.data import (
     load_columns,
     load_csv,
     make_noisy_line,
-    make_noisy_sine,
     make_spirals,
     make_xor,
     train_test_split,
@@ -294,7 +293,7 @@ def test_bad_batches_are_refused_before_the_first_one(args, error, message):
 
 # --- toy sets ---
 
-TOYS = [make_xor, make_spirals, make_noisy_sine, make_noisy_line]
+TOYS = [make_xor, make_spirals, make_noisy_line]
 
 
 @pytest.mark.parametrize("make", TOYS)

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from helpers.known_losses import exact_loss
 from helpers.make_oracle import COMPARISONS
-from test_losses_and_optim import exact_loss
 from test_ops import DIFFERENTIABLE, differences, exact, modes
 from test_oracle import LOSSES, allowances, deviates, flat, frozen, frozen_loss, loss_pairs
 from test_programs import (
