@@ -17,17 +17,8 @@ from ..optim import SGD
 from ..testing import assert_training_matches_torch, gradcheck
 from ..train import fit
 from ..train import predict as outputs_of
-from .terminal import (
-    INSTALL,
-    CommandError,
-    check_writable,
-    explained,
-    need,
-    progress_bar,
-    right,
-    say,
-    say_line,
-)
+from .errors import INSTALL, CommandError, check_writable, explained, need
+from .output import progress_bar, right, say, say_line
 
 DEMO = """\
 See the package at work, in a few seconds:

@@ -12,8 +12,9 @@ from ..files import write_whole
 from ..serialize import load_with_extra
 from ..train import mae, predict_proba, r2
 from ..train import predict as outputs_of
+from .errors import CommandError, check_outputs, computing, explained
+from .output import right, say, say_line
 from .recipe import Recipe
-from .terminal import CommandError, check_outputs, computing, explained, right, say, say_line
 
 PREDICT = """\
 Answer every row of a table with a network that train has saved.

@@ -16,19 +16,11 @@ _MEAN, _SCALE = number(), number(math.ulp(0.0))  # ulp: above 0
 
 @dataclass
 class Recipe:
-    """The columns of a file, their scale, and what the outputs mean.
-
-    Args:
-        target: the column to predict.
-        columns: those that the network takes.
-        classes: the texts of the target; None: it is a number, which is scaled too.
-        inputs: the scale of the columns.
-        outputs: the scale of the target.
-    """
+    """The columns of a file, their scale, and what the outputs mean."""
 
     target: str
     columns: Columns
-    classes: list[str] | None
+    classes: list[str] | None  # None: the target is a number, which is scaled too
     inputs: Scaler
     outputs: Scaler
 
@@ -57,12 +49,10 @@ class Recipe:
 
     @property
     def loss(self) -> Callable[[Any, Any], Any]:
-        """What training makes small."""
         return cross_entropy if self.classes else mse_loss
 
     @property
     def metric(self) -> str:
-        """What tells how good the answers are."""
         return "accuracy" if self.classes else "r2"
 
     def scaled(self, X: list[list[float]], y: list[Any]) -> tuple[list[list[float]], list[Any]]:

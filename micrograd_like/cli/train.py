@@ -15,18 +15,9 @@ from ..optim import SGD, Adam, RMSprop
 from ..plot import plot_history
 from ..serialize import save
 from ..train import EarlyStopping, History, evaluate, fit
+from .errors import CommandError, check_outputs, checked, computing, explained, need
+from .output import progress_bar, say, say_line
 from .recipe import Recipe
-from .terminal import (
-    CommandError,
-    check_outputs,
-    checked,
-    computing,
-    explained,
-    need,
-    progress_bar,
-    say,
-    say_line,
-)
 
 TRAIN = """\
 Learn to predict one column of a table from its other columns.
@@ -124,8 +115,8 @@ def train(options: argparse.Namespace) -> None:
     check_outputs([options.data], save=options.save, plot=options.plot)
     table = _table(options)
     X, held_out_X, y, held_out_y = _split(table, options)
-    lr = options.lr or OPTIMIZERS[options.optimizer][1]
-    with computing(options.data, f"nothing is saved; try an --lr below {lr:g}"):
+    options.lr = options.lr or OPTIMIZERS[options.optimizer][1]
+    with computing(options.data, f"nothing is saved; try an --lr below {options.lr:g}"):
         # The scales are those of the rows that are trained on: the others must not be seen.
         outputs = Scaler() if table.classes else Scaler().fit([[t] for t in y])
         recipe = Recipe(options.target, table.columns, table.classes, Scaler().fit(X), outputs)
@@ -200,11 +191,11 @@ def _names(names: list[str]) -> str:
 
 def _fit(model: MLP, recipe: Recipe, parts: Any, options: argparse.Namespace) -> History:
     (X, y), held_out = parts
-    optimizer, lr = OPTIMIZERS[options.optimizer]
+    optimizer, _ = OPTIMIZERS[options.optimizer]
     stop = [EarlyStopping(patience=options.patience)] if options.patience else []
     with progress_bar(options.epochs) as show:
         return fit(
-            model, X, y, recipe.loss, optimizer(model.parameters(), lr=options.lr or lr),
+            model, X, y, recipe.loss, optimizer(model.parameters(), options.lr),
             epochs=options.epochs, batch_size=options.batch_size, validation=held_out,
             l2=options.l2, metrics=[recipe.metric], callbacks=[show, *stop], seed=options.seed,
             progress=False,

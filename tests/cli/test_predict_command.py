@@ -2,6 +2,7 @@
 
 import json
 import re
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -88,6 +89,15 @@ def test_columns_may_be_in_another_order_and_others_are_not_looked_at(run):
     assert out.splitlines()[table] == wanted.splitlines()[table]
     assert "unknown: new.csv lacks the column answer: it has note, colour, size\n" in out
     assert re.search(r"accuracy +\S+%, \d+ of 40 right\n", wanted)
+
+
+def test_each_file_is_read_once(run):
+    write_small()
+    run("train", "d.csv", "--target", "answer", "--epochs", 1, "--save", "m.json")
+    with mock.patch("builtins.open", wraps=open) as opened:
+        _, out, _ = run("predict", "m.json", "d.csv")
+    assert "accuracy" in out
+    assert [str(call.args[0]) for call in opened.call_args_list] == ["m.json", "d.csv"]
 
 
 # --- mistakes in predict ---

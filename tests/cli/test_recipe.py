@@ -24,6 +24,8 @@ OTHER_EXTRAS = {
     "too many classes": FINE | {"classes": ["a", "b", "c"]},
     "a number for the classes": FINE | {"classes": 2},
     "scale 0": FINE | {"inputs": [[0.0, 0.0, 0.0], [1.0, 0.0, 1.0]]},
+    "a scale below 0": FINE | {"inputs": [[0.0, 0.0, 0.0], [1.0, -1.0, 1.0]]},
+    "a scale too many": FINE | {"outputs": [[0.0], [1.0]]},
     "words for the scale": FINE | {"inputs": [[0.0, 0.0, 0.0], ["a", "b", "c"]]},
     "means missing": FINE | {"inputs": [[], []]},
     "a scale missing": FINE | {"inputs": [[0.0, 0.0, 0.0], [1.0, 1.0]]},

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -173,6 +174,26 @@ def test_bad_data_is_one_sentence_and_leaves_nothing_behind(run, tmp_path, conte
     result = run("train", "d.csv", "--target", "t", "--save", "m.json", "--plot", "c.png")
     assert result == (1, "", f"micrograd_like: {message}\n")
     assert list(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("number", "the column 'name' has 5000 different texts, 'Ann 0' among them: that is no "),
+        ("name", r"no row of class 'Ann \d+' is left to train on: the file has 1 of it; give it "),
+    ],
+)
+def test_too_many_texts_are_refused_before_they_take_memory(run, target, message):
+    write_csv("d.csv", ["name", "number"], [(f"Ann {i}", i) for i in range(5000)])
+    tracemalloc.start()
+    try:
+        code, _, err = run("train", "d.csv", "--target", target)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert code == 1
+    assert re.match(f"micrograd_like: {message}", err)
+    assert peak < 20e6  # a number for each row and text would be 200e6
 
 
 # --- mistakes in the call ---

@@ -1,4 +1,4 @@
-"""What the commands share: lines, a progress bar, and errors that are one sentence."""
+"""What can go wrong, and is one sentence for the terminal: most of it is said before any work."""
 
 import argparse
 import os
@@ -8,17 +8,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ..nn import MLP
-from ..train import History, accuracy
-
 INSTALL = 'pip install "micrograd_like[all]"'
 
 
 class CommandError(Exception):
     """What went wrong and what to do about it, in one sentence for the terminal."""
-
-
-# --- what can go wrong ---
 
 
 def need(*modules: str) -> None:
@@ -86,40 +80,3 @@ def checked(kind: Callable[[str], Any], good: Callable[[Any], bool], expected: s
         return value
 
     return convert
-
-
-# --- what is shown ---
-
-
-def say(text: str) -> None:
-    """Bars go to stderr: what was said before must be seen before."""
-    print(text, flush=True)
-
-
-def say_line(name: str, text: str) -> None:
-    """One column of names, one of values."""
-    say(f"   {name:<34}{text}")
-
-
-def right(outputs: list[Any], classes: list[int]) -> str:
-    """How many of the answers are right, in words."""
-    share = accuracy(outputs, classes)
-    return f"{share:.1%}, {round(share * len(classes))} of {len(classes)} right"
-
-
-@contextmanager
-def progress_bar(epochs: int) -> Iterator[Callable[[MLP, History], None]]:
-    """A progress bar, as the callback of fit that moves it."""
-    from tqdm import tqdm
-
-    form = "   training |{bar:30}| {n_fmt}/{total_fmt} in {elapsed}{postfix}"
-    with tqdm(total=epochs, bar_format=form) as bar:
-
-        def show(model: MLP, history: History) -> None:
-            text = f"loss {history['loss'][-1]:.4f}"
-            if "val_loss" in history:
-                text += f", held out {history['val_loss'][-1]:.4f}"
-            bar.set_postfix_str(text, refresh=False)
-            bar.update()
-
-        yield show
