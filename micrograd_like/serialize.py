@@ -131,12 +131,34 @@ def load(path: str | os.PathLike[str]) -> Any:
         Sequential(Linear(2, 1), Activation('relu'))
     """
     with _one_clear_error(path):
+        return _model(_read(path))
+
+
+def load_with_extra(path: str | os.PathLike[str]) -> tuple[Any, Any]:
+    """The model of a saved file and what was saved as extra; the file is read once.
+
+    Raises:
+        LoadError: anything wrong with the file.
+        OSError: it cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> path = tempfile.mkdtemp() + "/model.json"
+        >>> save(nn.Linear(2, 1), path, extra={"epoch": 3})
+        >>> load_with_extra(path)
+        (Linear(2, 1), {'epoch': 3})
+    """
+    with _one_clear_error(path):
         content = _read(path)
-        state = {name: _number(number, name) for name, number in content["state"].items()}
-        model = _build(content["architecture"], len(state))
-        model.load_state_dict(state)
-        _set_modes(model, content)
-        return model
+        return _model(content), _decode(content["extra"])
+
+
+def _model(content: dict[str, Any]) -> Module:
+    state = {name: _number(number, name) for name, number in content["state"].items()}
+    model = _build(content["architecture"], len(state))
+    model.load_state_dict(state)
+    _set_modes(model, content)
+    return model
 
 
 def load_state(path: str | os.PathLike[str], optimizer: Any = None, scheduler: Any = None) -> Any:
