@@ -16,7 +16,7 @@ from ..engine import Number, Value
 from ..functional import dot
 from ..nesting import is_list
 from .activation import ACTIVATIONS, known
-from .edge import as_inputs, text, texts, width
+from .edge import as_inputs, text, texts, width, widths
 from .init import initialiser, random_source, uniform
 from .module import Module
 
@@ -101,7 +101,7 @@ class Layer(Module):
         init: str = "auto",
         rng: random.Random | int | None = None,
     ) -> None:
-        self._configure(nin=nin, nout=nout, activation=activation)
+        self._configure(nin=nin, nout=nout, activation=known(activation))
         rng = random_source(rng)
         self.neurons = [Neuron(nin, activation, init, rng, nout) for _ in range(nout)]
 
@@ -138,12 +138,6 @@ class Linear(Layer):
         super().__init__(nin, nout, "linear", init, rng)
 
 
-def _widths(name: str, nouts: Any) -> list[int]:
-    if not is_list(nouts):
-        raise TypeError(f"MLP expects a list of layer widths, got {nouts!r}: write [{nouts}]")
-    return [width("neurons")(name, n) for n in nouts]
-
-
 class MLP(Module):
     """A multi-layer perceptron: layers one after the other.
 
@@ -174,7 +168,7 @@ class MLP(Module):
 
     settings: ClassVar = {
         "nin": width("inputs"),
-        "nouts": _widths,
+        "nouts": widths("neurons"),
         "activation": texts,
         "output_activation": text,
     }
@@ -192,13 +186,14 @@ class MLP(Module):
         init: str = "auto",
         rng: random.Random | int | None = None,
     ) -> None:
-        self._configure(
-            nin=nin, nouts=nouts, activation=activation, output_activation=output_activation
-        )
-        if not self.nouts:
+        if not is_list(nouts):
+            raise TypeError(f"MLP expects a list of layer widths, got {nouts!r}: write [{nouts}]")
+        if not len(nouts):
             raise ValueError("MLP expects at least one layer width, got an empty list")
+        self._configure(nin=nin, nouts=list(nouts))
+        self.activation, self.output_activation = activation, output_activation
         hidden = len(self.nouts) - 1
-        names = [activation] * hidden if isinstance(activation, str) else list(activation)
+        names = list(activation) if is_list(activation) else [activation] * hidden
         if len(names) != hidden:
             raise ValueError(f"MLP has {hidden} hidden layers, got {len(names)} activations")
         rng = random_source(rng)

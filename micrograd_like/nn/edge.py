@@ -26,6 +26,19 @@ def width(what: str) -> Check:
     return check
 
 
+def widths(what: str) -> Check:
+    """A list of such numbers."""
+    one = width(what)
+    return lambda name, ns: [one(name, n) for n in many(name, ns)]
+
+
+def many(name: str, x: Any) -> list[Any]:
+    """A list, of modules or in a file of what describes them."""
+    if not isinstance(x, list):
+        raise TypeError(f"{name} must be a list, got {type(x).__name__} {x!r:.60}")
+    return x
+
+
 def text(name: str, x: Any) -> str:
     """One text."""
     if not isinstance(x, str):
@@ -37,13 +50,6 @@ def texts(name: str, x: Any) -> Any:
     """One text, or a list of them."""
     for part in x if is_list(x) else [x]:
         text(name, part)
-    return x
-
-
-def many(name: str, x: Any) -> list[Any]:
-    """A list, of modules or in a file of what describes them."""
-    if not isinstance(x, list):
-        raise TypeError(f"{name} must be a list, got {type(x).__name__} {x!r:.60}")
     return x
 
 

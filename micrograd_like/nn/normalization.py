@@ -49,11 +49,11 @@ class BatchNorm(Module):
     momentum: float
 
     def __init__(self, nin: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        self._configure(nin=nin, eps=eps, momentum=momentum)
         if not (eps >= 0.0 and 0.0 <= momentum <= 1.0):
             raise ValueError(
                 f"BatchNorm expects eps >= 0 and momentum from 0 to 1, got {eps!r} and {momentum!r}"
             )
-        self._configure(nin=nin, eps=eps, momentum=momentum)
         self.w = [Value(1.0) for _ in range(nin)]
         self.b = [Value(0.0) for _ in range(nin)]
         self.running_mean, self.running_var = [0.0] * nin, [1.0] * nin
