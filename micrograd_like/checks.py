@@ -19,9 +19,6 @@ from typing import Any, TypeAlias
 
 Check: TypeAlias = Callable[[str, Any], Any]
 
-LARGEST_INT = 2**53 - 1  # up to here a float counts every int
-
-
 def is_int(n: Any) -> bool:
     """Whether n is a whole number, numpy's too; True and False are none.
 
@@ -90,7 +87,10 @@ def pair(low: float, below: float) -> Check:
     return check
 
 
-def integer(least: int) -> Check:
+COUNTED = 2**53 - 1  # a float counts no further
+
+
+def integer(least: int, most: float = math.inf) -> Check:
     """An int of at least so much; True is none.
 
     Example:
@@ -100,8 +100,10 @@ def integer(least: int) -> Check:
     """
 
     def check(name: str, n: Any) -> int:
-        if not is_int(n) or not least <= n <= LARGEST_INT:
+        if not is_int(n) or n < least:
             raise ValueError(f"{name} must be an int of at least {least}, got {n!r:.60}")
+        if n > most:
+            raise ValueError(f"{name} must be an int of at most {most}, got {n!r:.60}")
         return int(n)
 
     return check

@@ -1,4 +1,4 @@
-"""The arrows of docs/architecture.md: who may import whom, in the order in which the rooms are read.
+"""The arrows of docs/architecture.md: who may import whom; the rooms in reading order.
 
 A room is a file of the package or a folder. ARROWS names what a room imports; everything must stand
 above it, so there is no circle. What is imported inside a function, because it is heavy or because
@@ -30,15 +30,15 @@ ARROWS = {
     "words": {"ops"},
     # learning
     "nn": {"engine", "functional", "nesting", "checks"},
-    "losses": {"engine", "functional", "nesting"},
+    "losses": {"engine", "functional", "nesting", "checks"},
     "optim": {"engine", "checks"},
     "data": {"checks", "nesting"},
     "train": {"engine", "functional", "modes", "nesting", "checks", "optim", "data"},
     "serialize": {"nn", "files", "checks"},
-    "estimators": {"nn", "losses", "optim", "train"},
+    "estimators": {"checks", "nn", "losses", "optim", "train"},
     # trust
     "testing": {"engine", "nesting"},
-    "anomaly": {"engine", "modes", "words"},
+    "anomaly": {"ops", "engine", "modes", "words"},
     # seeing
     "draw": {"engine", "files"},
     "plot": {"engine", "nesting", "checks", "train"},
@@ -52,15 +52,16 @@ ARROWS = {
 }
 LAZY = {"train": {"jit"}}
 INSIDE = {
-    "nn": [],
-    "optim": [],
-    "data": [],
-    "train": [],
-    "plot": [],
-    "explore": [],
-    "tape": [],
-    "jit": [],
-    "cli": [],
+    "nn": ["edge", "module", "activation", "init", "dense", "containers", "convolution"]
+    + ["normalization", "stochastic"],
+    "optim": ["resumable", "optimizers", "lr_scheduler"],
+    "data": ["rows", "tables", "toys"],
+    "train": ["history", "metrics", "steps", "inference", "callbacks", "loop"],
+    "plot": ["style", "inputs", "curves", "parameters", "outputs", "functions"],
+    "explore": ["layout", "groups", "replay", "training", "page"],
+    "tape": ["tape", "trace", "reroll"],
+    "jit": ["vectormath", "plan", "lower", "native", "training"],
+    "cli": ["output", "errors", "recipe", "demo", "train", "predict"],
 }
 FRONT = {"__init__", "__main__"}  # they import what they show
 HEAVY = {"numpy", "torch", "graphviz", "pygraphviz", "matplotlib", "llvmlite", "sklearn", "tqdm"}
@@ -113,6 +114,8 @@ def test_a_file_imports_only_what_it_may(name):
     room, _, own = name.partition(".")
     for target, _, inside_function in imports(name, FILES[name]):
         other, _, file = target.partition(".")
+        if other.startswith("__"):  # the version
+            continue
         if other != room:
             lazy = LAZY.get(room, set()) if inside_function else set()
             assert other in ARROWS[room] | lazy, target
@@ -150,14 +153,14 @@ def test_importing_loads_nothing_heavy():
     loaded = set(subprocess.check_output([sys.executable, "-c", code], text=True).split())
     assert not loaded & HEAVY
     assert "micrograd_like.engine" in loaded
-    assert not any(name.startswith(("micrograd_like.tape", "micrograd_like.jit")) for name in loaded)
+    assert not {"micrograd_like.tape", "micrograd_like.jit", "micrograd_like.cli"} & loaded
 
 
 def test_importing_is_quick():
-    """Under 50 ms: the quickest of several, for the machine does other work too."""
+    """Under 50 ms: the quickest of several, in processor time, for there is other work too."""
     code = (
-        "import time; start = time.perf_counter(); import micrograd_like; "
-        "print(time.perf_counter() - start)"
+        "import time; start = time.process_time(); import micrograd_like; "
+        "print(time.process_time() - start)"
     )
     runs = [subprocess.check_output([sys.executable, "-c", code], text=True) for _ in range(5)]
     assert min(map(float, runs)) < 0.050

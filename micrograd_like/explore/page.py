@@ -35,7 +35,7 @@ from ..words import words
 from .groups import MANY, Graph, Groups, Names
 from .layout import GAP_Y, HEIGHT, WIDTH, Edge, layout, route
 from .replay import BackwardPass
-from .training import by_epoch, recording
+from .training import by_epoch
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,7 +114,7 @@ def explore(
         <Explorer of 2 Values>
     """
     path = path if path is None else _checked_path(path)
-    recorded, training = recording(root), dict[str, Any]()
+    recorded, training = getattr(root, "recorded", None), dict[str, Any]()
     model = recorded.model if recorded else model
     named = {**(dict(model.named_parameters()) if model is not None else {}), **(names or {})}
     if recorded:

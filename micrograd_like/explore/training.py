@@ -8,7 +8,6 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Mapping
 from numbers import Real
-from types import SimpleNamespace
 from typing import Any
 
 from ..engine import Value, no_grad, topological_order
@@ -16,18 +15,6 @@ from .groups import Graph
 from .replay import BackwardPass
 
 _SIDE = 24  # of the grid on which the output is shown
-
-
-def recording(root: Any) -> Any:
-    """What ``fit(..., record=n)`` kept in a History, or None; the one place that knows how.
-
-    Its attributes: model, loss, X, y, and epochs, each with epoch, loss and state.
-    """
-    recorded = getattr(root, "recorded", None)
-    if not recorded:
-        return None
-    epochs = [SimpleNamespace(**row) for row in recorded["epochs"]]
-    return SimpleNamespace(**recorded | {"epochs": epochs})
 
 
 def by_epoch(recorded: Any, named: Mapping[str, Value]) -> tuple[BackwardPass, dict[str, Any]]:

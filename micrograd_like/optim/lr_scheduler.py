@@ -14,7 +14,7 @@ knows of its optimiser that it has an ``lr``.
 import math
 from typing import Any, ClassVar
 
-from ..checks import Check, as_number, choice, integer, number
+from ..checks import COUNTED, Check, as_number, choice, integer, number
 from .resumable import Resumable
 
 __all__ = [
@@ -33,7 +33,7 @@ class Scheduler(Resumable):
     optimiser had at the start is ``base_lr``.
     """
 
-    settings: ClassVar[dict[str, Check]] = {"base_lr": number(0.0), "epoch": integer(0)}
+    settings: ClassVar[dict[str, Check]] = {"base_lr": number(0.0), "epoch": integer(0, COUNTED)}
 
     def __init__(self, optimizer: Any) -> None:
         if not hasattr(optimizer, "lr"):
@@ -66,7 +66,7 @@ class StepLR(Scheduler):
 
     settings: ClassVar[dict[str, Check]] = {
         **Scheduler.settings,
-        "step_size": integer(1),
+        "step_size": integer(1, COUNTED),
         "gamma": number(0.0),
     }
 
@@ -116,7 +116,7 @@ class CosineAnnealingLR(Scheduler):
 
     settings: ClassVar[dict[str, Check]] = {
         **Scheduler.settings,
-        "T_max": integer(1),
+        "T_max": integer(1, COUNTED),
         "eta_min": number(0.0),
     }
 
@@ -165,13 +165,13 @@ class ReduceLROnPlateau(Scheduler):
         **Scheduler.settings,
         "mode": choice("min", "max"),
         "factor": number(0.0, 1.0, below=True),
-        "patience": integer(0),
+        "patience": integer(0, COUNTED),
         "threshold": number(0.0),
-        "cooldown": integer(0),
+        "cooldown": integer(0, COUNTED),
         "min_lr": number(0.0),
         "best": _number_or_none,
-        "bad_epochs": integer(0),
-        "waiting": integer(0),
+        "bad_epochs": integer(0, COUNTED),
+        "waiting": integer(0, COUNTED),
     }
 
     def __init__(

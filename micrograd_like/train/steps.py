@@ -52,8 +52,7 @@ class Problem:
         """The parameters that are penalised."""
         ask = getattr(type(self.model), "weights", None)  # the class's: a list may have that name
         if not callable(ask):
-            # MERGE, when all Modules have weights(): return list(self.model.parameters())
-            return [p for k, p in self.model.named_parameters() if "b" not in k.split(".")]
+            return list(self.model.parameters())
         return list(ask(self.model))
 
     def batches(self, order: list[int]) -> list[list[int]]:

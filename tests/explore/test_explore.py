@@ -18,6 +18,7 @@ from micrograd_like.engine import apply, grad, topological_order
 from micrograd_like.explore import explore
 from micrograd_like.ops import OPS
 from micrograd_like.train import History, fit
+from micrograd_like.train.history import RecordedEpoch
 
 
 def data_of(explorer):
@@ -533,14 +534,14 @@ def trained(epochs, widths=(16, 16, 1), inputs=2, record=1):
 def test_training_is_recorded_epoch_by_epoch():
     history = trained(epochs=3, widths=(4, 1))
     recorded = history.recorded
-    model, before = recorded["model"], recorded["model"].state_dict()
+    model, before = recorded.model, recorded.model.state_dict()
     data = data_of(explore(history))
     assert model.state_dict() == before  # put back
     assert [row["epoch"] for row in data["epochs"]] == [1, 2, 3]
     assert [row["loss"] for row in data["epochs"]] == history.columns["loss"]
-    for row, shown in zip(recorded["epochs"], data["epochs"]):
-        model.load_state_dict(row["state"])
-        loss = hinge_loss(model.batch(recorded["X"][:1]), recorded["y"][:1])
+    for row, shown in zip(recorded.epochs, data["epochs"]):
+        model.load_state_dict(row.state)
+        loss = hinge_loss(model.batch(recorded.X[:1]), recorded.y[:1])
         assert shown["value"][-1] == loss.data
     assert len(data["points"]) == 20
 
@@ -549,11 +550,11 @@ def test_training_is_recorded_epoch_by_epoch():
 def test_the_field_is_the_models_output_over_the_samples(outputs):
     history = trained(epochs=1, widths=(4, 1))
     recorded = history.recorded
-    model = recorded["model"] = MLP(2, [outputs], output_activation="linear", rng=1)
-    recorded["loss"] = lambda outs, targets: F.sum(outs[0] if outputs == 2 else outs)
-    recorded["epochs"] = [{"epoch": 1, "loss": 0.0, "state": model.state_dict()}]
+    model = recorded.model = MLP(2, [outputs], output_activation="linear", rng=1)
+    recorded.loss = lambda outs, targets: F.sum(outs[0] if outputs == 2 else outs)
+    recorded.epochs = [RecordedEpoch(1, 0.0, model.state_dict())]
     field = base64.b64decode(data_of(explore(history))["epochs"][0]["field"])
-    low, high = ([f(column) for column in zip(*recorded["X"])] for f in (min, max))
+    low, high = ([f(column) for column in zip(*recorded.X)] for f in (min, max))
     left, right = (a - 0.1 * (b - a) for a, b in ((low[0], high[0]), (high[0], low[0])))
     top = high[1] + 0.1 * (high[1] - low[1])
     for byte, x in ((field[0], left), (field[23], right)):
@@ -565,7 +566,7 @@ def test_the_field_is_the_models_output_over_the_samples(outputs):
 
 def test_the_field_has_the_middle_for_nan_and_an_end_for_infinity():
     history = trained(epochs=1, widths=(1,))
-    state = history.recorded["epochs"][0]["state"]
+    state = history.recorded.epochs[0].state
     fields = []
     for bias in (math.nan, math.inf, -math.inf):
         state |= {name: bias for name in state if name.endswith("b")}
@@ -578,23 +579,23 @@ def test_the_page_has_the_epochs_that_fit_recorded():
     history = trained(epochs=8, widths=(2, 1), record=3)
     data = data_of(explore(history))
     assert [row["epoch"] for row in data["epochs"]] == [
-        row["epoch"] for row in history.recorded["epochs"]
+        row.epoch for row in history.recorded.epochs
     ]
     assert {3, 6} <= {row["epoch"] for row in data["epochs"]}
 
 
 def test_training_on_arrays_is_shown():
     history = trained(epochs=1, widths=(2, 1))
-    X, y = (numpy.array(history.recorded[key], dtype="float32") for key in ("X", "y"))
-    history.recorded |= {"X": list(X), "y": list(y.astype(int))}
+    X, y = (numpy.array(part, dtype="float32") for part in (history.recorded.X, history.recorded.y))
+    history.recorded.X, history.recorded.y = list(X), list(y.astype(int))
     points = data_of(explore(history))["points"]
     assert [kind for _, _, kind in points] == [int(target > 0) for target in y]
 
 
 def test_the_model_is_put_back_when_its_loss_fails():
     history = trained(epochs=2, widths=(2, 1))
-    model, before = history.recorded["model"], history.recorded["model"].state_dict()
-    history.recorded["loss"] = lambda outs, targets: outs[0] / "a"
+    model, before = history.recorded.model, history.recorded.model.state_dict()
+    history.recorded.loss = lambda outs, targets: outs[0] / "a"
     with pytest.raises(TypeError, match="unsupported operand"):
         explore(history)
     assert model.state_dict() == before
@@ -607,7 +608,7 @@ def test_100_epochs_of_a_2_16_16_1_network_take_at_most_2_mb():
 
 def test_training_without_epochs_or_with_other_inputs_is_refused(tmp_path):
     history = trained(epochs=1, widths=(2, 1))
-    history.recorded["epochs"].clear()
+    history.recorded.epochs.clear()
     with pytest.raises(ValueError, match="got 0 epochs and 2 inputs"):
         explore(history, tmp_path / "page.html")
     with pytest.raises(ValueError, match="model with 2 inputs, got 1 epochs and 3 inputs"):
