@@ -52,8 +52,10 @@ ARROWS = {
 }
 LAZY = {"train": {"jit"}}
 INSIDE = {
-    "nn": ["edge", "module", "activation", "init", "dense", "containers", "convolution"]
-    + ["normalization", "stochastic"],
+    "nn": [
+        "edge", "module", "activation", "init", "dense", "containers", "convolution",
+        "normalization", "stochastic",
+    ],
     "optim": ["resumable", "optimizers", "lr_scheduler"],
     "data": ["rows", "tables", "toys"],
     "train": ["history", "metrics", "steps", "inference", "callbacks", "loop"],
