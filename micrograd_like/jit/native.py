@@ -137,7 +137,7 @@ class Native:
             extra(self.module, self.tape)
         self.module.compile(is_large(self.tape))
         self.work = self.module.get("work", _PTR, _INT, _PTR, _INT, *[_PTR] * 4, _INT)
-        varies = self.tape.varies()
+        varies = np.array(self.tape.varies())
         self.n_rows = int(varies.sum())
         self.vary = varies[self.tape.outputs]  # which outputs; where the others are found
         self.where = (np.cumsum(~varies) - 1)[self.tape.outputs][~self.vary]
@@ -186,7 +186,7 @@ def _emit_work(module: Module, tape: Tape, layout: Layout) -> None:
     outputs are those that differ between samples.
     """
     shared, kernel = lower(tape, module.ir, "tape", layout)
-    varies = tape.varies()
+    varies = np.array(tape.varies())
     shown = (np.cumsum(varies) - 1)[[slot for slot in tape.outputs if varies[slot]]]
     places = module.table("shown", shown)
     b, args = module.function("work", POINTER, INT, POINTER, INT, *[POINTER] * 4, INT)

@@ -360,11 +360,11 @@ class _Update:
 
     def new_rows(self) -> Array:
         """Memory for all parameters."""
-        return buffer(max(int(t.varies().sum()) for t in self.tapes.values()), self.layout.stride)
+        return buffer(max(sum(t.varies()) for t in self.tapes.values()), self.layout.stride)
 
     def new_scalars(self) -> Array:
         """A row for each tape: learning rate, steps so far, constants."""
-        longest = max(t.size - int(t.varies().sum()) for t in self.tapes.values())
+        longest = max(t.size - sum(t.varies()) for t in self.tapes.values())
         scalars = np.zeros((len(self.tapes), longest))
         for row, tape in zip(scalars, self.tapes.values()):
             row[2 : 2 + len(tape.constants)] = tape.constants
@@ -378,7 +378,7 @@ class _Update:
             b, (rows, scalars, sums) = module.function(name, POINTER, POINTER, POINTER)
             b.call(shared, [rows, scalars, sums, INT(1)])
             b.call(kernel, [rows, scalars, sums, INT(self.columns)])
-            varies = tape.varies()
+            varies = np.array(tape.varies())
             places = np.cumsum(varies) - 1
             targets = [NEW] if name == "penalise" else [P, *range(STATE, STATE + len(self.keys))]
             for target, slot in zip(targets, tape.outputs):
