@@ -171,16 +171,16 @@ class _Call:
 
     def rows(self) -> tuple[Any, Any]:
         """What each sample has of its own, a row for each number; and what all share."""
-        lanes = [a.reshape(self.count, -1).T for a, b in zip(self.arrays, self.batched) if b]
+        inputs = [a.reshape(self.count, -1).T for a, b in zip(self.arrays, self.batched) if b]
         shared = [a.ravel() for a, b in zip(self.arrays, self.batched) if not b]
         return (
-            np.concatenate([np.empty((0, self.count)), *lanes]),
+            np.concatenate([np.empty((0, self.count)), *inputs]),
             np.concatenate([np.empty(0), *shared]),
         )
 
-    def arguments(self, lanes: Sequence[Any], shared: Sequence[Any]) -> list[Any]:
+    def arguments(self, inputs: Sequence[Any], shared: Sequence[Any]) -> list[Any]:
         """f's arguments for one sample, from numbers or Values in the order of rows()."""
-        own, common = iter(lanes), iter(shared)
+        own, common = iter(inputs), iter(shared)
         return list(
             self.rebuild([_nested(own if b else common, shape) for shape, b in self.leaves])
         )
@@ -215,9 +215,9 @@ class _Program:
     @uncollected()
     def __init__(self, f: Callable[..., Any], call: _Call, kind: str) -> None:
         self.f = f
-        lanes, shared = call.rows()
-        other = lanes[:, -1] if call.count > 1 else lanes[:, 0] * 1.001 + 1e-3
-        first = [lanes[:, 0].tolist(), other.tolist()], shared.tolist()
+        inputs, shared = call.rows()
+        other = inputs[:, -1] if call.count > 1 else inputs[:, 0] * 1.001 + 1e-3
+        first = [inputs[:, 0].tolist(), other.tolist()], shared.tolist()
         self.rebuild: Any = None
 
         def outputs(x: list[Value], s: list[Value]) -> tuple[list[Any], list[Any]]:
@@ -247,16 +247,16 @@ class _Program:
 
     def run(self, call: _Call) -> tuple[Any, Any]:
         """Outputs and sums for all samples."""
-        lanes, shared = call.rows()
+        inputs, shared = call.rows()
         numbers = map(attrgetter("_number"), self.parameters)  # .data, in half the time
-        return self.native(lanes, [*shared.tolist(), *numbers])
+        return self.native(inputs, [*shared.tolist(), *numbers])
 
     def compare(self, call: _Call) -> None:
         """Raises a JitError when the compiled function is not what Python computes."""
-        lanes, shared = call.rows()
+        inputs, shared = call.rows()
         outputs, _ = self.run(call)
         for i in probes(call.count, self.traced.size):
-            tree = self.f(*call.arguments(list(map(Value, lanes[:, i])), list(map(Value, shared))))
+            tree = self.f(*call.arguments(list(map(Value, inputs[:, i])), list(map(Value, shared))))
             wanted = [float(getattr(x, "data", x)) for x in flatten(tree)[0]]
             got = outputs[:, i].tolist() or wanted
             if len(got) != len(wanted) or not np.allclose(

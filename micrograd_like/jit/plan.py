@@ -79,7 +79,7 @@ def _taken_apart(tape: Tape) -> Tape:
     if 2 * sum(c.count == 1 for c in tape.code) < tape.size - tape.first:
         return tape
     code = [single for c in tape.code for single in (_singles(c) if 1 < c.count < MANY else [c])]
-    apart = Tape(tape.lanes, tape.scalars, tape.constants)
+    apart = Tape(tape.inputs, tape.scalars, tape.constants)
     apart.code, apart.size = _depth_first(code), tape.size
     apart.outputs, apart.sums = tape.outputs, tape.sums
     return apart

@@ -2,7 +2,7 @@
 
 A step gathers a mini-batch, computes the loss and its gradients (the tape of one sample,
 native.py), adds the penalty, clips, and applies the optimiser's own update rule: it is traced as
-any function, with the parameters as its lanes. Nothing here knows a network, a loss or an
+any function, with the parameters as its samples. Nothing here knows a network, a loss or an
 optimiser.
 """
 
@@ -317,7 +317,7 @@ class _Masks:
 
 
 class _Update:
-    """The optimiser's rule (and the penalty's gradient) as tapes whose lanes are parameters."""
+    """The optimiser's rule (and the penalty's gradient) as tapes whose samples are parameters."""
 
     def __init__(self, optimizer: Any, penalty: Callable[[Any], Any] | None) -> None:
         self.columns = len(optimizer.params)
@@ -328,23 +328,23 @@ class _Update:
         numbers = [[x, x, x, 1.0, *[x] * len(self.keys)] for x in (0.5, 0.25)]
 
         def rule(known: bool) -> Callable[..., Any]:
-            def update(lanes: list[Value], scalars: list[Value]) -> Any:
+            def update(inputs: list[Value], scalars: list[Value]) -> Any:
                 shadow = copy.copy(optimizer)
                 shadow.lr, step = scalars
-                kept = dict(zip(self.keys, lanes[STATE:])) if known else {}
+                kept = dict(zip(self.keys, inputs[STATE:])) if known else {}
                 if known and self.counts:
                     kept["step"] = step
-                new = shadow.update(lanes[P], lanes[G], kept)
+                new = shadow.update(inputs[P], inputs[G], kept)
                 return [new, *[kept[key] for key in self.keys]], []
 
             return update
 
-        def penalise(lanes: list[Value], scalars: list[Value]) -> Any:
+        def penalise(inputs: list[Value], scalars: list[Value]) -> Any:
             assert penalty is not None
-            cost = as_value(penalty(lanes[P]))
-            slope = grad(cost, lanes[P], create_graph=True)
-            only = [apply(ops.WHERE, lanes[FLAG], v, 0.0) for v in (slope, cost)]
-            return [lanes[NEW] + only[0]], [only[1]]
+            cost = as_value(penalty(inputs[P]))
+            slope = grad(cost, inputs[P], create_graph=True)
+            only = [apply(ops.WHERE, inputs[FLAG], v, 0.0) for v in (slope, cost)]
+            return [inputs[NEW] + only[0]], [only[1]]
 
         rules = {"update": rule(True)}
         rules |= {"first": rule(False)} if state else {}  # else every step is as the first

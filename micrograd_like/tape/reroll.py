@@ -59,7 +59,7 @@ def _chain(tape: Tape) -> Tape:
         new[c.start] = ("dot", start + [t[0] for p in products for t in code[p].args])
         absorbed |= {*adds[1:], *products}
     constants = tape.constants + ([] if negative_zero is None else [negative_zero])
-    short = Tape(tape.lanes, tape.scalars, constants)
+    short = Tape(tape.inputs, tape.scalars, constants)
     place = {i: i for i in range(tape.first)} | {-1: short.first - 1}
     for c in tape.code:
         if c.start not in absorbed:
@@ -76,8 +76,8 @@ def _chain(tape: Tape) -> Tape:
 def _group(tape: Tape) -> Tape:
     """Instructions of equal depth, op and kinds of arguments become one, what varies not first."""
     varies = tape.varies().tolist()
-    kinds = ["lane" if v else "shared" for v in varies]
-    start = tape.lanes + tape.scalars
+    kinds = ["varies" if v else "shared" for v in varies]
+    start = tape.inputs + tape.scalars
     kinds[start : tape.first] = ["constant"] * len(tape.constants)
     depth = [0] * tape.size
     groups: dict[Any, list[tuple[int, list[int]]]] = defaultdict(list)
@@ -90,7 +90,7 @@ def _group(tape: Tape) -> Tape:
         depth[c.start] = 1 + max([depth[a] for a in args])
         key = (varies[c.start], depth[c.start], c.op, tuple([kinds[a] for a in args]))
         groups[key].append((c.start, args))
-    rolled = Tape(tape.lanes, tape.scalars, tape.constants)
+    rolled = Tape(tape.inputs, tape.scalars, tape.constants)
     place = np.arange(tape.size)
     for key in sorted(groups, key=lambda key: key[:2]):
         starts, rows = zip(*groups[key])

@@ -1,6 +1,6 @@
 """The compiler's own form of a program: a flat list of instructions over numbered slots.
 
->>> tape = Tape(lanes=1, constants=[2.0])
+>>> tape = Tape(inputs=1, constants=[2.0])
 >>> tape.outputs = [tape.add("mul", (0, 1))]
 >>> print(tape)
 s0 = input 0
@@ -12,10 +12,10 @@ return s2
 
 A tape (a Wengert list) computes one sample. Its slots are numbered in this order:
 
-    inputs       numbers that every sample has of its own ("lanes": one vector lane each)
+    inputs       numbers that every sample has of its own
     scalars      numbers that all samples share: parameters, arguments without a batch axis
     constants
-    results      of the instructions, in order; after reroll, those that depend on no lane first
+    results      of the instructions, in order; after reroll, those that depend on no input first
 
 An instruction applies one op to ``count`` rows of slots at once: count is 1 as traced and more
 after reroll. Two ops mean more here than in the op table, because reroll turns chains of additions
@@ -66,25 +66,25 @@ class Tape:
     """A program over slots.
 
     Args:
-        lanes: how many inputs each sample has of its own.
-        scalars: how many inputs all samples share.
+        inputs: how many numbers each sample has of its own.
+        scalars: how many numbers all samples share.
         constants: numbers that never change.
 
     ``outputs`` are the slots that are returned for each sample; ``sums`` those that are added up
     over the samples (the gradients of parameters).
     """
 
-    def __init__(self, lanes: int, scalars: int = 0, constants: Sequence[float] = ()) -> None:
-        self.lanes, self.scalars, self.constants = lanes, scalars, list(constants)
+    def __init__(self, inputs: int, scalars: int = 0, constants: Sequence[float] = ()) -> None:
+        self.inputs, self.scalars, self.constants = inputs, scalars, list(constants)
         self.code: list[Instruction] = []
         self.outputs: list[int] = []
         self.sums: list[int] = []
-        self.size = lanes + scalars + len(self.constants)
+        self.size = inputs + scalars + len(self.constants)
 
     @property
     def first(self) -> int:
         """The slot of the first result."""
-        return self.lanes + self.scalars + len(self.constants)
+        return self.inputs + self.scalars + len(self.constants)
 
     def add(self, op: str, *tables: Sequence[int], count: int = 1) -> int:
         """Appends an instruction and returns the slot of its first result.
@@ -98,14 +98,14 @@ class Tape:
 
     def constant(self, slot: int) -> float | None:
         """The number in a slot when it is a constant."""
-        i = slot - self.lanes - self.scalars
+        i = slot - self.inputs - self.scalars
         return self.constants[i] if 0 <= i < len(self.constants) else None
 
     def varies(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
         """For each slot whether it differs between samples."""
         flags = bytearray(self.size)  # to read one; the array, which is the same memory, for many
         varies = np.frombuffer(flags, bool)
-        varies[: self.lanes] = True
+        varies[: self.inputs] = True
         for code in self.code:
             if code.count == 1:
                 flags[code.start] = any(flags[slot] for (slot,) in code.args)
@@ -115,10 +115,10 @@ class Tape:
         return varies
 
     def run(
-        self, lanes: Sequence[float], scalars: Sequence[float] = ()
+        self, inputs: Sequence[float], scalars: Sequence[float] = ()
     ) -> tuple[list[float], list[float]]:
         """The outputs and the sums for one sample, in plain Python."""
-        slots = [*lanes, *scalars, *self.constants]
+        slots = [*inputs, *scalars, *self.constants]
         for code in self.code:
             slots += map(FORWARD[code.op], *[[slots[i] for i in table] for table in code.args])
         return [slots[i] for i in self.outputs], [slots[i] for i in self.sums]
@@ -136,8 +136,8 @@ class Tape:
             raise JitError("an output is a slot that no instruction fills")
 
     def __str__(self) -> str:
-        start = self.lanes + self.scalars
-        lines = [_leaves(0, "input", self.lanes), _leaves(self.lanes, "scalar", self.scalars)]
+        start = self.inputs + self.scalars
+        lines = [_leaves(0, "input", self.inputs), _leaves(self.inputs, "scalar", self.scalars)]
         lines += [f"s{start + i} = {c!r}" for i, c in enumerate(self.constants)]
         lines += map(_line, self.code)
         lines += [f"return {_slots(self.outputs)}"] if self.outputs else []

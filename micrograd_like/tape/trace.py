@@ -143,14 +143,14 @@ def _as_value(out: Any) -> Value:
         raise JitError(f"a compiled function must return Values or numbers: {error}") from None
 
 
-def _write(call: Recorded, lanes: int, parameters: list[Value]) -> Tape:
+def _write(call: Recorded, inputs: int, parameters: list[Value]) -> Tape:
     """The instructions of a graph: equal ones once, what is constant computed, 1 * x left out."""
     needed = {*call.outputs, *call.sums}
     for v in reversed(call.made):
         if v in needed:
             needed.update(v.inputs)
     named = [*call.named, *parameters]
-    writer = _Writer(lanes, len(named) - lanes)
+    writer = _Writer(inputs, len(named) - inputs)
     slots = {v: i for i, v in enumerate(named)}
 
     def slot(v: Value) -> int:
@@ -168,8 +168,8 @@ def _write(call: Recorded, lanes: int, parameters: list[Value]) -> Tape:
 class _Writer:
     """Collects instructions; slots of constants are negative until all constants are known."""
 
-    def __init__(self, lanes: int, scalars: int) -> None:
-        self.lanes, self.scalars = lanes, scalars
+    def __init__(self, inputs: int, scalars: int) -> None:
+        self.inputs, self.scalars = inputs, scalars
         self.constants: dict[str, int] = {}
         self.numbers: list[float] = []
         self.known: dict[tuple[str, tuple[int, ...]], int] = {}  # instructions, in order
@@ -212,17 +212,17 @@ class _Writer:
 
     def _instruction(self, op: str, args: Sequence[int]) -> int:
         key = op, tuple(args)
-        return self.known.setdefault(key, self.lanes + self.scalars + len(self.known))
+        return self.known.setdefault(key, self.inputs + self.scalars + len(self.known))
 
     def finish(self, outputs: list[int], sums: list[int]) -> Tape:
         """The tape, with each output the result of an instruction."""
-        start = self.lanes + self.scalars
+        start = self.inputs + self.scalars
 
         def result(slot: int) -> int:
             return slot if slot >= start else self._instruction("mul", [slot, self.constant(1.0)])
 
         outputs, sums = list(map(result, outputs)), list(map(result, sums))
-        n, tape = len(self.numbers), Tape(self.lanes, self.scalars, self.numbers)
+        n, tape = len(self.numbers), Tape(self.inputs, self.scalars, self.numbers)
         place = [*range(start), *range(start + n, start + n + len(self.known))]
         place += reversed(range(start, start + n))  # place[-1] is that of the first constant
         for op, args in self.known:

@@ -128,10 +128,10 @@ def test_random_programs_compiled_are_what_the_tape_computes(samples):
     assert np.median(exact) < 1e-11  # the bound is sharp, or the test would say nothing
 
 
-def disturbed(tape, lanes, seed):
+def disturbed(tape, inputs, seed):
     """The tape's run with every instruction off by up to 4 roundings, as other libraries are."""
     noise = np.random.default_rng(seed).uniform(-(2.0**-50), 2.0**-50, tape.size).tolist()
-    slots = [*lanes, 0.6, *tape.constants]
+    slots = [*inputs, 0.6, *tape.constants]
     for code in tape.code:
         (out,), _ = alone(code, [slots[t[0]] for t in code.args])
         slots.append(out * (1.0 + noise[code.start]))
@@ -249,7 +249,7 @@ def test_parameters_are_the_leaves_from_outside_and_constants_the_leaves_from_in
         lambda x, s: ([w * x[0] + Value(5.0) * s[0]], []), [[1.0], [2.0]], [7.0]
     )
     assert parameters == [w]
-    assert (tape.lanes, tape.scalars) == (1, 2)
+    assert (tape.inputs, tape.scalars) == (1, 2)
     assert tape.run([2.0], [7.0, 4.0]) == ([43.0], [])
 
 
@@ -269,7 +269,7 @@ def test_a_printed_tape_shows_runs_on_one_line():
 
 
 def test_a_printed_tape_shows_parameters_strides_and_sums():
-    tape = Tape(lanes=2, scalars=300)
+    tape = Tape(inputs=2, scalars=300)
     start = tape.add("mul", [2, 4, 6, 8], [0, 1, 1, 0], count=4)
     tape.sums = list(range(start, start + 4))
     assert str(tape).splitlines() == [
