@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 from .. import engine, ops
 from ..anomaly import is_anomaly_enabled
 from ..engine import Value
-from .tape import FORWARD, JitError, Tape
+from .tape import FORWARD, JitError, Tape, checked
+
+__all__ = ["check_nobody_watches", "probes", "trace"]
 
 
 @contextmanager
@@ -53,7 +55,7 @@ class Recorded(NamedTuple):
 def trace(
     f: Callable[[list[Value], list[Value]], tuple[Sequence[Any], Sequence[Any]]],
     samples: Sequence[Sequence[float]],
-    shared: Sequence[float],
+    shared: Sequence[float] = (),
     parameters: Sequence[Value] = (),
 ) -> tuple[Tape, list[Value]]:
     """The tape of f, and the parameters that it reads.
@@ -71,6 +73,12 @@ def trace(
     Raises:
         JitError: f branches on a Value, returns something else than Values and numbers, or does
             something else for the second sample than for the first.
+
+    Example:
+        >>> f = lambda w, x: w * x + 1.0
+        >>> tape, _ = trace(lambda x, w: ([f(w[0], x[0])], []), [[3.0], [5.0]], shared=[2.0])
+        >>> tape.run([3.0], [2.0])
+        ([7.0], [])
     """
     one, other = samples
     first = _call(f, one, shared)
@@ -79,7 +87,7 @@ def trace(
     except (ValueError, TypeError, ArithmeticError, LookupError):  # it never gets such numbers
         again = _call(f, other, shared)
     names = list(dict.fromkeys([*parameters, *_parameters(first, again)]))
-    return _write(first, len(samples[0]), names), names
+    return checked(_write(first, len(one), names), "trace"), names
 
 
 def check_nobody_watches() -> None:
