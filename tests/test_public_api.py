@@ -39,12 +39,19 @@ ARROWS = {
     "tape.tape": {"ops"},
     "tape.trace": {"ops", "engine", "anomaly", "tape.tape"},
     "tape.reroll": {"tape.tape"},
-    "jit.vectormath": set(),
+    "jit.signature": set(),
+    "jit.vectormath": {"jit.signature"},
+    "jit.loops": {"jit.signature"},
+    "jit.tables": {"jit.signature", "jit.loops"},
     "jit.plan": {"tape.tape"},
-    "jit.lower": {"tape.tape", "jit.plan", "jit.vectormath"},
-    "jit.native": {"tape.tape", "tape.reroll", "jit.plan", "jit.lower", "jit.vectormath"},
-    "jit.training": {"ops", "engine", "modes", "nesting", "tape.tape", "tape.trace"}
-    | {"tape.reroll", "jit.vectormath", "jit.lower", "jit.native"},
+    "jit.lower": {"tape.tape", "jit.plan", "jit.vectormath"}
+    | {"jit.signature", "jit.loops", "jit.tables"},
+    "jit.native": {"tape.tape", "tape.reroll", "jit.plan", "jit.lower"}
+    | {"jit.signature", "jit.loops"},
+    "jit.update": {"ops", "engine", "tape.tape", "tape.trace", "tape.reroll"}
+    | {"jit.signature", "jit.loops", "jit.vectormath", "jit.lower", "jit.native"},
+    "jit.training": {"engine", "modes", "nesting", "tape.tape", "tape.trace"}
+    | {"jit.native", "jit.update"},
     "jit.__init__": {"engine", "modes", "nesting", "tape.tape", "tape.trace", "jit.native"},
 }
 FREE = {"__init__", "__main__"}

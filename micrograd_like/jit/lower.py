@@ -11,8 +11,7 @@ Samples are worked on in strips of ``vectors * width`` columns, which stay in re
             rows[out + t][strip] = relu(acc + scalars[b + 3 * t])
 
 Groups of equal length whose rows match are one such loop, a "nest", and one LLVM function. Sums
-over samples (gradients) are nests too, with the strips innermost and the sum in a register. A
-table of slots that is an arithmetic progression, in one or two dimensions, needs no memory.
+over samples (gradients) are nests too, with the strips innermost and the sum in a register.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ from llvmlite import ir
 from ..tape.tape import Instruction, Tape
 from .loops import accumulate, at, either, loop, plus, read, times
 from .plan import Reduction, is_large, make_plan
-from .signature import DOUBLE, INT, Signature
+from .signature import INT, Signature
+from .tables import INT32, Place, Table, row_length
 from .vectormath import COSTLY, LANES, Called, Vectors
 
-INT32 = ir.IntType(32)
 KERNEL = Signature("kernel", rows="doubles", scalars="doubles", sums="doubles", columns="int")
 UNROLLED = 6  # a dot product of so few terms needs no loop
 REGISTERS = 12  # accumulators that fit beside what they are computed from
@@ -70,68 +69,12 @@ def lower(tape: Tape, module: Any, name: str, layout: Layout) -> tuple[Signature
     )
 
 
-# --- tables of slots as arithmetic ---
-
-
-class _Table:
-    """base + i * di + k * dk + j * dj, for row i * n + k and term j, or else a table in memory."""
-
-    def __init__(self, lowering: _Lowering, places: Any, n: int) -> None:
-        self.n, self.count = n, places.shape[1]
-        self.memory = None
-        p = places.reshape(len(places), -1, n)
-        steps = [
-            int(np.take(p, 1, axis).flat[0] - p.flat[0]) if p.shape[axis] > 1 else 0
-            for axis in range(3)
-        ]
-        self.base, (self.dj, self.di, self.dk) = int(p.flat[0]), steps
-        grid = sum(
-            step * np.arange(size).reshape([-1 if a == axis else 1 for a in range(3)])
-            for axis, (step, size) in enumerate(zip(steps, p.shape))
-        )
-        if not np.array_equal(p, self.base + grid):
-            self.memory = lowering.constant_table(places.ravel())
-
-    def at(self, b: Any, i: Any, k: Any, j: Any = None) -> Any:
-        """The place in row i * n + k, term j."""
-        if self.memory is None:
-            place = INT(self.base)
-            for index, step in ((i, self.di), (k, self.dk), (j, self.dj)):
-                if index is not None and step:
-                    place = plus(b, place, times(b, index, step))
-            return place
-        t = b.add(b.mul(i, INT(self.n)), k)
-        if j is not None:
-            t = b.add(t, b.mul(j, INT(self.count)))
-        return b.zext(read(b, self.memory, t, INT32, "entry"), INT, "place")
-
-
-class _Place(NamedTuple):
-    """The table of a single instruction."""
-
-    place: int
-
-    def at(self, b: Any, i: Any, k: Any) -> Any:
-        """The place, known now."""
-        return INT(self.place)
-
-
-def _grid(tables: list[Any], count: int) -> int:
-    """The length n of the rows of a grid in which all tables are progressions; or count."""
-    for table in tables:
-        breaks = np.flatnonzero(np.diff(table, 2))
-        if len(breaks):
-            n = int(breaks[0]) + 2
-            return n if count % n == 0 else count
-    return count
+# --- the functions ---
 
 
 def _divisor(n: int, limit: int) -> int:
     """The largest divisor of n up to a limit."""
     return max(d for d in range(1, max(1, limit) + 1) if n % d == 0)
-
-
-# --- the functions ---
 
 
 class _Lowering:
@@ -175,15 +118,6 @@ class _Lowering:
         b.ret_void()
         return part
 
-    def constant_table(self, numbers: Any) -> Any:
-        """A global array of 32-bit integers, given as bytes: its text is short to parse."""
-        content = bytearray(numbers.astype(np.int32).tobytes())
-        kind = ir.ArrayType(ir.IntType(8), len(content))
-        table = ir.GlobalVariable(self.module, kind, self.module.get_unique_name("table"))
-        table.global_constant, table.linkage, table.align = True, "internal", 4
-        table.initializer = ir.Constant(kind, content)
-        return table
-
 
 class _Nest:
     """A loop over the rows of instructions of equal count, whose results stay in registers."""
@@ -205,7 +139,7 @@ class _Nest:
         #       ...
         #       store rows[out + i * di + k * dk][strip * 20]
         self._open(b, args)
-        n = _grid(self._tables(), self.count) if self.count > 1 else 1
+        n = row_length(self._tables(), self.count) if self.count > 1 else 1
         m = self.count // n
         folds = any(c.op in ("dot", "sum") and len(c.args) > UNROLLED for c in self.code)
         tile = _divisor(n, REGISTERS // self.layout.vectors) if folds else 1
@@ -233,8 +167,8 @@ class _Nest:
 
         def table(slots: Sequence[int]) -> Any:
             if self.count == 1:
-                return _Place(int(places[slots[0]]))
-            return _Table(self.lowering, places[np.asarray(slots)][None], n)
+                return Place(int(places[slots[0]]))
+            return Table(self.lowering.module, places[np.asarray(slots)][None], n)
 
         for c in self.code:
             if c.start in self.stored:
@@ -243,7 +177,7 @@ class _Nest:
             for a in range(1 if fold else len(c.args)):
                 self.table[c.start, a] = table(c.args[a])
             for f, part in enumerate(fold):
-                self.table[c.start, "fold", f] = _Table(self.lowering, places[part], n)
+                self.table[c.start, "fold", f] = Table(self.lowering.module, places[part], n)
 
     def _fold(self, c: Instruction) -> list[Any]:
         """The factors of a long dot (or the terms of a long sum) when a loop can read them."""
@@ -427,10 +361,10 @@ class _Reduction(_Nest):
     def emit(self, b: Any, args: Any) -> None:
         """For each row: for each vector of columns, add; the last one is masked."""
         self._open(b, args)
-        n = _grid([*self._tables(), self.where], self.count)
+        n = row_length([*self._tables(), self.where], self.count)
         m = self.count // n
         self._make_tables(n)
-        self.where_table = _Table(self.lowering, self.where[None], n)
+        self.where_table = Table(self.lowering.module, self.where[None], n)
         across, along = _divisor(m, 2), _divisor(n, 4)
         outer, inner = (m, across, "i"), (n, along, "k")
         with loop(b, *(inner if n > m else outer)) as p, loop(b, *(outer if n > m else inner)) as q:
@@ -470,7 +404,8 @@ class _Reduction(_Nest):
         totals = [either(b, x, before, y, masked) for x, y in zip(acc, more)]
         for (i, k), total in zip(self.members, totals):
             place = at(b, self.args.sums, self.where_table.at(b, i, k))
-            b.store(b.fadd(b.load(place, "old", typ=DOUBLE), self.math.horizontal(total)), place)
+            old = read(b, place, 0, name="old")
+            b.store(b.fadd(old, self.math.horizontal(total)), place)
 
     def _instruction(self, c: Instruction, done: Any, vectors: Any) -> Any:
         if c.op == "stored":

@@ -113,7 +113,7 @@ class Module:
 
     def get(self, signature: Signature) -> Callable[..., Any]:
         """A Python function that calls the machine code."""
-        return signature.bind(self.engine.get_function_address(signature.name))
+        return signature.bind(self.engine.get_function_address(signature.name), self.engine)
 
 
 class Native:

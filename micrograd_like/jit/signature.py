@@ -80,12 +80,18 @@ class Signature:
         function, result = b.module.globals[self.name], self.name if self.returns else ""
         return b.call(function, [values[name] for name in self.kinds], name=result)
 
-    def bind(self, address: int) -> Callable[..., Any]:
-        """The function at an address, called from Python by keyword; it lets go of the GIL."""
+    def bind(self, address: int, owner: Any) -> Callable[..., Any]:
+        """The function at an address, called from Python by keyword; it lets go of the GIL.
+
+        Args:
+            address: where its machine code is.
+            owner: what the code is gone with: it will live as long as the function.
+        """
         if not address:
             raise LookupError(f"the machine code has no function {self.name}")
         returns = KINDS[self.returns].c if self.returns else None
         function = ctypes.CFUNCTYPE(returns, *[kind.c for kind in self.kinds.values()])(address)
+        function.owner = owner  # type: ignore[attr-defined]
         arrays = [(name, kind.dtype) for name, kind in self.kinds.items()]
 
         def call(**values: Any) -> Any:
@@ -93,12 +99,13 @@ class Signature:
                 raise self._names_differ(values)
             given = []
             for name, dtype in arrays:
-                value = values[name]
+                value: Any = values[name]
                 if dtype is not None:
-                    if getattr(value, "dtype", None) != dtype:
+                    if type(value) is not np.ndarray or value.dtype != dtype:
                         raise self._wrong(name, f"{type(value).__name__} {value!r:.60}")
                     try:  # several times faster than value.ctypes.data
-                        value = ctypes.addressof(_Memory.from_buffer(value))
+                        memory = _Memory.from_buffer(value)  # type: ignore[arg-type]
+                        value = ctypes.addressof(memory)
                     except TypeError as error:
                         raise self._wrong(name, str(error)) from None
                 given.append(value)
