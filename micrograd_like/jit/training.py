@@ -18,7 +18,7 @@ import numpy as np
 from ..engine import Value, as_value, assign, grad, no_grad
 from ..modes import Mode, uncollected
 from ..nesting import flatten
-from ..tape.tape import JitError
+from ..tape.tape import JitError, Tape
 from ..tape.trace import check_nobody_watches, probes, trace
 from .native import Array, Native
 from .update import FINISH, FLAG, KEPT, LOOP, RATE, STATE, STEPS, G, P, Update
@@ -63,11 +63,12 @@ class Trainer:
         with uncollected(), _training(model):
             self.problem = _Problem(model, X, y, loss, self.params)
             rule = partial(Update, optimizer=optimizer, penalty=penalty)
-            self.native = Native(self.problem.tape, self.batch_size, extra=rule)
-            self.problem.compare(self.native)
+            tape, self.read = self.problem.trace()
+            self.native = Native(tape, self.batch_size, extra=rule)
+            self.problem.compare(self.native, self.read)
         self.update: Update = self.native.extra
         self.finish, self.loop = map(self.native.module.get, (FINISH, LOOP))
-        self.memory = _memory(self.native, self.problem.read, set(penalised))
+        self.memory = _memory(self.native, self.read, set(penalised))
         self.shown: Array = np.empty((0, 0))
         model.train()
 
@@ -102,7 +103,7 @@ class Trainer:
 
     def _read_values(self) -> None:
         """Parameters and the optimiser's state as they are now."""
-        n, read, (table, settings, *_) = len(self.params), self.problem.read, self.memory
+        n, read, (table, settings, *_) = len(self.params), self.read, self.memory
         table[P, : len(read)] = np.fromiter(map(attrgetter("data"), read), np.float64, len(read))
         states = self.optimizer.state
         for i, key in enumerate(self.update.keys, STATE):
@@ -185,7 +186,7 @@ def _memory(native: Native, read: Sequence[Value], penalised: set[Value]) -> _Me
 
 
 class _Problem:
-    """What is to be trained: the samples as numbers, and the tape of the loss of one of them."""
+    """What is to be trained: the samples as numbers, and the loss of one of them."""
 
     def __init__(
         self, model: Any, X: Sequence[Any], y: Sequence[Any], loss: Any, params: list[Value]
@@ -199,8 +200,11 @@ class _Problem:
         except ValueError as error:
             raise JitError(f"the model cannot take one sample alone: {error}") from None
         self.nest = self._checked_targets(y)
+
+    def trace(self) -> tuple[Tape, list[Value]]:
+        """The tape of one sample, and the leaves that it reads: first of all the parameters."""
         try:
-            self.tape, self.read = trace(self._one_sample, self._two_samples(), [], params)
+            return trace(self._one_sample, self._two_samples(), [], self.params)
         except ValueError as error:
             raise JitError(f"the model or the loss cannot take one sample: {error}") from None
 
@@ -212,12 +216,12 @@ class _Problem:
         data = np.concatenate([self.data[:, order.ravel()], self.masks.draw(order.size).T])
         return np.ascontiguousarray(data), np.arange(order.size).reshape(order.shape)
 
-    def compare(self, native: Native) -> None:
+    def compare(self, native: Native, read: Sequence[Value]) -> None:
         """Raises a JitError when the mean over samples is not what Python computes for a batch."""
         some = probes(len(self.X), native.tape.size)
         few = len(some)
         data = np.concatenate([self.data[:, some], np.ones((self.masks.count, few))])
-        _, sums = native(data, [p.data for p in self.read])
+        _, sums = native(data, [p.data for p in read])
         xs, ys = self.X[some].tolist(), self.y[some].tolist()
         with self.masks.given([1.0] * (self.masks.count * few)):
             wanted = as_value(self.loss(self.model.batch(xs), _classes(ys))).data
