@@ -62,7 +62,7 @@ INSIDE = {
     "plot": ["style", "inputs", "curves", "parameters", "outputs", "functions"],
     "explore": ["layout", "groups", "replay", "training", "page"],
     "tape": ["tape", "trace", "reroll"],
-    "jit": ["vectormath", "plan", "lower", "native", "training"],
+    "jit": ["signature", "vectormath", "loops", "tables", "plan", "lower", "native", "update", "training"],
     "cli": ["output", "errors", "recipe", "demo", "train", "predict"],
 }
 FRONT = {"__init__", "__main__"}  # they import what they show
