@@ -16,9 +16,10 @@ Names: v is a node, x and y its inputs, g the gradient of the final output with 
 from __future__ import annotations
 
 import operator
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
-from itertools import chain, filterfalse
+from itertools import filterfalse
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -259,7 +260,7 @@ def _as_tuple(x: Any, y: Any) -> tuple[Any, ...]:
 
 
 def assign(values: Iterable[Value], data: Any = None, grad: Any = None, also: Any = ()) -> None:
-    """Sets data, grad or both of many Values, and rows of (object, attribute, new): all or nothing.
+    """Sets data and grad of many Values, and rows of (object, attribute, new): all or nothing.
 
     Example:
         >>> w, b = Value(0.0), Value(0.0)
@@ -267,15 +268,15 @@ def assign(values: Iterable[Value], data: Any = None, grad: Any = None, also: An
         >>> w.data, b.data
         (0.5, 1.0)
     """
-    targets, parts = list(values), list[Any]([tuple(zip(*also))] if also else ())
+    targets = list(values)
+    owners, names, new = map(list, zip(*also) if also else ((), (), ()))
     for name, numbers in (("_number", data), ("_grad", grad)):
         if numbers is not None:
-            floats = list(numbers)
-            if {*map(type, floats)} != {float} or len(floats) != len(targets):
-                floats = [as_float(x) for _, x in zip(targets, floats, strict=True)]
-            parts.append((targets, [name] * len(targets), floats))
-    # One call into C, where no signal handler and no thread can cut in.
-    any(map(setattr, *map(chain.from_iterable, zip(*parts))))
+            floats = array("d", numbers).tolist()
+            if len(floats) != len(targets):
+                raise ValueError(f"got {len(floats)} numbers for {len(targets)} Values")
+            owners, names, new = owners + targets, names + [name] * len(floats), new + floats
+    any(map(setattr, owners, names, new))  # one call into C, where no signal handler can cut in
 
 
 # --- recording ---
