@@ -13,7 +13,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from test_ops import points
+from helpers.checklist import COMPLETE
+from helpers.points import points
 
 from micrograd_like import engine, functional
 from micrograd_like.anomaly import (
@@ -331,7 +332,7 @@ def test_every_hint_is_for_an_op_of_the_table():
 # --- lines ---
 
 
-@pytest.mark.parametrize("name", sorted(OPS))
+@pytest.mark.parametrize("name", COMPLETE)
 def test_every_op_knows_its_line(name):
     args = points(OPS[name], edges=False)[-1]
     n = len(args) - OPS[name].constants

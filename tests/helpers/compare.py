@@ -19,8 +19,8 @@ def scattered(x: float, disturbed: Iterable[float]) -> float:
     """How far from x a right answer may be: nan where nobody can say.
 
     A chain of nodes may amplify a rounding error by any factor, so no fixed tolerance is both safe
-    and sharp. So the same is computed again, a few times, with every node disturbed by a hundred
-    roundings (NOISE). What the answers then scatter by, thirty times over, is allowed; beside it
+    and sharp. So the same is computed again, a few times, with every use of a node off by a
+    hundred roundings. What the answers then scatter by, thirty times over, is allowed; beside it
     1e-12 of the number. Where a branch flips by that the scatter is large, and where inf or nan
     comes and goes it is not finite.
     """

@@ -13,7 +13,7 @@ import mpmath
 import torch
 from torch.nn import functional as F
 
-from micrograd_like.ops import COS, COSH, DIV, EXP, GT, LOG, OPS, SQRT, WHERE
+from micrograd_like.ops import COS, COSH, DIV, EXP, GT, LOG, OPS, SQRT, WHERE, Op
 
 Rule = Callable[..., Any]
 mp = mpmath.mp.clone()
@@ -34,6 +34,11 @@ class Known:
     )  # where the formula changes or a naive one breaks
     constants: list[float] = field(default_factory=list)
     smooth: Rule = lambda *args: True  # is there one slope at these ordinary arguments?
+
+
+def with_rule(op: Op, backward: Rule) -> Op:
+    """The op with another rule: a mutant."""
+    return Op(op.name, op.symbol, op.arity, op.forward, backward, op.constants)
 
 
 def _compare(relation: Rule) -> Rule:

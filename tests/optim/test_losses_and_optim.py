@@ -11,9 +11,8 @@ from functools import cache, partial
 
 import pytest
 import torch
+from helpers.known_ops import mp
 from helpers.torch_twins import LOSS_TWINS, tensor
-from test_ops import mp
-from test_oracle import as_values, flat
 
 from micrograd_like import losses, optim
 from micrograd_like.engine import Value, grad
@@ -25,6 +24,7 @@ from micrograd_like.losses import (
     l1_loss,
     mse_loss,
 )
+from micrograd_like.nesting import flat, map_nested
 from micrograd_like.optim import (
     SGD,
     Adam,
@@ -44,6 +44,7 @@ from micrograd_like.transforms import directional_derivative
 F = torch.nn.functional
 SCHEDULES = torch.optim.lr_scheduler
 INF, NAN = math.inf, math.nan
+as_values = partial(map_nested, Value)
 
 
 def public(module, kind):
