@@ -84,7 +84,7 @@ def test_the_programs_are_worth_running(kind):
     graphs = [build(program) for program in programs(kind)]
     flat = [g for leaves, _, out in graphs for g in gradients(out, leaves)]
     assert all(1e-100 < abs(g) < 1e100 for g in flat if g)  # far from overflow and from subnormals
-    assert sum(g != 0.0 for g in flat) > 0.4 * len(flat)
+    assert sum(g != 0.0 for g in flat) > 0.3 * len(flat)
     assert max(len(topological_order(out)) for *_, out in graphs) > 30
     most = [x for seed in SEEDS for x in allowed(seed, kind, 60)]
     assert sum(is_sharp(g, x) for g, x in zip(flat, most)) > 0.95 * len(flat)
