@@ -303,18 +303,18 @@ def kernel_rows(network: str, repeats: int, rounds: int) -> list[Row]:
     model, loss, (X, y) = this.model(), this.loss(), this.data()
     native = Trainer(model, X, y, loss, SGD(model.parameters(), lr=LR), batch_size=SAMPLES).native
     columns, numbers = native.layout.stride, np.array([p.data for p in model.parameters()])
-    lanes = np.ascontiguousarray([*np.array(X).T, y])
+    inputs = np.ascontiguousarray([*np.array(X).T, y])
     rows, scalars, order = native.new_rows(), native.new_scalars(numbers), np.arange(SAMPLES)
     sums, outputs = np.zeros(1 + len(numbers)), np.zeros(SAMPLES)
-    addresses = map(pointer, (lanes, order, rows, scalars, sums, outputs))
+    addresses = map(pointer, (inputs, order, rows, scalars, sums, outputs))
     data, order_at, *memory = addresses
     work = (data, SAMPLES, order_at, SAMPLES, *memory, SAMPLES)
     native.work(*work)
     reference = sums.copy()
     steps: dict[str, Callable[[], Any]] = {"ours, machine code": lambda: native.work(*work)}
 
-    padded = buffer(len(lanes), columns)
-    padded[:, :SAMPLES] = lanes
+    padded = buffer(len(inputs), columns)
+    padded[:, :SAMPLES] = inputs
     c_sums = np.zeros_like(sums)
     c_work = [*map(pointer, (padded, padded[-1:], numbers, c_sums))]
     notes = {}
@@ -485,11 +485,11 @@ def evaluation(n: int) -> Row:
     (value,), gradient = f(ONE_SAMPLE)
     row: Row = {"operations": n, "first call s": time.perf_counter() - start}
     native = Native(f.tape(ONE_SAMPLE, rerolled=False), 1)
-    lanes, order = np.array(ONE_SAMPLE).T.copy(), np.zeros(1, np.int64)
+    inputs, order = np.array(ONE_SAMPLE).T.copy(), np.zeros(1, np.int64)
     rows, scalars, outputs = native.new_rows(), native.new_scalars([]), np.zeros(31)
-    data, order_at, *memory = map(pointer, (lanes, order, rows, scalars, np.zeros(1), outputs))
+    data, order_at, *memory = map(pointer, (inputs, order, rows, scalars, np.zeros(1), outputs))
     work = (data, 1, order_at, 1, *memory, 1)
-    if not np.allclose(native(lanes, [])[0][:, 0], [value, *np.ravel(gradient)], 1e-9, 1e-12):
+    if not np.allclose(native(inputs, [])[0][:, 0], [value, *np.ravel(gradient)], 1e-9, 1e-12):
         raise SystemExit("the irregular program gives two results")
     code, call = repeated(lambda: native.work(*work), 50), repeated(lambda: f(ONE_SAMPLE), 50)
     row["machine code"] = in_microseconds(code())

@@ -21,9 +21,10 @@ from collections.abc import Callable, Sequence
 from math import isfinite
 from typing import Any
 
-from . import engine
+from . import engine, ops
 from .engine import Value
 from .modes import Mode
+from .words import spelled, words
 
 
 class AnomalyError(ArithmeticError):
@@ -120,8 +121,8 @@ def _backward_pass(own: Callable[..., Any], root: Value, gradient: float) -> dic
             if not isfinite(grads[x]):
                 raise AnomalyError(
                     f"{grads[x]!r} in the backward pass, where gradients add up at {_name(x)} "
-                    f"({_line_of(x)})\n  {_spelled('+', [before, gx])} = {grads[x]!r}\n"
-                    f"  hint: {_TOO_LARGE}"
+                    f"({_line_of(x)})\n  {_joined('+', [before, gx])} = {grads[x]!r}\n"
+                    f"  hint: {words(ops.ADD).hint}"
                 )
     return grads
 
@@ -178,54 +179,14 @@ def _line_of(v: Value) -> str:
 
 # --- messages ---
 
-_TOO_LARGE = (
-    "numbers beyond 1.8e308 become inf; scale the data, lower the learning rate or clip the "
-    "gradients"
-)
-_LOG = (
-    "and nan below, and steep just above; add a small constant inside, or use log_softmax or a "
-    "loss of logits"
-)
-_FORWARD = {  # what to do about a result, by the name of its op
-    "sqrt": "sqrt is nan below 0; keep its input at 0 or above",
-    "log": f"log is -inf at 0 {_LOG}",
-    "log1p": f"log1p is -inf at -1 {_LOG}",
-    "div": "the denominator is 0 or tiny; add a small constant to it",
-    **dict.fromkeys(
-        ("pow", "powc"),
-        "a negative base to a fraction gives nan, 0 to a negative power inf, and a large base "
-        "overflows; look at the base",
-    ),
-    **dict.fromkeys(
-        ("exp", "expm1", "sinh", "cosh"),
-        "it overflows above 709.78; subtract the largest input first, as softmax and logsumexp "
-        "do, or lower the learning rate",
-    ),
-    **dict.fromkeys(("add", "sub", "mul", "sum", "dot"), _TOO_LARGE),
-}
-_BACKWARD = {  # and about a gradient
-    **_FORWARD,
-    "sqrt": "sqrt has an infinite slope at 0; add a small constant inside",
-    "powc": "a power below 1 has an infinite slope at 0; add a small constant inside",
-    "pow": "a power below 1 has an infinite slope at 0, and below 0 the exponent's slope is nan; "
-    "keep the base above 0, or make the exponent a plain number",
-}
-_SLOPES = {  # the local derivatives that can be infinite, spelled for each input
-    "sqrt": ("1 / (2 * {out})",),
-    "log": ("1 / {x}",),
-    "log1p": ("1 / (1 + {x})",),
-    "div": ("1 / {y}", "-({out} / {y})"),
-    "powc": ("{y} * {x} ** ({y} - 1)",),
-    "pow": ("{y} * {x} ** ({y} - 1)", "{out} * log({x})"),
-}
-
 
 def _forward_message(op: Any, args: Sequence[Any], out: float) -> str:
     if isinstance(args[0], tuple):  # of an op of many inputs
         args = args[0]
     return (
         f"{out!r} in the forward pass of {op.name} ({_source(_user_line())})\n"
-        f"  {_applied(op, [_number(a) for a in args])} = {out!r}{_advice(op, args, _FORWARD)}"
+        f"  {_applied(op, [_number(a) for a in args])} = {out!r}"
+        f"{_advice(args, words(op).hint)}"
     )
 
 
@@ -234,18 +195,20 @@ def _backward_message(v: Value, g: float) -> str:
     local = op.backward(1.0, v.data, *v.arguments)
     received = op.backward(g, v.data, *v.arguments)
     i = next(i for i, gx in enumerate(received) if gx is not None and not isfinite(gx))
-    slope = repr(local[i])
-    if op.name in _SLOPES:
+    slope, said = repr(local[i]), words(op)
+    if said.steep:
         x, y = [_signed(a) for a in (*v.arguments, 0.0)[:2]]
-        slope = f"{_SLOPES[op.name][i].format(x=x, y=y, out=_signed(v.data))} = {slope}"
+        numbers = {"x": x, "y": y, "k": y, "out": _signed(v.data)}
+        slope = f"{spelled(said.derivatives[i], numbers)} = {slope}"
     return (
         f"{received[i]!r} in the backward pass of {op.name} ({_line_of(v)})\n"
         f"  d {op.name} / d {_place(v.inputs, i)} = {slope}, "
-        f"times the incoming gradient {g!r} = {received[i]!r}{_advice(op, v.inputs, _BACKWARD)}"
+        f"times the incoming gradient {g!r} = {received[i]!r}"
+        f"{_advice(v.inputs, said.steep or said.hint)}"
     )
 
 
-def _advice(op: Any, inputs: Sequence[Any], hints: dict[str, str]) -> str:
+def _advice(inputs: Sequence[Any], hint: str) -> str:
     """Where a number that was not finite before came from, or else what to do."""
     for i, x in enumerate(inputs):
         if isinstance(x, Value) and not isfinite(x.data):
@@ -253,17 +216,17 @@ def _advice(op: Any, inputs: Sequence[Any], hints: dict[str, str]) -> str:
             if x.op is not None:
                 was = "was computed before detect_anomaly() began: compute it inside"
             return f"\n  {_place(inputs, i)} was {x.data!r} already and {was}"
-    return f"\n  hint: {hints[op.name]}" if op.name in hints else ""
+    return f"\n  hint: {hint}" if hint else ""
 
 
 def _applied(op: Any, numbers: list[float]) -> str:
     if len(numbers) == 2 and not op.symbol.isalnum():
-        return _spelled(op.symbol, numbers)
+        return _joined(op.symbol, numbers)
     shown = [repr(a) for a in numbers[:8]] + ["..."] * (len(numbers) > 8)
     return f"{op.name}({', '.join(shown)})"
 
 
-def _spelled(symbol: str, numbers: Sequence[float]) -> str:
+def _joined(symbol: str, numbers: Sequence[float]) -> str:
     return f" {symbol} ".join(map(_signed, numbers))
 
 

@@ -19,9 +19,6 @@ from typing import Any, TypeAlias
 
 Check: TypeAlias = Callable[[str, Any], Any]
 
-LARGEST_INT = 2**53 - 1  # up to here a float counts every int
-
-
 def is_int(n: Any) -> bool:
     """Whether n is a whole number, numpy's too; True and False are none.
 
@@ -69,7 +66,31 @@ def number(low: float = -math.inf, high: float = math.inf, below: bool = False) 
     return check
 
 
-def integer(least: int) -> Check:
+def pair(low: float, below: float) -> Check:
+    """Two numbers, each at least low and less than below.
+
+    Example:
+        >>> pair(0.0, 1.0)("betas", (0.9, 1.0))
+        Traceback (most recent call last):
+        ValueError: betas must be two numbers of at least 0 and below 1, got (0.9, 1.0)
+    """
+    at_least = number(low)
+
+    def check(name: str, two: Any) -> tuple[float, ...]:
+        each = name.removesuffix("s")
+        is_pair = hasattr(two, "__len__") and len(two) == 2
+        if not is_pair or not all(at_least(each, x) < below for x in two):
+            limits = f"of at least {low:g} and below {below:g}"
+            raise ValueError(f"{name} must be two numbers {limits}, got {two!r:.60}")
+        return tuple(map(float, two))
+
+    return check
+
+
+COUNTED = 2**53 - 1  # a float counts no further
+
+
+def integer(least: int, most: float = math.inf) -> Check:
     """An int of at least so much; True is none.
 
     Example:
@@ -79,8 +100,10 @@ def integer(least: int) -> Check:
     """
 
     def check(name: str, n: Any) -> int:
-        if not is_int(n) or not least <= n <= LARGEST_INT:
+        if not is_int(n) or n < least:
             raise ValueError(f"{name} must be an int of at least {least}, got {n!r:.60}")
+        if n > most:
+            raise ValueError(f"{name} must be an int of at most {most}, got {n!r:.60}")
         return int(n)
 
     return check

@@ -167,8 +167,7 @@ def draw(
     roots = _checked_roots(root)
     if rankdir not in _TAILPORTS:
         raise ValueError(f"rankdir must be one of {', '.join(_TAILPORTS)}, got {rankdir!r:.60}")
-    # One walk for all roots: make a node above them, and leave it out.
-    nodes = topological_order(Value(0.0, roots, "roots"))[:-1]
+    nodes = list(dict.fromkeys(v for end in roots for v in topological_order(end)))
     _check_size(nodes, max_nodes)
     labels = _labels(nodes, names or {})
     title = "1 Value" if len(nodes) == 1 else f"{len(nodes)} Values"
@@ -413,8 +412,12 @@ def _number(x: float) -> str:
     return f"{x:.4f}" if x == 0.0 or 1e-3 <= abs(x) < 1e7 or not math.isfinite(x) else f"{x:.3e}"
 
 
-def _text(text: str) -> str:
-    """Any text as one line that DOT shows as it is, between quotes and in an HTML-like label."""
+def one_line(text: str) -> str:
+    """Any text as one line for a picture: short, and without what no picture can show.
+
+    >>> one_line("two\\nlines")
+    'two\\\\nlines'
+    """
     # Control characters are no XML, and direction marks could turn the rest of the box around.
     # The two joiners stay: emoji and several scripts are written with them.
     shown = "".join(
@@ -423,7 +426,12 @@ def _text(text: str) -> str:
     )
     if len(shown) > _LONGEST_LABEL:
         shown = shown[: _LONGEST_LABEL - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    return shown.translate(_ESCAPES)
+    return shown
+
+
+def _text(text: str) -> str:
+    """One line that DOT shows as it is, between quotes and in an HTML-like label."""
+    return one_line(text).translate(_ESCAPES)
 
 
 # --- Graphviz ---

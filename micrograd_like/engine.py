@@ -510,11 +510,15 @@ def grad(output: Value, inputs: Value | Sequence[Value], create_graph: bool = Fa
         results = [grads.get(v, 0.0) for v in wanted]
     else:
         grads = {output: 1.0}
-        with Mode(_is_recording, _recording.set, lambda before: True):  # also inside no_grad
+        before = _is_recording()
+        try:
+            _recording.set(True)  # asked for by name, also inside no_grad
             for v in reversed(topological_order(output)):
                 if v in grads:
                     for x, gx in _contributions(v, grads[v], recorded=True):
                         grads[x] = grads[x] + gx if x in grads else gx
+        finally:
+            _recording.set(before)
         results = [as_value(grads.get(v, 0.0)) for v in wanted]
     return results[0] if isinstance(inputs, Value) else results
 

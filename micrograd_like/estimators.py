@@ -24,6 +24,7 @@ except ImportError:
         'the estimators need scikit-learn: pip install "micrograd_like[train]"'
     ) from None
 
+from .checks import choice
 from .losses import cross_entropy, mse_loss
 from .nn import MLP
 from .optim import SGD, Adam
@@ -61,8 +62,7 @@ class _MLPEstimator(BaseEstimator):  # type: ignore[misc]
         self.verbose = verbose
 
     def _train(self, X: Any, y: list[Any], n_outputs: int, loss: Any) -> None:
-        if self.solver not in _SOLVERS:
-            raise ValueError(f"unknown solver {self.solver!r}: choose from {', '.join(_SOLVERS)}")
+        choice(*_SOLVERS)("solver", self.solver)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         widths = np.atleast_1d(self.hidden_layer_sizes).tolist()
         self.model_ = MLP(

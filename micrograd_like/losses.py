@@ -10,9 +10,9 @@ computed.
 """
 
 from collections.abc import Callable
-from numbers import Integral
 from typing import Any
 
+from .checks import choice, is_int
 from .engine import Value
 from .functional import abs, eq, ge, logsumexp, mean, relu, softplus, where
 from .functional import sum as total
@@ -146,7 +146,7 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
             right = [where(eq(k, float(i)), x, 0.0) for i, x in enumerate(scores)]
             losses.append(logsumexp(scores) - total(right))
             continue
-        if not isinstance(k, Integral) or isinstance(k, bool):
+        if not is_int(k):
             raise TypeError(f"target {i} must be the int of a class, got {type(k).__name__} {k!r}")
         if not 0 <= int(k) < len(scores):
             raise ValueError(f"target {i} is class {k}, but there are {len(scores)} classes")
@@ -186,8 +186,7 @@ def _elementwise(f: Callable[[Any, Any], Any], input: Any, target: Any, reductio
 
 
 def _reduce(losses: Any, reduction: str) -> Any:
-    if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f"unknown reduction {reduction!r}: choose from mean, sum, none")
+    choice("mean", "sum", "none")("reduction", reduction)
     every = flat(losses)
     if not every:
         raise ValueError("a loss of nothing: the list of outputs is empty")

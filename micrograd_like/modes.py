@@ -18,8 +18,8 @@ import gc
 from collections.abc import Callable, Iterable
 from contextlib import ContextDecorator
 from contextvars import ContextVar
-from threading import RLock
 from typing import Any, TypeVar
+from weakref import ref
 
 F = TypeVar("F", bound=Callable[..., Any])
 _NONE: dict[str, Any] = {}
@@ -42,35 +42,33 @@ class Mode(ContextDecorator):
         self, read: Callable[[], Any], write: Callable[[Any], Any], change: Callable[[Any], Any]
     ) -> None:
         self.parts = read, write, change
-        self.before: list[Any] = []  # the states to put back, one for each time it was entered
+        self.kept: tuple[Any, ...] = ()  # the states to put back, one for each time it was entered
 
     def __enter__(self) -> None:
         read, write, change = self.parts
         before = read()
         new = change(before)
+        # A signal at the first instruction of __exit__ leaves that undone: then this net puts the
+        # state back, as soon as the exception is over and nobody holds the block's manager, unless
+        # a block around this one has already put back more.
+        net = ref(self, lambda _: write(before) if read() == new else None)
         try:
-            self.before.append(before)
+            self.kept = *self.kept, (before, net)
             write(new)
         except BaseException:
             self.__exit__()
             raise
 
     def __exit__(self, *error: Any) -> None:
-        write = self.parts[1]
-        if self.before:
+        if self.kept:
+            *outer, (before, _) = self.kept
             try:
-                write(self.before[-1])
+                self.parts[1](before)
             except BaseException:  # interrupted half way
-                write(self.before[-1])
+                self.parts[1](before)
                 raise
             finally:
-                self.before.pop()
-
-    def __del__(self) -> None:
-        # A signal at the very first instruction of __exit__ leaves it undone: then this, when the
-        # exception has been handled and nobody holds the block's manager any more.
-        while self.before:
-            self.__exit__()
+                self.kept = tuple(outer)
 
     def _recreate_cm(self) -> Mode:
         return Mode(*self.parts)
@@ -104,7 +102,6 @@ class Seam:
         self.asking = {name: self._asking(name, own) for name, own in self.own.items()}
         self.used: ContextVar[dict[str, Any]] = ContextVar("swapped")
         self.live: dict[int, dict[str, Any]] = {}  # what is used in any thread or task
-        self.lock = RLock()
 
     def __call__(self, **functions: Callable[..., Any]) -> Mode:
         for name in functions.keys() - self.own.keys():
@@ -126,14 +123,20 @@ class Seam:
         return ask
 
     def _use(self, functions: dict[str, Any]) -> None:
-        with self.lock:
-            self.live.pop(id(self._here()), None)
-            self.used.set(functions)
-            if functions:
-                self.live[id(functions)] = functions
-            asked = {name for used in self.live.values() for name in used}
-            self.namespace.update(self.own)
-            self.namespace.update({name: self.asking[name] for name in asked})
+        self.live.pop(id(self._here()), None)
+        self.used.set(functions)
+        if functions:
+            self.live[id(functions)] = functions
+        # Without a lock, which an interrupt could leave locked: whoever writes looks again, so that
+        # the last one has written what all threads need together.
+        written = None
+        while written != (wanted := self._wanted()):
+            self.namespace.update(wanted)
+            written = wanted
+
+    def _wanted(self) -> dict[str, Any]:
+        used = [name for functions in list(self.live.values()) for name in functions]
+        return {**self.own, **{name: self.asking[name] for name in used}}
 
 
 def uncollected() -> Mode:

@@ -28,20 +28,8 @@ from .nn import Module
 FORMAT, VERSION = "micrograd_like model", 1
 MAX_BYTES = 2**28  # about six million parameters
 
-# What each constructor is given: attributes of the same names. Sequential is given its layers.
-_ARGUMENTS: dict[type[Module], tuple[str, ...]] = {
-    nn.MLP: ("nin", "nouts", "activation", "output_activation"),
-    nn.Layer: ("nin", "nout", "activation"),
-    nn.Linear: ("nin", "nout"),
-    nn.Neuron: ("nin", "activation"),
-    nn.Conv2d: ("nin", "nout", "kernel_size", "stride", "padding"),
-    nn.BatchNorm: ("nin", "eps", "momentum"),
-    nn.Dropout: ("p",),
-    nn.Activation: ("name",),
-    nn.Flatten: (),
-    nn.Sequential: ("layers",),
-}
-_CLASSES = {cls.__name__: cls for cls in _ARGUMENTS}
+_NAMED = [cls for cls in vars(nn).values() if isinstance(cls, type) and issubclass(cls, Module)]
+_CLASSES = {cls.__name__: cls for cls in _NAMED if cls is not Module}  # what a file may name
 _CONTENT = {
     "architecture": dict,
     "state": dict,
@@ -131,12 +119,34 @@ def load(path: str | os.PathLike[str]) -> Any:
         Sequential(Linear(2, 1), Activation('relu'))
     """
     with _one_clear_error(path):
+        return _model(_read(path))
+
+
+def load_with_extra(path: str | os.PathLike[str]) -> tuple[Any, Any]:
+    """The model of a saved file and what was saved as extra; the file is read once.
+
+    Raises:
+        LoadError: anything wrong with the file.
+        OSError: it cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> path = tempfile.mkdtemp() + "/model.json"
+        >>> save(nn.Linear(2, 1), path, extra={"epoch": 3})
+        >>> load_with_extra(path)
+        (Linear(2, 1), {'epoch': 3})
+    """
+    with _one_clear_error(path):
         content = _read(path)
-        state = {name: _number(number, name) for name, number in content["state"].items()}
-        model = _build(content["architecture"], len(state))
-        model.load_state_dict(state)
-        _set_modes(model, content)
-        return model
+        return _model(content), _decode(content["extra"])
+
+
+def _model(content: dict[str, Any]) -> Module:
+    state = {name: _number(number, name) for name, number in content["state"].items()}
+    model = _build(content["architecture"], len(state))
+    model.load_state_dict(state)
+    _set_modes(model, content)
+    return model
 
 
 def load_state(path: str | os.PathLike[str], optimizer: Any = None, scheduler: Any = None) -> Any:
@@ -196,14 +206,13 @@ def _one_clear_error(path: Any) -> Iterator[None]:
 def _describe(module: Any) -> dict[str, Any]:
     """The class of a module and its constructor's arguments."""
     cls = type(module)
-    if cls not in _ARGUMENTS:
+    if _CLASSES.get(cls.__name__) is not cls:
         raise TypeError(
             f"cannot save a {cls.__name__}, only the modules of micrograd_like.nn: "
             "keep its state_dict() and build it yourself"
         )
-    if cls is nn.Sequential:
-        return {"class": "Sequential", "layers": [_describe(layer) for layer in module.layers]}
-    return {"class": cls.__name__, **{name: getattr(module, name) for name in _ARGUMENTS[cls]}}
+    spec = {"class": cls.__name__, **{name: getattr(module, name) for name in cls.settings}}
+    return spec | ({cls.parts: list(map(_describe, spec[cls.parts]))} if cls.parts else {})
 
 
 def _build(spec: Any, numbers: int) -> Module:
@@ -216,51 +225,36 @@ def _build(spec: Any, numbers: int) -> Module:
 
 
 def _check_spec(spec: Any) -> None:
-    """Refuses unknown classes and arguments of a wrong type; ranges are the constructors' work."""
+    """Refuses unknown classes and arguments that cannot be; other limits the constructors know."""
     if not isinstance(spec, dict) or not isinstance(spec.get("class"), str):
         raise ValueError(f"{spec!r:.60} describes no module")
     name = spec["class"]
     if name not in _CLASSES:
-        raise ValueError(f"unknown module {name!r:.60}: choose from {', '.join(_CLASSES)}")
-    wrong = sorted(spec.keys() ^ {"class", *_ARGUMENTS[_CLASSES[name]]})
+        raise ValueError(f"unknown module {name!r:.60}: choose from {', '.join(sorted(_CLASSES))}")
+    cls = _CLASSES[name]
+    wrong = sorted(spec.keys() ^ {"class", *cls.settings})
     if wrong:
         raise ValueError(f"missing or unknown arguments of {name}: {', '.join(wrong):.200}")
-    for key, value in spec.items():
-        if not _valid(key, value):
-            raise ValueError(f"{key} of {name} cannot be {value!r:.60}")
-    for layer in spec.get("layers", []):
-        _check_spec(layer)
-
-
-def _valid(key: str, value: Any) -> bool:
-    if key in ("layers", "nouts"):
-        return isinstance(value, list) and (key == "layers" or all(_valid("nin", n) for n in value))
-    if key in ("p", "eps", "momentum"):
-        return type(value) in (int, float) and abs(value) < 2**53  # also not nan
-    if key in ("class", "name", "activation", "output_activation"):
-        names = value if key == "activation" and isinstance(value, list | tuple) else [value]
-        return all(isinstance(name, str) for name in names)
-    return type(value) is int and value >= (0 if key == "padding" else 1)
+    for key, check in cls.settings.items():
+        try:
+            check(key, spec[key])
+        except (TypeError, ValueError):
+            raise ValueError(f"{key} of {name} cannot be {spec[key]!r:.60}") from None
+    for part in spec.get(cls.parts, []):
+        _check_spec(part)
 
 
 def _count(spec: dict[str, Any]) -> int:
     """How many parameters and running statistics the module will have."""
-    if "layers" in spec:
-        return sum(map(_count, spec["layers"]))
-    if "nouts" in spec:
-        return sum((n + 1) * m for n, m in zip([spec["nin"], *spec["nouts"]], spec["nouts"]))
-    if spec["class"] == "BatchNorm":
-        return 4 * int(spec["nin"])
-    if "nin" not in spec:
-        return 0
-    return int((spec["nin"] * spec.get("kernel_size", 1) ** 2 + 1) * spec.get("nout", 1))
+    cls = _CLASSES[spec["class"]]
+    settings = {name: spec[name] for name in cls.settings}
+    return cls.size(**settings) + sum(map(_count, spec.get(cls.parts, [])))
 
 
 def _construct(spec: dict[str, Any]) -> Module:
     cls = _CLASSES[spec["class"]]
-    if cls is nn.Sequential:
-        return nn.Sequential(*map(_construct, spec["layers"]))
-    return cls(**{name: spec[name] for name in _ARGUMENTS[cls]})
+    settings = {name: spec[name] for name in cls.settings if name != cls.parts}
+    return cls(*map(_construct, spec.get(cls.parts, [])), **settings)
 
 
 def _check_remade(model: Module, remade: Module) -> None:
@@ -277,32 +271,32 @@ def _check_remade(model: Module, remade: Module) -> None:
         )
 
 
-def _dropouts(model: Module) -> list[nn.Dropout]:
-    return [m for m in model.modules() if isinstance(m, nn.Dropout)]
-
-
 def _generators(model: Module) -> list[Any]:
-    """For each Dropout the state of its generator, or the index of the first that shares it."""
-    rngs = [dropout.rng for dropout in _dropouts(model)]
+    """For each module that draws, its generator, or the index of the first that shares it."""
+    rngs = [m.rng for m in _drawing(model)]
     first = [next(j for j, other in enumerate(rngs) if other is rng) for rng in rngs]
     return [j if j < i else _encode(rngs[i].getstate()) for i, j in enumerate(first)]
 
 
+def _drawing(model: Module) -> list[Any]:
+    return [m for m in model.modules() if m.draws]
+
+
 def _set_modes(model: Module, content: dict[str, Any]) -> None:
-    """Train or eval for every module, and a generator for every Dropout."""
-    modules, dropouts = model.modules(), _dropouts(model)
+    """Train or eval for every module, and a generator for each that draws."""
+    modules, drawing = model.modules(), _drawing(model)
     modes, generators = content["training"], content["generators"]
     if len(modes) != len(modules) or not all(type(mode) is bool for mode in modes):
         raise ValueError("the training modes do not fit the modules")
-    if len(generators) != len(dropouts):
+    if len(generators) != len(drawing):
         raise ValueError("the generators do not fit the Dropouts")
     for module, mode in zip(modules, modes):
         module.training = mode
-    for dropout, state in zip(dropouts, generators):
+    for module, state in zip(drawing, generators):
         if type(state) is int:
-            dropout.rng = dropouts[state].rng
+            module.rng = drawing[state].rng
         else:
-            dropout.rng.setstate(_decode(state))
+            module.rng.setstate(_decode(state))
 
 
 # --- states ---

@@ -13,7 +13,6 @@ Names: x is an input's number, h a step away from it.
 import copy
 import inspect
 import math
-import re
 from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
@@ -444,10 +443,7 @@ class _Twins:
         state, values = self.module.state_dict(), dict(self.module.named_parameters())
         tensors = dict(self.twin.named_parameters())
         tensors |= {name: t for name, t in self.twin.named_buffers() if t.is_floating_point()}
-        groups: dict[str, list[str]] = {}
-        for name in state:  # layers.0.neurons.1.w.2 belongs to layers.0.w
-            without_indices = re.sub(r"(\.\d+)+$", "", name)
-            groups.setdefault(re.sub(r"neurons\.\d+\.", "", without_indices), []).append(name)
+        groups = self.module.tensors()
         _check_fit(groups, tensors, names)
         names = names or dict(zip(tensors, groups))
         self.tensors = [tensors[name] for name in names]

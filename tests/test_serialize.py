@@ -284,8 +284,8 @@ HOSTILE = {
     "no layers": (put("architecture", {"class": "Sequential", "layers": []}),
         "the architecture has 0 numbers, the state 13"),
     "unknown class": (put("architecture", "class", "os.system"),
-        "unknown module 'os.system': choose from MLP, Layer, Linear, Neuron, Conv2d, BatchNorm, "
-        "Dropout, Activation, Flatten, Sequential"),
+        "unknown module 'os.system': choose from Activation, BatchNorm, Conv2d, Dropout, Flatten, "
+        "Layer, Linear, MLP, Neuron, Sequential"),
     "abstract class": (put("architecture", {"class": ["MLP"]}),
         "{'class': ['MLP']} describes no module"),
     "more arguments": (put("architecture", "rng", 1), "missing or unknown arguments of MLP: rng"),

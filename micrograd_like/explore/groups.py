@@ -15,18 +15,17 @@ view shows of a group: the Value i, or the group g as ~g.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from ..engine import Value
+from ..words import words
 
 Path: TypeAlias = tuple[str, ...]  # of groups from the outside in: ("layer 0", "neuron 3")
 
 MANY = 24  # equal siblings or neighbours outside: more become one item
 _LONG = 8  # additions in a row, or parameters side by side: more become one item
-
-_NOUNS = {"add": "sum", "sub": "difference", "mul": "product", "div": "quotient", "pow": "power",
-          "powc": "power", "neg": "negative"}  # fmt: skip
 
 
 class Graph:
@@ -79,6 +78,7 @@ class Groups:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.path = _module_paths(graph)
+        self.parameters = Counter(graph.paths.values())  # how many each module has
         self.all = [Group("graph", -1, "module", list(range(len(graph.nodes))), 0)]
         self.home = [0] * len(graph.nodes)  # the innermost group
         self.copy = [0] * len(graph.nodes)  # which of the copies in its home
@@ -106,11 +106,24 @@ class Groups:
                     edges[a, b] = None
         return edges
 
-    def neuron_of_output(self, i: int) -> str:
-        """ "neuron 3" for the Value that this neuron hands on, else nothing."""
-        path, users = self.path[i], self.graph.users[i]
-        is_output = path and all(self.path[u] != path for u in users)
-        return path[-1] if is_output and path[-1].startswith("neuron ") else ""
+    def module_of_output(self, i: int) -> str:
+        """ "neuron 3" for a Value that stands for all that this numbered module does, else nothing.
+
+        The module hands it on, and it was made from every one of the module's parameters.
+        """
+        path, graph = self.path[i], self.graph
+        is_numbered = path and path[-1][-1].isdigit()
+        if not is_numbered or any(self.path[u] == path for u in graph.users[i]):
+            return ""
+        made_from, seen = [i], {i}
+        for v in made_from:  # the list grows meanwhile
+            new = {x: None for x in graph.inputs[v] if self.path[x] == path and x not in seen}
+            made_from += new
+            seen.update(new)
+        names = [graph.names[v] for v in made_from if v in graph.paths]
+        # A table of weights, with names such as w0,1, has a row for each of several outputs.
+        is_all = len(names) == self.parameters[path] and not any("," in name for name in names)
+        return path[-1] if is_all else ""
 
     def _new(self, name: str, parent: int, kind: str, nodes: list[int], depth: int = 0) -> int:
         """Makes a group and returns its item."""
@@ -217,7 +230,7 @@ class Groups:
             group = self.all[~item]
             return re.sub(r" \d+$", "", group.name), len(group.nodes)
         op = self.graph.nodes[item].op
-        return (_NOUNS.get(op.name, op.name), 1) if op else ("leaf", item in self.graph.paths)
+        return (words(op).noun, 1) if op else ("leaf", item in self.graph.paths)
 
 
 class Names:
@@ -230,13 +243,13 @@ class Names:
         numbered: dict[tuple[int, int, str], list[int]] = {}
         for i, v in enumerate(graph.nodes):
             name = str(v.label).strip() or graph.names.get(i, "")
-            name = name or (groups.neuron_of_output(i) if v.op else f"{v.data:.5g}")
+            name = name or (groups.module_of_output(i) if v.op else f"{v.data:.5g}")
             short.append(0 < len(name) <= 10)
             self.given.append(name or None)
             if v.op is None or name:
                 continue
             if not all(short[x] for x in graph.inputs[i]) or len(self.expression(i)) > 16:
-                noun = _NOUNS.get(v.op.name, v.op.name or "node")
+                noun = words(v.op).noun
                 same = numbered.setdefault((groups.home[i], groups.copy[i], noun), [])
                 same.append(i)
                 self.given[i] = f"{noun} {len(same)}"

@@ -5,9 +5,15 @@
 <Explorer of 4 Values>
 
 Python does what can be computed once: it walks the graph, asks every op's rule for its local
-derivatives, sorts the Values into groups (groups.py) and lays every group out (layout.py). The page
-(explore.html) adds up the gradients again, visit by visit, with the same arithmetic and so to the
-same last bit. A page is a snapshot: nothing here writes a ``.grad``.
+derivatives (replay.py), sorts the Values into groups (groups.py) and lays every group out
+(layout.py). The page (explore.html) adds up the gradients again, visit by visit, with the same
+arithmetic and so to the same last bit. A page is a snapshot: nothing here writes a ``.grad``.
+
+explore.html is written into every page as it is, so it is compact, and its comments are here. A
+part between <!--name--> and <!--/name--> goes only into pages that need it. In its script, received
+is what every Value receives, in order: from which user, as its k-th input, how much, and the sum so
+far; shown are the items of the view, cards what is drawn of them; step is how many Values have been
+visited, at is the place and the scale of the picture.
 
 Names: a Value is its position in topological order, i (inputs before users; step k of the backward
 pass visits n - k). An item is what a card shows: the Value i, or the group g as ~g.
@@ -19,43 +25,23 @@ import html
 import json
 import os
 import re
-from base64 import b64encode
 from collections.abc import Iterable, Mapping
-from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from ..draw import _text
-from ..engine import Value, no_grad, topological_order
+from ..draw import one_line
+from ..engine import Value, topological_order
 from ..files import write_whole
+from ..words import words
 from .groups import MANY, Graph, Groups, Names
 from .layout import GAP_Y, HEIGHT, WIDTH, Edge, layout, route
+from .replay import BackwardPass
+from .training import by_epoch
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _MAX_VALUES = 1_000_000
 _MAX_STATIC = 100  # cards in the picture for paper and notebooks
-_SIDE = 24  # of the grid on which the output of a model with two inputs is shown
-
-# d(out) / d(input) in words, for each input; of an op of many inputs, for any of them. They are
-# Python expressions (c is the condition, y of dot the partner) that a test compares with the rules.
-_DERIVATIVES = {
-    "add": ("1", "1"), "sub": ("1", "-1"), "mul": ("y", "x"), "div": ("1 / y", "-out / y"),
-    "neg": ("-1",), "abs": ("sign(x)",), "sqrt": ("1 / (2 * out)",), "exp": ("out",),
-    "pow": ("y * x**(y - 1)", "out * log(x)"), "powc": ("k * x**(k - 1)",), "expm1": ("out + 1",),
-    "log": ("1 / x",), "log1p": ("1 / (1 + x)",), "sin": ("cos(x)",), "cos": ("-sin(x)",),
-    "tan": ("1 + out**2",), "sinh": ("cosh(x)",), "cosh": ("sinh(x)",), "tanh": ("1 - out**2",),
-    "atan": ("1 / (1 + x**2)",), "erfc": ("-2 / sqrt(pi) * exp(-(x**2))",),
-    "sigmoid": ("out * (1 - out)",), "softplus": ("sigmoid(x)",),
-    "silu": ("sigmoid(x) * (1 + x * (1 - sigmoid(x)))",),
-    "gelu": ("erfc(-x / sqrt(2)) / 2 + x * exp(-(x**2) / 2) / sqrt(2 * pi)",),
-    "relu": ("1 if x > 0 else 0",), "elu": ("1 if x > 0 else k * exp(x)",),
-    "leaky_relu": ("1 if x > 0 else k",), "where": ("", "1 if c else 0", "0 if c else 1"),
-    "maximum": ("1 if x > y else 1/2 if x == y else 0", "1 if y > x else 1/2 if x == y else 0"),
-    "minimum": ("1 if x < y else 1/2 if x == y else 0", "1 if y < x else 1/2 if x == y else 0"),
-    "sum": ("1",), "max": ("1 / ties if x == out else 0",), "logsumexp": ("exp(x - out)",),
-    "dot": ("y",),
-}  # fmt: skip
 
 
 class Explorer:
@@ -129,17 +115,17 @@ def explore(
     """
     path = path if path is None else _checked_path(path)
     recorded, training = getattr(root, "recorded", None), dict[str, Any]()
-    model = recorded["model"] if recorded else model
+    model = recorded.model if recorded else model
     named = {**(dict(model.named_parameters()) if model is not None else {}), **(names or {})}
     if recorded:
-        replay, training = _training(recorded, named)
+        walk, training = by_epoch(recorded, named)
     else:
-        replay = _Replay(Graph(_checked_nodes(root), named))
-    groups = Groups(replay.graph)
-    given = Names(replay.graph, groups)
-    svg = _static_svg(replay, groups, given)
-    data = _data(replay, groups, given) | training
-    explorer = Explorer(_page(data, svg), svg, len(replay.values))
+        walk = BackwardPass(Graph(_checked_nodes(root), named))
+    groups = Groups(walk.graph)
+    given = Names(walk.graph, groups)
+    svg = _static_svg(walk, groups, given)
+    data = _data(walk, groups, given) | training
+    explorer = Explorer(_page(data, svg), svg, len(walk.values))
     if path is not None:
         explorer.save(path)
     if open:
@@ -178,79 +164,6 @@ def _checked_path(path: str | os.PathLike[str]) -> Path:
         what = f"the directory {str(path.parent)!r} does not exist, create it first"
         raise FileNotFoundError(f"cannot save {path.name!r}: {what}")
     return path
-
-
-# --- the backward pass ---
-
-
-class _Replay:
-    """One backward pass over a graph into lists: nothing of the graph is changed."""
-
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.values = [v.data for v in graph.nodes]
-        for v, xs in zip(graph.nodes, graph.inputs):
-            for x, number in zip(xs, v.arguments):
-                self.values[x] = number  # as recorded: the rules compute with it
-        self.grads: list[float | None] = [None] * len(graph.nodes)
-        self.grads[-1] = 1.0
-        self.rules: list[list[Any]] = [[None] * len(xs) for xs in graph.inputs]
-        self.notes: dict[int, list[str]] = {}
-        for i in range(len(graph.nodes) - 1, -1, -1):
-            self._visit(i)
-        for i in range(len(graph.nodes)):
-            self._compare_with_python(i)
-
-    def _visit(self, i: int) -> None:
-        v, g = self.graph.nodes[i], self.grads[i]
-        if v.op is None or g is None:
-            return
-        try:
-            received = v.op.backward(g, v.data, *v.arguments)
-            local = v.op.backward(1.0, v.data, *v.arguments)
-        except Exception as error:  # only a node made by hand, by the user's function, can fail
-            self._note(i, f"nothing passes on: {error}")
-            return
-        for k, x in enumerate(self.graph.inputs[i]):
-            if received[k] is not None:
-                self.rules[i][k] = _rule(g, local[k], received[k])
-                self.grads[x] = (self.grads[x] or 0.0) + received[k]
-
-    def _compare_with_python(self, i: int) -> None:
-        v, value, once = self.graph.nodes[i], self.values[i], self.grads[i]
-        if v.data != value and v.data == v.data:
-            self._note(i, f"value {value:.6g} when recorded, {v.data:.6g} now")
-        if not v.grad or once is None or v.grad == once or v.grad != v.grad:
-            return
-        times = v.grad / once if once else 0.0
-        if not v.inputs and times.is_integer() and times >= 2.0:
-            why = f"= {times:.0f} x {once:.6g}: was zero_grad missed?"
-        else:
-            why = f"is not {once:.6g}, what one backward pass gives"
-        self._note(i, f"stored gradient {v.grad:.6g} {why}")
-
-    def _note(self, i: int, text: str) -> None:
-        self.notes.setdefault(i, []).append(text)
-
-    def numbers(self) -> dict[str, list[Any]]:
-        """Values and rules as JSON; a rule is 0 for a product, whose factors are its inputs."""
-        rules: list[Any] = []
-        for v, xs, rule in zip(self.graph.nodes, self.graph.inputs, self.rules):
-            half = len(xs) // 2
-            product = v.op is not None and v.op.name in ("mul", "dot")
-            partners = [self.values[x] for x in xs[half:] + xs[:half]]
-            rules.append(0 if product and partners == rule else _plain(rule))
-        return {"value": _plain(self.values), "rule": rules}
-
-
-def _rule(g: float, d: float, received: float) -> Any:
-    """How the page computes what an input receives: d stands for g * d, to the last bit.
-
-    Else [r, d] stands for r: a masked 0, or the rule multiplies or divides in another order.
-    """
-    product = g * d
-    is_nan = received != received and product != product
-    return d if product == received or is_nan else [received, d]
 
 
 # --- views: which cards, and where they go ---
@@ -302,71 +215,17 @@ def _seen_from(groups: Groups, above: set[int], i: int) -> int:
     return item
 
 
-# --- training ---
-
-
-def _training(recorded: dict[str, Any], named: Mapping[str, Value]) -> tuple[_Replay, Any]:
-    """The pass over the first sample's loss, and what changes in it from epoch to epoch."""
-    model, loss, X, y = (recorded[key] for key in ("model", "loss", "X", "y"))
-    if not recorded["epochs"] or len(X[0]) != 2:
-        raise ValueError(
-            "explore shows recorded epochs of a model with 2 inputs, got "
-            f"{len(recorded['epochs'])} epochs and {len(X[0])} inputs"
-        )
-    grid, points = _map(X, y)
-    x = [Value(number, label=f"x{k}") for k, number in enumerate(X[0], start=1)]
-    kept, epochs = model.state_dict(), []
-    try:
-        for row in recorded["epochs"]:
-            model.load_state_dict(row["state"])
-            replay = _Replay(Graph(topological_order(loss(model.batch([x]), [y[0]])), named))
-            with no_grad():
-                field = b64encode(bytes(map(_shade, model.batch(grid)))).decode()
-            shown = {"epoch": row["epoch"], "loss": row["loss"], "field": field}
-            epochs.append(shown | replay.numbers())
-    finally:
-        model.load_state_dict(kept)
-    return replay, {"epochs": epochs, "points": points, "side": _SIDE}
-
-
-def _map(X: Any, y: Any) -> tuple[list[list[float]], list[list[Any]]]:
-    """A grid over the samples, row by row from the top; where on it, in percent, each is: x, y.
-
-    With it goes 1 for a target above 0.
-    """
-    lows = [min(column) for column in zip(*X)]
-    spans = [(max(column) - low) or 1.0 for column, low in zip(zip(*X), lows)]
-    steps = [k * 1.2 / (_SIDE - 1) - 0.1 for k in range(_SIDE)]  # a margin of a tenth
-    across, up = ([low + span * s for s in steps] for low, span in zip(lows, spans))
-    points = []
-    for row, target in zip(X, y):
-        a, b = (100 * (0.1 + (n - low) / span) / 1.2 for n, low, span in zip(row, lows, spans))
-        kind = isinstance(target, Real) and float(target) > 0.0
-        points.append([round(float(a), 1), round(float(100 - b), 1), int(kind)])
-    return [[a, b] for b in reversed(up) for a in across], points
-
-
-def _shade(out: Any) -> int:
-    """A byte for an output, 0 at -3 or below, 255 at 3 or above; nan in the middle.
-
-    With several outputs it is for how much the second is ahead of the first.
-    """
-    scores = [v.data for v in out] if isinstance(out, list) else [0.0, out.data]
-    score = scores[1] - scores[0] if len(scores) > 1 else scores[0]
-    return round(127.5 + 42.5 * max(-3.0, min(3.0, score))) if score == score else 128
-
-
 # --- writing ---
 
 
-def _data(replay: _Replay, groups: Groups, names: Names) -> dict[str, Any]:
+def _data(walk: BackwardPass, groups: Groups, names: Names) -> dict[str, Any]:
     """What the page knows; explore.html says how it reads it."""
-    graph, numbers, (views, layouts) = replay.graph, replay.numbers(), _views(groups)
+    graph, numbers, (views, layouts) = walk.graph, walk.numbers(), _views(groups)
     ops = list(dict.fromkeys(v.op for v in graph.nodes if v.op is not None))
     row = {op: k for k, op in enumerate(ops)}
     return {
         "card": [WIDTH, HEIGHT, GAP_Y],
-        "ops": [[op.name, op.symbol, _DERIVATIVES.get(op.name, [])] for op in ops],
+        "ops": [[op.name, op.symbol, words(op).derivatives] for op in ops],
         "op": [-1 if v.op is None else row[v.op] for v in graph.nodes],
         "value": numbers["value"],
         "inputs": graph.inputs,
@@ -374,7 +233,7 @@ def _data(replay: _Replay, groups: Groups, names: Names) -> dict[str, Any]:
         "name": names.given,
         "constant": {i: str(v.arguments[-1]) for i, v in enumerate(graph.nodes)
                      if v.op is not None and v.op.constants},
-        "notes": replay.notes,
+        "notes": walk.notes,
         "home": groups.home,
         "groups": [[group.name, group.parent, group.kind, of]
                    for group, of in zip(groups.all, views)],
@@ -382,30 +241,22 @@ def _data(replay: _Replay, groups: Groups, names: Names) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _plain(numbers: list[Any]) -> list[Any]:
-    """JSON has no nan and no inf: they go as JavaScript's text. Only of them x - x is not 0."""
-    return [
-        _plain(x) if type(x) is list else json.dumps(x) if type(x) is float and x - x else x
-        for x in numbers
-    ]
-
-
 def _page(data: dict[str, Any], svg: str) -> str:
     from importlib.resources import files
 
     text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     page = files(__package__).joinpath("explore.html").read_text("utf-8")
-    parts = {"training": "epochs" in data, "large": any("big" in x for x in data["layouts"])}
+    parts = {  # of explore.html, and whether this page needs them
+        "training": "epochs" in data,
+        "large": any("big" in x for x in data["layouts"]),
+        "groups": len(data["groups"]) > 1,
+    }
     for part in (part for part, is_needed in parts.items() if not is_needed):
         page = re.sub(f"<!--{part}-->.*?<!--/{part}-->", "", page, flags=re.DOTALL)
-    page = re.sub(r"^\s+|^// .*\n|\s+// .*$", "", page, flags=re.MULTILINE)  # comments, indents
-    # Spaces where no text of the page has them: around these signs, inside braces.
-    around = r" ?(=>|[!=]==|&&|\|\||\?\?) ?| ([?:]) |(?<=[{;]) | (?=})|(?<=\)) (?={)"
-    page = re.sub(around, r"\1\2", page)
     return page.replace("<!--svg-->", svg).replace("/*data*/", text)
 
 
-def _static_svg(replay: _Replay, groups: Groups, names: Names) -> str:
+def _static_svg(walk: BackwardPass, groups: Groups, names: Names) -> str:
     """The root's view as a picture; of a large one, the part that is nearest to the root.
 
     In the page its classes make it look like the page; elsewhere its attributes count.
@@ -417,7 +268,7 @@ def _static_svg(replay: _Replay, groups: Groups, names: Names) -> str:
     place = {i: k for k, item in enumerate(items) for i in groups.nodes_of(item)}
     placed = layout(len(items), list(groups.edges(items, place)))
     lines = "".join(route(placed, edge) for edge in placed["e"])
-    cards = [_card(replay, groups, names, item, x, y - HEIGHT // 2)
+    cards = [_card(walk, groups, names, item, x, y - HEIGHT // 2)
              for x, y, item in zip(placed["x"], placed["y"], items)]  # fmt: skip
     boxes, heads, symbols, numbers = ("\n".join(filter(None, parts)) for parts in zip(*cards))
     width, height = max(placed["x"]) + WIDTH + 24, max(placed["y"]) + HEIGHT // 2 + 40
@@ -432,21 +283,22 @@ def _static_svg(replay: _Replay, groups: Groups, names: Names) -> str:
 
 
 def _card(
-    replay: _Replay, groups: Groups, names: Names, item: int, x: int, y: int
+    walk: BackwardPass, groups: Groups, names: Names, item: int, x: int, y: int
 ) -> tuple[str, str, str, str]:
     """The markup of a card with its corner at x, y: its box, name, op and numbers."""
 
-    def text(right: int, down: int, words: str) -> str:
-        return words and f'<text x="{x + right}" y="{y + down}">{_text(words)}</text>'
+    def text(right: int, down: int, line: str) -> str:
+        shown = html.escape(one_line(line), quote=False)
+        return shown and f'<text x="{x + right}" y="{y + down}">{shown}</text>'
 
     box = f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="8"'
     if item < 0:
         group = groups.all[~item]
         size = text(12, 37, f"{len(group.nodes)} values")
         return f'{box} stroke-dasharray="5 3"/>', text(12, 20, group.name[:17]), "", size
-    grad, op = replay.grads[item], replay.graph.nodes[item].op
+    grad, op = walk.grads[item], walk.graph.nodes[item].op
     symbol = op.symbol[:9] if op else ""
-    numbers = text(12, 37, f"value {replay.values[item]:.5g}")
+    numbers = text(12, 37, f"value {walk.values[item]:.5g}")
     numbers += text(12, 53, "grad none" if grad is None else f"grad {grad:.5g}")
     head = names.of(item)[: 17 - len(symbol)]
     return f"{box}/>", text(12, 20, head), text(138, 20, symbol), numbers

@@ -17,7 +17,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context
-from itertools import repeat
 from operator import add, attrgetter
 from typing import Any, NamedTuple
 
@@ -27,7 +26,7 @@ try:
 except ImportError as error:
     raise ImportError(f'jit needs {error.name}: pip install "micrograd_like[jit]"') from None
 
-from ..engine import Value, as_value, grad
+from ..engine import Value, as_value, assign, grad
 from ..modes import uncollected
 from ..nesting import flatten
 from ..tape.tape import JitError, Tape
@@ -80,14 +79,14 @@ class Compiled:
 
     def __init__(self, f: Callable[..., Any], batch: Sequence[bool] | None = None) -> None:
         self.f, self.batch = f, batch
-        self._known: dict[Any, _Program] = {}
+        self._known: dict[Any, _Specialisation] = {}
         self._lock = threading.Lock()
 
     def __call__(self, *args: Any) -> Any:
         call = _Call(args, self.batch)
-        program = self._program(call, "values")
-        outputs, _ = program.run(call)
-        return program.nest(outputs, call.samples)
+        compiled = self._for(call, "values")
+        outputs, _ = compiled.run(call)
+        return compiled.nest(outputs, call.samples)
 
     def backward(self, *args: Any) -> float:
         """The mean of f over the batch; adds its gradient to the ``grad`` of every parameter.
@@ -99,31 +98,30 @@ class Compiled:
             (2.0, 4.0)
         """
         call = _Call(args, self.batch)
-        program = self._program(call, "gradients")
-        _, sums = program.run(call)
+        compiled = self._for(call, "gradients")
+        _, sums = compiled.run(call)
         mean, *grads = (sums / call.count).tolist()
-        before = map(attrgetter("_grad"), program.parameters)
-        # One call into C, in which no signal handler runs: all gradients are added, or none.
-        any(map(setattr, program.parameters, repeat("_grad"), map(add, before, grads)))
+        before = map(attrgetter("_grad"), compiled.parameters)
+        assign(compiled.parameters, grad=map(add, before, grads))
         return float(mean)
 
     def tape(self, *args: Any, rerolled: bool = True) -> Tape:
         """The instructions for such arguments, after reroll or as traced; print it."""
-        program = self._program(_Call(args, self.batch), "values")
-        return program.native.tape if rerolled else program.traced
+        compiled = self._for(_Call(args, self.batch), "values")
+        return compiled.native.tape if rerolled else compiled.traced
 
     def llvm(self, *args: Any) -> str:
         """The LLVM code for such arguments, optimised."""
-        return self._program(_Call(args, self.batch), "values").native.module.text
+        return self._for(_Call(args, self.batch), "values").native.module.text
 
-    def _program(self, call: _Call, kind: str) -> _Program:
+    def _for(self, call: _Call, kind: str) -> _Specialisation:
         check_nobody_watches()
         key = (kind, call.signature)
         with self._lock:
             if key not in self._known:
-                program = Context().run(_Program, self.f, call, kind)  # also inside no_grad
-                Context().run(program.compare, call)
-                self._known[key] = program
+                compiled = Context().run(_Specialisation, self.f, call, kind)  # also inside no_grad
+                Context().run(compiled.compare, call)
+                self._known[key] = compiled
             return self._known[key]
 
 
@@ -144,15 +142,13 @@ class _Call:
         trees = [_arrays(arg, f"argument {i}") for i, arg in enumerate(args)]
         if batch is not None and len(batch) != len(args):
             raise ValueError(f"batch names {len(batch)} arguments, the call has {len(args)}")
-        arrays = [flatten(tree)[0] for tree in trees]
-        lengths = [len(a) for part in arrays for a in part if a.ndim]
-        longest = max(lengths, default=1)
-        flags = [
-            [a.ndim > 0 and (len(a) == longest if batch is None else batch[i]) for a in part]
-            for i, part in enumerate(arrays)
-        ]
-        self.arrays = [a for part in arrays for a in part]
-        self.batched = [flag for part in flags for flag in part]
+        self.arrays, self.rebuild = flatten(trees)
+        if batch is None:
+            longest = max([len(a) for a in self.arrays if a.ndim], default=0)
+            self.batched = [a.ndim > 0 and len(a) == longest for a in self.arrays]
+        else:
+            parts = [flatten(tree)[0] for tree in trees]
+            self.batched = [a.ndim > 0 and has for has, part in zip(batch, parts) for a in part]
         counts = {len(a) for a, flag in zip(self.arrays, self.batched) if flag}
         if len(counts) > 1 or 0 in counts:
             raise ValueError(
@@ -166,24 +162,22 @@ class _Call:
             self.batched = [True for _ in self.arrays]
         shapes = [a.shape[1:] if flag else a.shape for a, flag in zip(self.arrays, self.batched)]
         self.leaves = list(map(_Leaf, shapes, self.batched))
-        self.rebuild = flatten(trees)[1]
-        self.signature = (repr(self.rebuild(list(map(repr, self.leaves)))), self.count < 4)
+        self.signature = (repr(self.rebuild(self.leaves)), self.count < 4)
 
     def rows(self) -> tuple[Any, Any]:
         """What each sample has of its own, a row for each number; and what all share."""
-        lanes = [a.reshape(self.count, -1).T for a, b in zip(self.arrays, self.batched) if b]
+        inputs = [a.reshape(self.count, -1).T for a, b in zip(self.arrays, self.batched) if b]
         shared = [a.ravel() for a, b in zip(self.arrays, self.batched) if not b]
         return (
-            np.concatenate([np.empty((0, self.count)), *lanes]),
+            np.concatenate([np.empty((0, self.count)), *inputs]),
             np.concatenate([np.empty(0), *shared]),
         )
 
-    def arguments(self, lanes: Sequence[Any], shared: Sequence[Any]) -> list[Any]:
+    def arguments(self, inputs: Sequence[Any], shared: Sequence[Any]) -> list[Any]:
         """f's arguments for one sample, from numbers or Values in the order of rows()."""
-        own, common = iter(lanes), iter(shared)
-        return list(
-            self.rebuild([_nested(own if b else common, shape) for shape, b in self.leaves])
-        )
+        own, common = iter(inputs), iter(shared)
+        nested = [_nested(own if batched else common, shape) for shape, batched in self.leaves]
+        return list(self.rebuild(nested))
 
 
 def _arrays(tree: Any, name: str) -> Any:
@@ -209,15 +203,15 @@ def _nested(numbers: Iterator[Any], shape: tuple[int, ...]) -> Any:
     return [_nested(numbers, shape[1:]) for _ in range(shape[0])]
 
 
-class _Program:
+class _Specialisation:
     """f for arguments of one signature: traced, compiled, compared with Python once."""
 
     @uncollected()
     def __init__(self, f: Callable[..., Any], call: _Call, kind: str) -> None:
         self.f = f
-        lanes, shared = call.rows()
-        other = lanes[:, -1] if call.count > 1 else lanes[:, 0] * 1.001 + 1e-3
-        first = [lanes[:, 0].tolist(), other.tolist()], shared.tolist()
+        inputs, shared = call.rows()
+        other = inputs[:, -1] if call.count > 1 else inputs[:, 0] * 1.001 + 1e-3
+        first = [inputs[:, 0].tolist(), other.tolist()], shared.tolist()
         self.rebuild: Any = None
 
         def outputs(x: list[Value], s: list[Value]) -> tuple[list[Any], list[Any]]:
@@ -247,16 +241,16 @@ class _Program:
 
     def run(self, call: _Call) -> tuple[Any, Any]:
         """Outputs and sums for all samples."""
-        lanes, shared = call.rows()
+        inputs, shared = call.rows()
         numbers = map(attrgetter("_number"), self.parameters)  # .data, in half the time
-        return self.native(lanes, [*shared.tolist(), *numbers])
+        return self.native(inputs, [*shared.tolist(), *numbers])
 
     def compare(self, call: _Call) -> None:
         """Raises a JitError when the compiled function is not what Python computes."""
-        lanes, shared = call.rows()
+        inputs, shared = call.rows()
         outputs, _ = self.run(call)
         for i in probes(call.count, self.traced.size):
-            tree = self.f(*call.arguments(list(map(Value, lanes[:, i])), list(map(Value, shared))))
+            tree = self.f(*call.arguments(list(map(Value, inputs[:, i])), list(map(Value, shared))))
             wanted = [float(getattr(x, "data", x)) for x in flatten(tree)[0]]
             got = outputs[:, i].tolist() or wanted
             if len(got) != len(wanted) or not np.allclose(

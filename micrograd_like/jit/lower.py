@@ -55,7 +55,7 @@ def lower(tape: Tape, module: Any, name: str, layout: Layout) -> tuple[Any, Any]
     The first computes shared results into scalars; the second computes a block of ``columns``
     samples and adds to sums.
     """
-    varies = tape.varies()
+    varies = np.array(tape.varies())
     places = np.where(varies, np.cumsum(varies), np.cumsum(~varies)) - 1
     plan = make_plan(tape, varies, layout.width == 1)
     program = _Program(tape, module, name, layout, varies, places)

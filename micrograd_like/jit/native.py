@@ -137,7 +137,7 @@ class Native:
             extra(self.module, self.tape)
         self.module.compile(is_large(self.tape))
         self.work = self.module.get("work", _PTR, _INT, _PTR, _INT, *[_PTR] * 4, _INT)
-        varies = self.tape.varies()
+        varies = np.array(self.tape.varies())
         self.n_rows = int(varies.sum())
         self.vary = varies[self.tape.outputs]  # which outputs; where the others are found
         self.where = (np.cumsum(~varies) - 1)[self.tape.outputs][~self.vary]
@@ -154,21 +154,21 @@ class Native:
         scalars[len(values) : len(values) + len(self.tape.constants)] = self.tape.constants
         return scalars
 
-    def __call__(self, lanes: Array, scalars: Any) -> tuple[Array, Array]:
+    def __call__(self, inputs: Array, scalars: Any) -> tuple[Array, Array]:
         """Outputs, a row each with a column for each sample; and the sums over samples.
 
         Args:
-            lanes: one row for each input, one column for each sample.
+            inputs: one row for each input, one column for each sample.
             scalars: the shared inputs.
         """
-        lanes = np.ascontiguousarray(lanes)
-        samples = lanes.shape[1]
+        inputs = np.ascontiguousarray(inputs)
+        samples = inputs.shape[1]
         outputs, sums = np.empty((len(self.tape.outputs), samples)), np.zeros(len(self.tape.sums))
         if not hasattr(self.memory, "rows"):
             self.memory.rows = self.new_rows()
         order, rows, shared = np.arange(samples), self.memory.rows, self.new_scalars(scalars)
         self.work(
-            pointer(lanes), samples, pointer(order), samples, pointer(rows), pointer(shared),
+            pointer(inputs), samples, pointer(order), samples, pointer(rows), pointer(shared),
             pointer(sums), pointer(outputs), samples,
         )  # fmt: skip
         if not len(self.where):
@@ -186,7 +186,7 @@ def _emit_work(module: Module, tape: Tape, layout: Layout) -> None:
     outputs are those that differ between samples.
     """
     shared, kernel = lower(tape, module.ir, "tape", layout)
-    varies = tape.varies()
+    varies = np.array(tape.varies())
     shown = (np.cumsum(varies) - 1)[[slot for slot in tape.outputs if varies[slot]]]
     places = module.table("shown", shown)
     b, args = module.function("work", POINTER, INT, POINTER, INT, *[POINTER] * 4, INT)
@@ -201,7 +201,7 @@ def _emit_work(module: Module, tape: Tape, layout: Layout) -> None:
         left = b.sub(samples, start)
         columns = b.select(b.icmp_signed("<", left, stride), left, stride)
         block = b.gep(order, [start], source_etype=INT)
-        with loop(b, INT(tape.lanes)) as row:
+        with loop(b, INT(tape.inputs)) as row:
             source, target = at(data, row, length, INT(0)), at(rows, row, stride, INT(0))
             with loop(b, columns) as c:
                 index = b.load(b.gep(block, [c], source_etype=INT), typ=INT)

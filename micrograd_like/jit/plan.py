@@ -17,11 +17,11 @@ import numpy as np
 
 from ..tape.tape import Instruction, Tape
 
-TOGETHER = 48  # instructions in one function: compile time grows faster than its size
+IN_ONE_FUNCTION = 48  # instructions in one function: compile time grows faster than its size
 AHEAD = 24  # how many instructions are looked at for the next one of a nest
 STRAIGHT = 200  # the same for one sample, whose operations are single numbers
 LARGE = 500  # instructions: from here on, compiling fast matters and costly ops are calls
-MANY = 32  # a group of fewer rows is no loop in a program that consists of single instructions
+ROWS_FOR_A_LOOP = 32  # fewer are no loop in a program that consists of single instructions
 
 
 class Plan(NamedTuple):
@@ -53,7 +53,8 @@ def make_plan(tape: Tape, varies: Any, single: bool) -> Plan:
     code = [c for c in tape.code if varies[c.start]]
     reductions = _reductions(tape)
     direct = _read_by_sums_only(tape, code, reductions)
-    nests = _nests([c for c in code if c.start not in direct], STRAIGHT if single else TOGETHER)
+    limit = STRAIGHT if single else IN_ONE_FUNCTION
+    nests = _nests([c for c in code if c.start not in direct], limit)
     return Plan(
         [(nest, {c.start for c in nest}) for nest in _nests(shared, STRAIGHT)],
         list(_stored(tape, nests, reductions)),
@@ -78,15 +79,15 @@ def _taken_apart(tape: Tape) -> Tape:
     """
     if 2 * sum(c.count == 1 for c in tape.code) < tape.size - tape.first:
         return tape
-    code = [single for c in tape.code for single in (_singles(c) if 1 < c.count < MANY else [c])]
-    apart = Tape(tape.lanes, tape.scalars, tape.constants)
-    apart.code, apart.size = _depth_first(code), tape.size
+    parts = [_singles(c) if 1 < c.count < ROWS_FOR_A_LOOP else [c] for c in tape.code]
+    apart = Tape(tape.inputs, tape.scalars, tape.constants)
+    apart.code, apart.size = _depth_first([c for part in parts for c in part]), tape.size
     apart.outputs, apart.sums = tape.outputs, tape.sums
     return apart
 
 
 def _singles(c: Instruction) -> list[Instruction]:
-    rows = zip(*[[(slot,) for slot in np.asarray(table).tolist()] for table in c.args])
+    rows = zip(*[zip(table) for table in c.args])
     return [Instruction(c.op, slot, row) for slot, row in zip(c.results, rows)]
 
 
@@ -144,10 +145,7 @@ def _read_by_sums_only(
 def _nests(code: list[Instruction], together: int) -> list[list[Instruction]]:
     """Nests of instructions of equal count that read each other row by row, in a valid order."""
     owner = {slot: c.start for c in code for slot in c.results}
-    needs = {
-        c.start: {owner[s] for table in c.args for s in {*map(int, table)} if s in owner}
-        for c in code
-    }
+    needs = {c.start: {owner[s] for table in c.args for s in {*table} if s in owner} for c in code}
     waiting, nests = code, []
     done: set[int] = set()
     position = 0

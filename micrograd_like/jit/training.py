@@ -2,7 +2,7 @@
 
 A step gathers a mini-batch, computes the loss and its gradients (the tape of one sample,
 native.py), adds the penalty, clips, and applies the optimiser's own update rule: it is traced as
-any function, with the parameters as its lanes. Nothing here knows a network, a loss or an
+any function, with the parameters as its samples. Nothing here knows a network, a loss or an
 optimiser.
 """
 
@@ -317,7 +317,7 @@ class _Masks:
 
 
 class _Update:
-    """The optimiser's rule (and the penalty's gradient) as tapes whose lanes are parameters."""
+    """The optimiser's rule (and the penalty's gradient) as tapes whose samples are parameters."""
 
     def __init__(self, optimizer: Any, penalty: Callable[[Any], Any] | None) -> None:
         self.columns = len(optimizer.params)
@@ -328,23 +328,23 @@ class _Update:
         numbers = [[x, x, x, 1.0, *[x] * len(self.keys)] for x in (0.5, 0.25)]
 
         def rule(known: bool) -> Callable[..., Any]:
-            def update(lanes: list[Value], scalars: list[Value]) -> Any:
+            def update(inputs: list[Value], scalars: list[Value]) -> Any:
                 shadow = copy.copy(optimizer)
                 shadow.lr, step = scalars
-                kept = dict(zip(self.keys, lanes[STATE:])) if known else {}
+                kept = dict(zip(self.keys, inputs[STATE:])) if known else {}
                 if known and self.counts:
                     kept["step"] = step
-                new = shadow.update(lanes[P], lanes[G], kept)
+                new = shadow.update(inputs[P], inputs[G], kept)
                 return [new, *[kept[key] for key in self.keys]], []
 
             return update
 
-        def penalise(lanes: list[Value], scalars: list[Value]) -> Any:
+        def penalise(inputs: list[Value], scalars: list[Value]) -> Any:
             assert penalty is not None
-            cost = as_value(penalty(lanes[P]))
-            slope = grad(cost, lanes[P], create_graph=True)
-            only = [apply(ops.WHERE, lanes[FLAG], v, 0.0) for v in (slope, cost)]
-            return [lanes[NEW] + only[0]], [only[1]]
+            cost = as_value(penalty(inputs[P]))
+            slope = grad(cost, inputs[P], create_graph=True)
+            only = [apply(ops.WHERE, inputs[FLAG], v, 0.0) for v in (slope, cost)]
+            return [inputs[NEW] + only[0]], [only[1]]
 
         rules = {"update": rule(True)}
         rules |= {"first": rule(False)} if state else {}  # else every step is as the first
@@ -360,11 +360,11 @@ class _Update:
 
     def new_rows(self) -> Array:
         """Memory for all parameters."""
-        return buffer(max(int(t.varies().sum()) for t in self.tapes.values()), self.layout.stride)
+        return buffer(max(sum(t.varies()) for t in self.tapes.values()), self.layout.stride)
 
     def new_scalars(self) -> Array:
         """A row for each tape: learning rate, steps so far, constants."""
-        longest = max(t.size - int(t.varies().sum()) for t in self.tapes.values())
+        longest = max(t.size - sum(t.varies()) for t in self.tapes.values())
         scalars = np.zeros((len(self.tapes), longest))
         for row, tape in zip(scalars, self.tapes.values()):
             row[2 : 2 + len(tape.constants)] = tape.constants
@@ -378,7 +378,7 @@ class _Update:
             b, (rows, scalars, sums) = module.function(name, POINTER, POINTER, POINTER)
             b.call(shared, [rows, scalars, sums, INT(1)])
             b.call(kernel, [rows, scalars, sums, INT(self.columns)])
-            varies = tape.varies()
+            varies = np.array(tape.varies())
             places = np.cumsum(varies) - 1
             targets = [NEW] if name == "penalise" else [P, *range(STATE, STATE + len(self.keys))]
             for target, slot in zip(targets, tape.outputs):

@@ -8,48 +8,24 @@
 >>> p.data
 0.8
 
-Names, argument order, defaults and arithmetic are those of torch.optim. An optimiser only looks
-at its parameters' ``data`` and ``grad``; it knows no graph and no network.
+Names, argument order, defaults and arithmetic are those of torch.optim. An optimiser reads its
+parameters' ``data`` and ``grad`` and writes them through engine.assign, all or nothing; of graphs
+it only knows that a parameter has none, and it knows no network. A class declares the ranges of its
+``settings`` and of what is ``kept`` for each parameter.
 """
 
-import copy
 import math
-from collections.abc import Callable, Iterable
-from functools import partial
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from ..checks import Check, choice, number, pair
+from ..engine import assign
+from .resumable import Resumable
+
+__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_"]
 
 
-class _Resumable:
-    """What optimisers and schedulers share: settings in their ranges, a state to go on from."""
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that is needed to go on later."""
-        return {k: v for k, v in vars(self).items() if k not in ("params", "optimizer")}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Goes on from a state_dict of the same class, with as many parameters.
-
-        Raises:
-            ValueError: the state does not fit or cannot be; nothing has changed then.
-        """
-        own, name = self.state_dict(), type(self).__name__
-        if not isinstance(state, dict):
-            raise ValueError(f"the state of {name} must be a dict, got {state!r:.60}")
-        if state.keys() != own.keys():
-            wrong = ", ".join(sorted(map(str, state.keys() ^ own.keys())))
-            raise ValueError(f"this state does not fit {name}: {wrong:.200}")
-        loaded = copy.copy(self)
-        vars(loaded).update(state)
-        loaded._check()
-        vars(self).update(vars(loaded))  # one call into C: all of it, or after an interrupt nothing
-
-    def _check(self) -> None:
-        """Refuses what is out of its range, given or loaded; what counts as a float becomes one."""
-        names = [name for name in vars(self) if name in _SETTINGS]
-        vars(self).update({name: _SETTINGS[name](name, vars(self)[name]) for name in names})
-
-
-class Optimizer(_Resumable):
+class Optimizer(Resumable):
     """What every optimiser shares: the parameters, checked once, and the walk over them.
 
     Args:
@@ -59,6 +35,8 @@ class Optimizer(_Resumable):
         ValueError: no parameter, one of them twice, or one with history (the result of an op).
         TypeError: something that is not a Value.
     """
+
+    kept: ClassVar[dict[str, Check]] = {}  # the range of what is kept for each parameter
 
     def __init__(self, params: Iterable[Any]) -> None:
         self.params = list(params)
@@ -74,17 +52,14 @@ class Optimizer(_Resumable):
 
     def zero_grad(self) -> None:
         """Sets every parameter's grad to 0."""
-        for p in self.params:
-            p.grad = 0.0
+        assign(self.params, grad=[0.0] * len(self.params))
 
     def step(self) -> None:
         """Moves every parameter once: all of them, or after an interrupt none."""
         self._check_leaves()
         states = [dict(state) for state in self.state]
         new = [self.update(p.data, p.grad, state) for p, state in zip(self.params, states)]
-        # One call into C, in which no signal handler runs; the setter of data would be Python.
-        names = *["_number"] * len(new), "state"
-        any(map(setattr, (*self.params, self), names, (*new, states)))
+        assign(self.params, data=new, also=[(self, "state", states)])
 
     def update(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
         """The parameter's next number from its number, its gradient and what is kept for it.
@@ -95,26 +70,26 @@ class Optimizer(_Resumable):
 
     def state_dict(self) -> dict[str, Any]:
         """All that is needed to go on later: hyper-parameters and what is kept per parameter."""
-        return {**super().state_dict(), "state": [dict(kept) for kept in self.state]}
+        return {**super().state_dict(), "state": [dict(state) for state in self.state]}
 
-    def _check(self) -> None:
-        super()._check()
+    def check(self) -> None:
+        super().check()
         if not isinstance(self.state, list) or not all(isinstance(k, dict) for k in self.state):
             raise ValueError(f"the state must be a list of dicts, got {self.state!r:.60}")
         if len(self.state) != len(self.params):
             raise ValueError(f"a state of {len(self.state)} parameters, not {len(self.params)}")
         self.state = [
-            {k: _KEPT.get(k, _finite)(f"{k} of parameter {i}", x) for k, x in kept.items()}
-            for i, kept in enumerate(self.state)
+            {k: self.kept.get(k, number())(f"{k} of parameter {i}", x) for k, x in state.items()}
+            for i, state in enumerate(self.state)
         ]
         needed: dict[str, Any] = {}
         if any(self.state):  # else before the first step
             self.update(0.0, 0.0, needed)
-        for i, kept in enumerate(self.state):
-            if needed.keys() - kept.keys():
-                missing = ", ".join(sorted(needed.keys() - kept.keys()))
+        for i, state in enumerate(self.state):
+            if needed.keys() - state.keys():
+                missing = ", ".join(sorted(needed.keys() - state.keys()))
                 raise ValueError(f"the state of parameter {i} lacks {missing}")
-            if kept.get("step") != self.state[0].get("step"):
+            if state.get("step") != self.state[0].get("step"):
                 raise ValueError(f"parameters 0 and {i} are not at the same step")
 
     def _check_leaves(self) -> None:
@@ -153,6 +128,15 @@ class SGD(Optimizer):
     Source: torch.optim.SGD.
     """
 
+    settings: ClassVar[dict[str, Check]] = {
+        "lr": number(0.0),
+        "momentum": number(0.0),
+        "dampening": number(0.0),
+        "weight_decay": number(0.0),
+        "nesterov": choice(True, False),
+    }
+    kept: ClassVar[dict[str, Check]] = {"momentum": number()}
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -165,15 +149,14 @@ class SGD(Optimizer):
         super().__init__(params)
         self.lr, self.momentum, self.dampening = lr, momentum, dampening
         self.weight_decay, self.nesterov = weight_decay, nesterov
-        self._check()
+        self.check()
 
-    def _check(self) -> None:
-        super()._check()
+    def check(self) -> None:
+        super().check()
         if self.nesterov and (self.momentum == 0.0 or self.dampening != 0.0):
             raise ValueError("nesterov needs momentum > 0 and dampening = 0")
 
     def update(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
-        """One step of one parameter."""
         g = g + self.weight_decay * p
         if self.momentum:
             m = g  # the first step is not dampened
@@ -210,6 +193,16 @@ class RMSprop(Optimizer):
     Source: Hinton's lecture 6e; torch.optim.RMSprop.
     """
 
+    settings: ClassVar[dict[str, Check]] = {
+        "lr": number(0.0),
+        "alpha": number(0.0, 1.0),
+        "eps": number(0.0),
+        "weight_decay": number(0.0),
+        "momentum": number(0.0),
+        "centered": choice(True, False),
+    }
+    kept: ClassVar[dict[str, Check]] = {"v": number(0.0), "mean": number(), "momentum": number()}
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -223,10 +216,9 @@ class RMSprop(Optimizer):
         super().__init__(params)
         self.lr, self.alpha, self.eps = lr, alpha, eps
         self.weight_decay, self.momentum, self.centered = weight_decay, momentum, centered
-        self._check()
+        self.check()
 
     def update(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
-        """One step of one parameter."""
         g = g + self.weight_decay * p
         v = state["v"] = self.alpha * state.get("v", 0.0) + (1.0 - self.alpha) * g * g
         if self.centered:
@@ -262,6 +254,14 @@ class Adam(Optimizer):
     Source: Kingma and Ba (2015), algorithm 1; torch.optim.Adam.
     """
 
+    settings: ClassVar[dict[str, Check]] = {
+        "lr": number(0.0),
+        "betas": pair(0.0, 1.0),
+        "eps": number(0.0),
+        "weight_decay": number(0.0),
+    }
+    kept: ClassVar[dict[str, Check]] = {"step": number(0.0), "m": number(), "v": number(0.0)}
+
     def __init__(
         self,
         params: Iterable[Any],
@@ -272,10 +272,9 @@ class Adam(Optimizer):
     ) -> None:
         super().__init__(params)
         self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
-        self._check()
+        self.check()
 
     def update(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
-        """One step of one parameter."""
         return self._move(p, g + self.weight_decay * p, state)
 
     def _move(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
@@ -313,7 +312,6 @@ class AdamW(Adam):
         super().__init__(params, lr, betas, eps, weight_decay)
 
     def update(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
-        """One step of one parameter."""
         return self._move(p * (1.0 - self.lr * self.weight_decay), g, state)
 
 
@@ -332,173 +330,13 @@ def clip_grad_norm_(parameters: Iterable[Any], max_norm: float) -> float:
 
     Source: torch.nn.utils.clip_grad_norm_, with its 1e-6 in the denominator.
     """
-    max_norm = _at_least_0("max_norm", max_norm)
+    max_norm = number(0.0)("max_norm", max_norm)
     parameters = list(parameters)
     norm = math.hypot(*[p.grad for p in parameters])
     scale = max_norm / (norm + 1e-6)
     if not scale >= 1.0:  # also when it is nan: one nan makes all of them nan, as in torch
-        for p in parameters:
-            p.grad *= scale
+        assign(parameters, grad=[p.grad * scale for p in parameters])
     return norm
-
-
-# --- schedulers: how the learning rate changes from epoch to epoch ---
-
-
-class Scheduler(_Resumable):
-    """What the schedules share: call step() once after every epoch.
-
-    A schedule is a function of the number of epochs, ``lr_at``; the learning rate that the
-    optimiser had at the start is ``base_lr``.
-    """
-
-    def __init__(self, optimizer: Any) -> None:
-        if not hasattr(optimizer, "lr"):
-            raise TypeError(f"a scheduler needs an optimizer, got {type(optimizer).__name__}")
-        self.optimizer = optimizer
-        self.base_lr: float = optimizer.lr
-        self.epoch = 0
-
-    def lr_at(self, epoch: int) -> float:
-        """The learning rate after so many epochs."""
-        raise NotImplementedError(f"{type(self).__name__} does not define lr_at(epoch)")
-
-    def step(self) -> None:
-        """Counts one epoch and sets the optimiser's learning rate."""
-        self.epoch += 1
-        self.optimizer.lr = self.lr_at(self.epoch)
-
-
-class StepLR(Scheduler):
-    """Multiplies the learning rate by gamma every step_size epochs.
-
-    Example:
-        >>> from micrograd_like import Value
-        >>> schedule = StepLR(SGD([Value(0.0)], lr=1.0), step_size=2, gamma=0.5)
-        >>> [schedule.lr_at(epoch) for epoch in range(5)]
-        [1.0, 1.0, 0.5, 0.5, 0.25]
-
-    Source: torch.optim.lr_scheduler.StepLR.
-    """
-
-    def __init__(self, optimizer: Any, step_size: int, gamma: float = 0.1) -> None:
-        super().__init__(optimizer)
-        self.step_size, self.gamma = step_size, gamma
-        self._check()
-
-    def lr_at(self, epoch: int) -> float:
-        """The learning rate after so many epochs."""
-        return _decayed(self.base_lr, self.gamma, epoch // self.step_size)
-
-
-class ExponentialLR(Scheduler):
-    """Multiplies the learning rate by gamma every epoch.
-
-    Example:
-        >>> from micrograd_like import Value
-        >>> schedule = ExponentialLR(SGD([Value(0.0)], lr=1.0), gamma=0.5)
-        >>> [schedule.lr_at(epoch) for epoch in range(3)]
-        [1.0, 0.5, 0.25]
-
-    Source: torch.optim.lr_scheduler.ExponentialLR.
-    """
-
-    def __init__(self, optimizer: Any, gamma: float) -> None:
-        super().__init__(optimizer)
-        self.gamma = gamma
-        self._check()
-
-    def lr_at(self, epoch: int) -> float:
-        """The learning rate after so many epochs."""
-        return _decayed(self.base_lr, self.gamma, epoch)
-
-
-class CosineAnnealingLR(Scheduler):
-    """Goes down to eta_min along half a cosine in T_max epochs, and up again after them.
-
-    Example:
-        >>> from micrograd_like import Value
-        >>> schedule = CosineAnnealingLR(SGD([Value(0.0)], lr=1.0), T_max=2)
-        >>> [round(schedule.lr_at(epoch), 4) for epoch in range(3)]
-        [1.0, 0.5, 0.0]
-
-    Source: Loshchilov and Hutter (2017), equation 5; torch.optim.lr_scheduler.CosineAnnealingLR.
-    """
-
-    def __init__(self, optimizer: Any, T_max: int, eta_min: float = 0.0) -> None:
-        super().__init__(optimizer)
-        self.T_max, self.eta_min = T_max, eta_min
-        self._check()
-
-    def lr_at(self, epoch: int) -> float:
-        """The learning rate after so many epochs."""
-        half = (self.base_lr - self.eta_min) / 2.0
-        return self.eta_min + half * (1.0 + math.cos(math.pi * epoch / self.T_max))
-
-
-class ReduceLROnPlateau(Scheduler):
-    """Multiplies the learning rate by factor when a number has not improved for a while.
-
-    Args:
-        optimizer: whose learning rate to change.
-        mode: "min" when smaller is better, "max" when larger is.
-        factor: what to multiply with, below 1.
-        patience: how many epochs without improvement are allowed.
-        threshold: the relative improvement that counts.
-        cooldown: how many epochs to wait after a reduction.
-        min_lr: never go below.
-
-    Example:
-        >>> from micrograd_like import Value
-        >>> optimizer = SGD([Value(0.0)], lr=1.0)
-        >>> schedule = ReduceLROnPlateau(optimizer, patience=1, factor=0.5)
-        >>> for loss in [3.0, 2.0, 2.0, 2.0]:
-        ...     schedule.step(loss)
-        >>> optimizer.lr
-        0.5
-
-    Source: torch.optim.lr_scheduler.ReduceLROnPlateau, with threshold_mode="rel".
-    """
-
-    def __init__(
-        self,
-        optimizer: Any,
-        mode: str = "min",
-        factor: float = 0.1,
-        patience: int = 10,
-        threshold: float = 1e-4,
-        cooldown: int = 0,
-        min_lr: float = 0.0,
-    ) -> None:
-        super().__init__(optimizer)
-        self.mode, self.factor, self.patience = mode, factor, patience
-        self.threshold, self.cooldown, self.min_lr = threshold, cooldown, min_lr
-        self.best: float | None = None
-        self.bad_epochs = self.waiting = 0
-        self._check()
-
-    def step(self, metric: Any) -> None:  # type: ignore[override]
-        """Counts one epoch, at the end of which the number was metric."""
-        # A loss itself, kept as the best one, would keep its whole graph alive.
-        metric = float(metric if hasattr(metric, "__float__") else metric.data)
-        if self.best is None:  # the first number that is neither nan nor infinitely bad
-            better = metric < math.inf if self.mode == "min" else metric > -math.inf
-        elif self.mode == "min":
-            better = metric < self.best * (1.0 - self.threshold)
-        else:
-            better = metric > self.best * (1.0 + self.threshold)
-        self.epoch += 1
-        if better:
-            self.best, self.bad_epochs = metric, 0
-        else:
-            self.bad_epochs += 1
-        if self.waiting:
-            self.waiting, self.bad_epochs = self.waiting - 1, 0
-        if self.bad_epochs > self.patience:
-            self.waiting, self.bad_epochs = self.cooldown, 0
-            new = max(self.optimizer.lr * self.factor, self.min_lr)
-            if self.optimizer.lr - new > 1e-8:  # torch's eps: a smaller change is none
-                self.optimizer.lr = new
 
 
 # --- arithmetic that gives nan or inf where Python raises; a Value (jit traces the rules) does ---
@@ -512,83 +350,3 @@ def _root(x: Any) -> Any:
 
 def _divide(x: Any, y: Any) -> Any:
     return x / y if not isinstance(y, float) or y else x * math.inf  # y is a root: never -0.0
-
-
-def _decayed(lr: float, gamma: float, times: int) -> float:
-    try:
-        return lr * gamma**times
-    except OverflowError:
-        return lr * math.inf if lr else 0.0
-
-
-# --- checks, each of a name and what was given for it; they return it as the number it is ---
-
-
-def _number(name: str, x: Any) -> float:
-    if isinstance(x, bool | str) or not hasattr(x, "__float__"):
-        raise ValueError(f"{name} must be a number, got {type(x).__name__} {x!r:.60}")
-    try:
-        return float(x)
-    except OverflowError:  # an int beyond the floats
-        return math.inf
-
-
-def _finite(name: str, x: Any) -> float:
-    if not math.isfinite(_number(name, x)):
-        raise ValueError(f"{name} must be a finite number, got {x!r:.60}")
-    return float(x)
-
-
-def _at_least_0(name: str, x: Any) -> float:
-    if not 0.0 <= _number(name, x) < math.inf:
-        raise ValueError(f"{name} must be a finite number of at least 0, got {x!r:.60}")
-    return float(x)
-
-
-def _limited(limit: str, name: str, x: Any) -> float:
-    number = _at_least_0(name, x)
-    if number > 1.0 or (number == 1.0 and limit == "below 1"):
-        raise ValueError(f"{name} must be {limit}, got {x!r}")
-    return number
-
-
-def _betas(name: str, pair: Any) -> tuple[float, ...]:
-    two = hasattr(pair, "__len__") and len(pair) == 2
-    if not two or not all(_at_least_0("beta", x) < 1.0 for x in pair):
-        raise ValueError(f"{name} must be two numbers of at least 0 and below 1, got {pair!r:.60}")
-    return tuple(map(float, pair))
-
-
-def _int(least: int, name: str, n: Any) -> int:
-    if type(n) is not int or not least <= n < 2**53:  # a float counts no further
-        raise ValueError(f"{name} must be an int of at least {least}, got {n!r:.60}")
-    return n
-
-
-def _one_of(choices: tuple[Any, ...], name: str, x: Any) -> Any:
-    if x not in choices:
-        raise ValueError(f"unknown {name} {x!r:.60}: choose from {', '.join(map(str, choices))}")
-    return x
-
-
-def _best(name: str, x: Any) -> float | None:
-    number = None if x is None else _number(name, x)  # None before the first step
-    if number is not None and math.isnan(number):
-        raise ValueError(f"{name} must be a number or None, got nan")
-    return number
-
-
-_SETTINGS: dict[str, Callable[[str, Any], Any]] = {
-    **dict.fromkeys(["lr", "momentum", "dampening", "weight_decay", "eps"], _at_least_0),
-    **dict.fromkeys(["base_lr", "gamma", "eta_min", "min_lr", "threshold"], _at_least_0),
-    **dict.fromkeys(["epoch", "patience", "cooldown", "bad_epochs", "waiting"], partial(_int, 0)),
-    **dict.fromkeys(["step_size", "T_max"], partial(_int, 1)),
-    **dict.fromkeys(["nesterov", "centered"], partial(_one_of, (True, False))),
-    "alpha": partial(_limited, "at most 1"),
-    "betas": _betas,
-    "factor": partial(_limited, "below 1"),
-    "mode": partial(_one_of, ("min", "max")),
-    "best": _best,
-}
-# What is kept for each parameter is finite; counts and means of squares are not negative either.
-_KEPT: dict[str, Callable[[str, Any], float]] = {"step": _at_least_0, "v": _at_least_0}

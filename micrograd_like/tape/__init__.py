@@ -1,7 +1,21 @@
-"""A program as a flat list of instructions: traced, printed, checked, run, re-rolled."""
+"""A program as a flat list of instructions, in plain Python: jit makes machine code of it.
 
-from .reroll import reroll
-from .tape import Instruction, JitError, Tape
-from .trace import trace
+tape.py says what a tape is, prints, checks and runs it; trace.py writes one down from a function;
+reroll.py finds its loops.
 
-__all__ = ["Instruction", "JitError", "Tape", "reroll", "trace"]
+>>> neuron = lambda w, x: (w[2] + w[0] * x[0] + w[1] * x[1]).tanh()
+>>> samples, shared = [[3.0, 4.0], [5.0, 0.0]], [2.0, -1.0, 0.5]
+>>> tape, _ = trace(lambda x, w: ([neuron(w, x)], []), samples, shared)
+>>> print(reroll(tape))
+s0..s1 = inputs 0..1
+s2..s4 = scalars 0..2
+s5 = dot s4 s2 s0 s3 s1
+s6 = tanh s5
+return s6
+>>> tape.run([1.0, 2.5], shared)
+([0.0], [])
+"""
+
+from .reroll import *
+from .tape import *
+from .trace import *

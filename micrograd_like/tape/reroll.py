@@ -11,19 +11,21 @@ Before, a layer of two neurons on two inputs:            after:
 
 from __future__ import annotations
 
-from collections import defaultdict
+from array import array
+from collections import Counter, defaultdict
+from itertools import repeat
 from typing import Any
 
-import numpy as np
+from .tape import Tape, checked
 
-from .tape import Tape
+__all__ = ["reroll"]
 
 SMALL = 8  # groups of fewer rows are not worth a loop
 
 
 def reroll(tape: Tape) -> Tape:
     """The same program with its loops found: fewer instructions, equal results."""
-    return _group(_chain(tape))
+    return checked(_group(_chain(tape)), "reroll")
 
 
 # --- chains of additions ---
@@ -32,9 +34,8 @@ def reroll(tape: Tape) -> Tape:
 def _chain(tape: Tape) -> Tape:
     """Chains of additions of products, added from left to right, become dot."""
     code = {c.start: c for c in tape.code}
-    uses: dict[int, int] = defaultdict(int)
-    for slot in [*tape.outputs, *tape.sums, *(t[0] for c in tape.code for t in c.args)]:
-        uses[slot] += 1
+    read = [t[0] for c in tape.code for t in c.args]
+    uses = Counter([*tape.outputs, *tape.sums, *read])
 
     def once(slot: int, op: str) -> bool:
         return uses[slot] == 1 and slot in code and code[slot].op == op
@@ -59,7 +60,7 @@ def _chain(tape: Tape) -> Tape:
         new[c.start] = ("dot", start + [t[0] for p in products for t in code[p].args])
         absorbed |= {*adds[1:], *products}
     constants = tape.constants + ([] if negative_zero is None else [negative_zero])
-    short = Tape(tape.lanes, tape.scalars, constants)
+    short = Tape(tape.inputs, tape.scalars, constants)
     place = {i: i for i in range(tape.first)} | {-1: short.first - 1}
     for c in tape.code:
         if c.start not in absorbed:
@@ -75,33 +76,40 @@ def _chain(tape: Tape) -> Tape:
 
 def _group(tape: Tape) -> Tape:
     """Instructions of equal depth, op and kinds of arguments become one, what varies not first."""
-    varies = tape.varies().tolist()
-    kinds = ["lane" if v else "shared" for v in varies]
-    start = tape.lanes + tape.scalars
-    kinds[start : tape.first] = ["constant"] * len(tape.constants)
-    depth = [0] * tape.size
-    groups: dict[Any, list[tuple[int, list[int]]]] = defaultdict(list)
+    groups = _alike(tape)
+    rolled = Tape(tape.inputs, tape.scalars, tape.constants)
+    place = list(range(tape.size))
+    for key in sorted(groups, key=lambda key: key[:2]):
+        rows = [tuple([place[slot] for slot in row]) for row in groups[key]]
+        if len(rows) < SMALL:
+            for *args, slot in rows:
+                place[slot] = rolled.add(key[2], args)
+            continue
+        in_order = sorted(rows)  # by the first argument, then the second, ...
+        *tables, slots = map(array, repeat("i"), zip(*in_order))
+        first = rolled.add(key[2], *tables, count=len(rows))
+        for new, slot in enumerate(slots, first):
+            place[slot] = new
+    rolled.outputs = [place[slot] for slot in tape.outputs]
+    rolled.sums = [place[slot] for slot in tape.sums]
+    return rolled
+
+
+def _alike(tape: Tape) -> dict[Any, list[list[int]]]:
+    """Rows of arguments and result, by (varies, depth, op, kinds of arguments)."""
+    kinds = ["varies"] * tape.inputs + ["shared"] * tape.scalars
+    kinds += ["constant"] * len(tape.constants)
+    depth = [0] * tape.first
+    groups = defaultdict(list)
     for c in tape.code:
         args = [t[0] for t in c.args]
         if c.op in ("mul", "dot"):  # a factor that all samples share comes first
             for i in range(len(args) % 2, len(args), 2):
-                if varies[args[i]] and not varies[args[i + 1]]:
+                if kinds[args[i]] == "varies" != kinds[args[i + 1]]:
                     args[i], args[i + 1] = args[i + 1], args[i]
-        depth[c.start] = 1 + max([depth[a] for a in args])
-        key = (varies[c.start], depth[c.start], c.op, tuple([kinds[a] for a in args]))
-        groups[key].append((c.start, args))
-    rolled = Tape(tape.lanes, tape.scalars, tape.constants)
-    place = np.arange(tape.size)
-    for key in sorted(groups, key=lambda key: key[:2]):
-        starts, rows = zip(*groups[key])
-        tables = place[np.array(rows)]
-        if len(rows) < SMALL:
-            for slot, args in zip(starts, tables.tolist()):
-                place[slot] = rolled.add(key[2], args)
-            continue
-        order = np.lexsort(tables.T[::-1])  # by the first argument, then the second, ...
-        first = rolled.add(key[2], *tables[order].T.astype(np.int32), count=len(rows))
-        place[np.array(starts)[order]] = range(first, first + len(rows))
-    rolled.outputs = place[tape.outputs].tolist() if tape.outputs else []
-    rolled.sums = place[tape.sums].tolist() if tape.sums else []
-    return rolled
+        row = tuple([kinds[a] for a in args])
+        varies = "varies" in row
+        kinds.append("varies" if varies else "shared")
+        depth.append(1 + max([depth[a] for a in args]))
+        groups[varies, depth[-1], c.op, row].append([*args, c.start])
+    return groups

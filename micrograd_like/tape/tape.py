@@ -1,6 +1,6 @@
 """The compiler's own form of a program: a flat list of instructions over numbered slots.
 
->>> tape = Tape(lanes=1, constants=[2.0])
+>>> tape = Tape(inputs=1, constants=[2.0])
 >>> tape.outputs = [tape.add("mul", (0, 1))]
 >>> print(tape)
 s0 = input 0
@@ -12,10 +12,10 @@ return s2
 
 A tape (a Wengert list) computes one sample. Its slots are numbered in this order:
 
-    inputs       numbers that every sample has of its own ("lanes": one vector lane each)
+    inputs       numbers that every sample has of its own
     scalars      numbers that all samples share: parameters, arguments without a batch axis
     constants
-    results      of the instructions, in order; after reroll, those that depend on no lane first
+    results      of the instructions, in order; after reroll, those that depend on no input first
 
 An instruction applies one op to ``count`` rows of slots at once: count is 1 as traced and more
 after reroll. Two ops mean more here than in the op table, because reroll turns chains of additions
@@ -29,11 +29,11 @@ from collections.abc import Sequence
 from functools import reduce
 from itertools import pairwise
 from operator import add
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import NamedTuple
 
 from .. import ops
+
+__all__ = ["Instruction", "JitError", "Tape"]
 
 
 class JitError(Exception):
@@ -66,59 +66,53 @@ class Tape:
     """A program over slots.
 
     Args:
-        lanes: how many inputs each sample has of its own.
-        scalars: how many inputs all samples share.
+        inputs: how many numbers each sample has of its own.
+        scalars: how many numbers all samples share.
         constants: numbers that never change.
 
     ``outputs`` are the slots that are returned for each sample; ``sums`` those that are added up
     over the samples (the gradients of parameters).
     """
 
-    def __init__(self, lanes: int, scalars: int = 0, constants: Sequence[float] = ()) -> None:
-        self.lanes, self.scalars, self.constants = lanes, scalars, list(constants)
+    def __init__(self, inputs: int, scalars: int = 0, constants: Sequence[float] = ()) -> None:
+        self.inputs, self.scalars, self.constants = inputs, scalars, list(constants)
         self.code: list[Instruction] = []
         self.outputs: list[int] = []
         self.sums: list[int] = []
-        self.size = lanes + scalars + len(self.constants)
+        self.size = inputs + scalars + len(self.constants)
 
     @property
     def first(self) -> int:
         """The slot of the first result."""
-        return self.lanes + self.scalars + len(self.constants)
+        return self.inputs + self.scalars + len(self.constants)
 
     def add(self, op: str, *tables: Sequence[int], count: int = 1) -> int:
         """Appends an instruction and returns the slot of its first result.
 
         One row is given as ``add("mul", (0, 1))``, several as one table for each argument.
         """
-        args = tuple([(slot,) for slot in tables[0]]) if count == 1 else tables
+        args = tuple(zip(*tables)) if count == 1 else tables
         self.code.append(Instruction(op, self.size, args, count))
         self.size += count
         return self.size - count
 
     def constant(self, slot: int) -> float | None:
         """The number in a slot when it is a constant."""
-        i = slot - self.lanes - self.scalars
+        i = slot - self.inputs - self.scalars
         return self.constants[i] if 0 <= i < len(self.constants) else None
 
-    def varies(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """For each slot whether it differs between samples."""
-        flags = bytearray(self.size)  # to read one; the array, which is the same memory, for many
-        varies = np.frombuffer(flags, bool)
-        varies[: self.lanes] = True
+    def varies(self) -> list[bool]:
+        """For each slot whether it differs between samples: so do all rows of a table, or none."""
+        varies = [slot < self.inputs for slot in range(self.first)]
         for code in self.code:
-            if code.count == 1:
-                flags[code.start] = any(flags[slot] for (slot,) in code.args)
-            else:
-                tables = [varies[np.asarray(table)] for table in code.args]
-                varies[code.start : code.start + code.count] = reduce(np.logical_or, tables)
+            varies += [True in [varies[table[0]] for table in code.args]] * code.count
         return varies
 
     def run(
-        self, lanes: Sequence[float], scalars: Sequence[float] = ()
+        self, inputs: Sequence[float], scalars: Sequence[float] = ()
     ) -> tuple[list[float], list[float]]:
         """The outputs and the sums for one sample, in plain Python."""
-        slots = [*lanes, *scalars, *self.constants]
+        slots = [*inputs, *scalars, *self.constants]
         for code in self.code:
             slots += map(FORWARD[code.op], *[[slots[i] for i in table] for table in code.args])
         return [slots[i] for i in self.outputs], [slots[i] for i in self.sums]
@@ -127,22 +121,40 @@ class Tape:
         """Raises a JitError when an instruction reads what is not yet there."""
         size = self.first
         for code in self.code:
-            if code.start != size or any(len(table) != code.count for table in code.args):
-                raise JitError(f"{_line(code)}: its slots do not follow the ones before")
-            if max((max(table) for table in code.args), default=-1) >= code.start:
-                raise JitError(f"{_line(code)}: an argument comes later than its use")
-            size += code.count
-        if max([-1, *self.outputs, *self.sums]) >= size:
+            _, start, args, count = code
+            for table in args:
+                if start != size or len(table) != count:
+                    raise JitError(f"{_line(code)}: its slots do not follow the ones before")
+                for slot in table:
+                    if not 0 <= slot < start:
+                        raise JitError(f"{_line(code)}: an argument comes later than its use")
+            size += count
+        ends = [*self.outputs, *self.sums]
+        if ends and not 0 <= min(ends) <= max(ends) < size:
             raise JitError("an output is a slot that no instruction fills")
+        groups = [code for code in self.code if code.count > 1]
+        varies = self.varies() if groups else []
+        for code in groups:
+            if any(len({*map(varies.__getitem__, table)}) > 1 for table in code.args):
+                raise JitError(f"{_line(code)}: only some rows of a table differ between samples")
 
     def __str__(self) -> str:
-        start = self.lanes + self.scalars
-        lines = [_leaves(0, "input", self.lanes), _leaves(self.lanes, "scalar", self.scalars)]
+        start = self.inputs + self.scalars
+        lines = [_leaves(0, "input", self.inputs), _leaves(self.inputs, "scalar", self.scalars)]
         lines += [f"s{start + i} = {c!r}" for i, c in enumerate(self.constants)]
         lines += map(_line, self.code)
         lines += [f"return {_slots(self.outputs)}"] if self.outputs else []
         lines += [f"add up {_slots(self.sums)}"] if self.sums else []
         return "\n".join(filter(None, lines))
+
+
+def checked(tape: Tape, step: str) -> Tape:
+    """The tape that a step of the compiler has made, when it is one; a JitError when not."""
+    try:
+        tape.check()
+    except JitError as error:
+        raise JitError(f"{step} made a bad tape, please report this bug: {error}") from None
+    return tape
 
 
 def _leaves(start: int, kind: str, n: int) -> str:
@@ -160,8 +172,8 @@ def _line(code: Instruction) -> str:
 
 def _slots(table: Sequence[int]) -> str:
     """s7 for one slot or many times the same, s3..s9 for a run, s3..s19/4 for one with a step."""
-    first, last = int(table[0]), int(table[-1])
-    steps = {int(b) - int(a) for a, b in pairwise(table)}
+    first, last = table[0], table[-1]
+    steps = {b - a for a, b in pairwise(table)}
     if steps <= {0}:
         return f"s{first}"
     if len(steps) == 1 and len(table) > 2:

@@ -18,7 +18,9 @@ from typing import Any, NamedTuple
 from .. import engine, ops
 from ..anomaly import is_anomaly_enabled
 from ..engine import Value
-from .tape import FORWARD, JitError, Tape
+from .tape import FORWARD, JitError, Tape, checked
+
+__all__ = ["check_nobody_watches", "probes", "trace"]
 
 
 @contextmanager
@@ -53,7 +55,7 @@ class Recorded(NamedTuple):
 def trace(
     f: Callable[[list[Value], list[Value]], tuple[Sequence[Any], Sequence[Any]]],
     samples: Sequence[Sequence[float]],
-    shared: Sequence[float],
+    shared: Sequence[float] = (),
     parameters: Sequence[Value] = (),
 ) -> tuple[Tape, list[Value]]:
     """The tape of f, and the parameters that it reads.
@@ -71,6 +73,12 @@ def trace(
     Raises:
         JitError: f branches on a Value, returns something else than Values and numbers, or does
             something else for the second sample than for the first.
+
+    Example:
+        >>> f = lambda w, x: w * x + 1.0
+        >>> tape, _ = trace(lambda x, w: ([f(w[0], x[0])], []), [[3.0], [5.0]], shared=[2.0])
+        >>> tape.run([3.0], [2.0])
+        ([7.0], [])
     """
     one, other = samples
     first = _call(f, one, shared)
@@ -79,7 +87,7 @@ def trace(
     except (ValueError, TypeError, ArithmeticError, LookupError):  # it never gets such numbers
         again = _call(f, other, shared)
     names = list(dict.fromkeys([*parameters, *_parameters(first, again)]))
-    return _write(first, len(samples[0]), names), names
+    return checked(_write(first, len(one), names), "trace"), names
 
 
 def check_nobody_watches() -> None:
@@ -143,14 +151,14 @@ def _as_value(out: Any) -> Value:
         raise JitError(f"a compiled function must return Values or numbers: {error}") from None
 
 
-def _write(call: Recorded, lanes: int, parameters: list[Value]) -> Tape:
+def _write(call: Recorded, inputs: int, parameters: list[Value]) -> Tape:
     """The instructions of a graph: equal ones once, what is constant computed, 1 * x left out."""
     needed = {*call.outputs, *call.sums}
     for v in reversed(call.made):
         if v in needed:
             needed.update(v.inputs)
     named = [*call.named, *parameters]
-    writer = _Writer(lanes, len(named) - lanes)
+    writer = _Writer(inputs, len(named) - inputs)
     slots = {v: i for i, v in enumerate(named)}
 
     def slot(v: Value) -> int:
@@ -168,8 +176,8 @@ def _write(call: Recorded, lanes: int, parameters: list[Value]) -> Tape:
 class _Writer:
     """Collects instructions; slots of constants are negative until all constants are known."""
 
-    def __init__(self, lanes: int, scalars: int) -> None:
-        self.lanes, self.scalars = lanes, scalars
+    def __init__(self, inputs: int, scalars: int) -> None:
+        self.inputs, self.scalars = inputs, scalars
         self.constants: dict[str, int] = {}
         self.numbers: list[float] = []
         self.known: dict[tuple[str, tuple[int, ...]], int] = {}  # instructions, in order
@@ -212,17 +220,17 @@ class _Writer:
 
     def _instruction(self, op: str, args: Sequence[int]) -> int:
         key = op, tuple(args)
-        return self.known.setdefault(key, self.lanes + self.scalars + len(self.known))
+        return self.known.setdefault(key, self.inputs + self.scalars + len(self.known))
 
     def finish(self, outputs: list[int], sums: list[int]) -> Tape:
         """The tape, with each output the result of an instruction."""
-        start = self.lanes + self.scalars
+        start = self.inputs + self.scalars
 
         def result(slot: int) -> int:
             return slot if slot >= start else self._instruction("mul", [slot, self.constant(1.0)])
 
         outputs, sums = list(map(result, outputs)), list(map(result, sums))
-        n, tape = len(self.numbers), Tape(self.lanes, self.scalars, self.numbers)
+        n, tape = len(self.numbers), Tape(self.inputs, self.scalars, self.numbers)
         place = [*range(start), *range(start + n, start + n + len(self.known))]
         place += reversed(range(start, start + n))  # place[-1] is that of the first constant
         for op, args in self.known:

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from test_demos import ROOT, assert_pictures, hide, numbers, python
+from helpers.commands import ROOT, assert_pictures, hide, numbers, python
 
 
 def run(script, out, **options):

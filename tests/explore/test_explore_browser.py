@@ -846,10 +846,10 @@ def test_training_can_be_scrubbed_by_epoch(browser):
     browser.js("$('epoch').focus()")
     browser.press("Left", "Left")
     assert browser.text("#when").startswith("epoch 3, loss ")
-    model, rows = history.recorded["model"], history.recorded["epochs"]
-    model.load_state_dict(rows[2]["state"])
-    x = [Value(number) for number in history.recorded["X"][0]]
-    loss = hinge_loss(model.batch([x]), history.recorded["y"][:1])
+    model, rows = history.recorded.model, history.recorded.epochs
+    model.load_state_dict(rows[2].state)
+    x = [Value(number) for number in history.recorded.X[0]]
+    loss = hinge_loss(model.batch([x]), history.recorded.y[:1])
     nodes = topological_order(loss)
     assert_same([g or 0.0 for g in exact(browser.js(NOW))], grad(loss, nodes))
     assert_same(exact(browser.js("value.map(full)")), [v.data for v in nodes])

@@ -1,11 +1,11 @@
 """What an op needs beside its row in ops.py, and which ops have it all."""
 
-import importlib.util
 from collections.abc import Iterator
 
 from micrograd_like import functional
 from micrograd_like.jit.vectormath import LOWERINGS
 from micrograd_like.ops import OPS, Op
+from micrograd_like.words import WORDS
 
 from .known_ops import COMPARISONS, KNOWN
 from .make_oracle import read
@@ -22,7 +22,8 @@ def missing(op: Op) -> Iterator[str]:
         yield f"micrograd_like/functional.py: a function {op.name} with a docstring"
     if op.name not in LOWERINGS:
         yield "micrograd_like/jit/vectormath.py: a row of LOWERINGS, the op in LLVM's words"
-    yield from missing_words(op)
+    if op.name not in WORDS:
+        yield "micrograd_like/words.py: a row of WORDS, the op and its derivative as text"
     if op.name not in KNOWN:
         yield (
             "tests/helpers/known_ops.py: a row of KNOWN, the op in torch and in mpmath, mistakes "
@@ -44,14 +45,6 @@ def unknown(op: Op) -> Iterator[str]:
         yield f"{known} the op in mpmath, if its rule passes a gradient; None if not"
     if repr([tuple(row[0]) for row in read()[1].get(op.name, [])]) != repr(points(op)):
         yield FREEZE
-
-
-def missing_words(op: Op) -> Iterator[str]:
-    if importlib.util.find_spec("micrograd_like.words"):
-        from micrograd_like import words
-
-        if op.name not in words.WORDS:
-            yield "micrograd_like/words.py: a row of WORDS, the op and its derivative as text"
 
 
 COMPLETE = sorted(name for name, op in OPS.items() if not any(missing(op)))

@@ -1,47 +1,22 @@
-"""A training that can be stopped and continued; run with a saved file, it continues that one.
+"""A small network and what it is trained on."""
 
-python -m tests.helpers.training m.json
-"""
+import random
 
-import json
-import math
-import sys
-from typing import Any
-
+from micrograd_like import MLP
 from micrograd_like.losses import mse_loss
-from micrograd_like.nn import MLP, Dropout, Linear, Sequential
-from micrograd_like.optim import Adam, StepLR
-from micrograd_like.serialize import load, load_state
+from micrograd_like.optim import SGD
 from micrograd_like.train import fit
 
-EPOCHS = 6
-X = [[math.sin(i), math.cos(3.0 * i)] for i in range(20)]
-Y = [[a * b] for a, b in X]
+RNG = random.Random(0)
+X = [[RNG.gauss(0, 1), RNG.gauss(0, 1)] for _ in range(30)]
+Y = [x[0] * x[1] for x in X]
 
 
-def network() -> Sequential:
-    return Sequential(MLP(2, [5, 4], rng=0), Dropout(0.2, rng=1), Linear(4, 1, rng=2))
+def network(rng=0):
+    return MLP(2, [5, 1], output_activation="linear", rng=rng)
 
 
-def training(model: Any) -> tuple[Adam, StepLR]:
-    adam = Adam(model.parameters(), lr=0.05, weight_decay=0.01)
-    return adam, StepLR(adam, step_size=2, gamma=0.5)
-
-
-def one_epoch(epoch: int, model: Any, adam: Adam, scheduler: StepLR) -> None:
-    options: Any = {"scheduler": scheduler, "seed": epoch, "progress": False}
-    fit(model, X, Y, mse_loss, adam, epochs=1, batch_size=6, **options)
-
-
-def state(*things: Any) -> Any:
-    """All numbers of a model, an optimiser, a schedule, as they are in a file."""
-    return json.loads(json.dumps([thing.state_dict() for thing in things]))
-
-
-if __name__ == "__main__":
-    model = load(sys.argv[1])
-    adam, scheduler = training(model)
-    start = load_state(sys.argv[1], adam, scheduler)["epoch"]
-    for epoch in range(start, EPOCHS):
-        one_epoch(epoch, model, adam, scheduler)
-    print(json.dumps(state(model, adam, scheduler)))
+def train(model, **options):
+    optimizer = SGD(model.parameters(), lr=0.1)
+    defaults = {"loss": mse_loss, "optimizer": optimizer, "progress": False}
+    return fit(model, X, Y, **{**defaults, **options})

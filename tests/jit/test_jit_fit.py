@@ -515,7 +515,7 @@ REFUSED = {
 @pytest.fixture
 def eager_to_compile(monkeypatch):
     """Even a tiny training is worth compiling."""
-    monkeypatch.setattr(train.loop, "WORTH_COMPILING", 0)
+    monkeypatch.setattr(train.steps, "WORTH_COMPILING", 0)
 
 
 @pytest.mark.usefixtures("eager_to_compile")
@@ -558,7 +558,7 @@ import sys
 sys.modules["llvmlite"] = None  # importing it fails
 from micrograd_like import MLP, mse_loss, train
 
-train.loop.WORTH_COMPILING = 0
+train.steps.WORTH_COMPILING = 0
 settings = {"loss": mse_loss, "epochs": 1, "progress": False}
 model = MLP(1, [1], rng=0)
 print(train.fit(model, [[1.0]], [2.0], **settings).jit)
@@ -654,7 +654,7 @@ def test_estimators_predict_the_same_compiled_and_in_python(kind, monkeypatch):
     samples, targets = np.array(X * 5), np.array((CLASSES if kind is MLPClassifier else Y) * 5)
     found = []
     for least, says in ((0, "compiled"), (10**12, "in Python: there is too little work")):
-        monkeypatch.setattr(train.loop, "WORTH_COMPILING", least)
+        monkeypatch.setattr(train.steps, "WORTH_COMPILING", least)
         model = kind((4,), max_iter=5, random_state=0).fit(samples, targets)
         assert model.history_.jit.startswith(says)
         found.append(model.predict(samples).tolist())

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from helpers.compare import is_sharp, scattered
 from helpers.programs import EXACT, NAMES, build, disturbed, random_program, run
-from helpers.training import EPOCHS, network, one_epoch, state, training
+from helpers.resumed import EPOCHS, network, one_epoch, state, training
 
 from micrograd_like.engine import Value, apply, grad, no_grad, topological_order
 from micrograd_like.ops import OPS, Op
@@ -234,7 +234,7 @@ def test_saved_and_continued_in_a_fresh_process_equals_not_stopping_to_the_bit(t
         if epoch == stop:
             save(model, tmp_path / "m.json", adam, scheduler, extra={"epoch": epoch})
         one_epoch(epoch, model, adam, scheduler)
-    command = [sys.executable, "-m", "tests.helpers.training", str(tmp_path / "m.json")]
+    command = [sys.executable, "-m", "tests.helpers.resumed", str(tmp_path / "m.json")]
     root = Path(__file__).parents[2]
     continued = subprocess.run(command, cwd=root, capture_output=True, text=True)
     assert continued.stderr == ""

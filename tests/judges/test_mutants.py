@@ -16,6 +16,7 @@ import pytest
 import torch
 from helpers.checklist import COMPLETE, DIFFERENTIABLE
 from helpers.exact import exact
+from helpers.known_losses import exact_loss
 from helpers.known_ops import COMPARISONS, KNOWN, Rule, with_rule
 from helpers.live_torch import (
     NORMAL,
@@ -27,7 +28,6 @@ from helpers.live_torch import (
 )
 from helpers.oracle import LOSSES, allowances, deviates, frozen, frozen_loss, loss_pairs
 from helpers.second_opinions import differences, modes
-from test_losses_and_optim import exact_loss
 
 from micrograd_like import engine
 from micrograd_like.engine import grad

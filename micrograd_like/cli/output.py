@@ -1,0 +1,42 @@
+"""How commands speak: lines in two columns, and a bar while they train."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from ..nn import MLP
+from ..train import History, accuracy
+
+
+def say(text: str) -> None:
+    """Prints a line at once."""
+    print(text, flush=True)  # bars go to stderr: what was said before must be seen before
+
+
+def say_line(name: str, text: str) -> None:
+    """One column of names, one of values."""
+    say(f"   {name:<34}{text}")
+
+
+def right(outputs: list[Any], classes: list[int]) -> str:
+    """How many of the answers are right, in words."""
+    share = accuracy(outputs, classes)
+    return f"{share:.1%}, {round(share * len(classes))} of {len(classes)} right"
+
+
+@contextmanager
+def progress_bar(epochs: int) -> Iterator[Callable[[MLP, History], None]]:
+    """A progress bar, as the callback of fit that moves it."""
+    from tqdm import tqdm
+
+    form = "   training |{bar:30}| {n_fmt}/{total_fmt} in {elapsed}{postfix}"
+    with tqdm(total=epochs, bar_format=form) as bar:
+
+        def show(model: MLP, history: History) -> None:
+            text = f"loss {history['loss'][-1]:.4f}"
+            if "val_loss" in history:
+                text += f", held out {history['val_loss'][-1]:.4f}"
+            bar.set_postfix_str(text, refresh=False)
+            bar.update()
+
+        yield show

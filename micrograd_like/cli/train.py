@@ -1,0 +1,246 @@
+"""The command train: from a CSV file to a network, and to the file that predict needs."""
+
+import argparse
+import io
+import math
+import textwrap
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from ..data import Scaler, Sheet, Table, feature_names, train_test_split
+from ..files import write_whole
+from ..nn import ACTIVATIONS, MLP
+from ..optim import SGD, Adam, RMSprop
+from ..plot import plot_history
+from ..serialize import save
+from ..train import EarlyStopping, History, evaluate, fit
+from .errors import CommandError, check_outputs, checked, computing, explained, need
+from .output import progress_bar, say, say_line
+from .recipe import Recipe
+
+TRAIN = """\
+Learn to predict one column of a table from its other columns.
+
+  python -m micrograd_like train iris.csv --target species \\
+      --hidden 8,8 --save model.json --plot curves.png
+
+What happens with a file like this one:
+
+  sepal length,sepal width,petal length,petal width,species
+  5.1,3.5,1.4,0.2,setosa
+  6.3,3.3,6.0,2.5,virginica
+
+  1. A column of numbers becomes one input; a column of words one input for
+     each word. A target of words makes it classification, a target of numbers
+     regression.
+  2. A fifth of the rows is held out: the network never learns from them, so
+     they tell how good it is on new rows.
+  3. Inputs are scaled to mean 0 and variance 1 over the rows that are trained
+     on, and so is a target of numbers.
+  4. The network 4-8-8-3 (inputs, hidden layers, classes) is trained.
+  5. The model, with all that predict needs, and the curves are saved."""
+TRAIN_NOTE = """\
+The same seed gives the same numbers every time. Needs the train extra, and for
+--plot the plot extra: pip install "micrograd_like[train,plot]\""""
+
+OPTIMIZERS = {"adam": (Adam, 0.01), "rmsprop": (RMSprop, 0.01), "sgd": (SGD, 0.1)}  # with their lr
+FEW_NUMBERS = 10  # in a target: they may well stand for classes
+MOST_VALUES = 100  # of a text feature; more are names or remarks rather than categories
+
+_widths = checked(
+    lambda text: [int(width) for width in text.split(",")],
+    lambda widths: min(widths) >= 1,
+    "widths of at least 1 such as 8,8",
+)
+_picture = checked(
+    Path,
+    lambda path: path.suffix.lower() in (".png", ".svg", ".pdf"),
+    "a name that ends in .png, .svg or .pdf",
+)
+
+
+def add_train(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """Its options and its help."""
+    short = "train a network on the columns of a CSV file"
+    usage = "python -m micrograd_like train DATA.csv --target COLUMN [options]"
+    parser = add("train", help=short, usage=usage, description=TRAIN, epilog=TRAIN_NOTE)
+    _add_data_options(parser)
+    _add_network_options(parser.add_argument_group("the network and its training"))
+    parser.set_defaults(run=train)
+
+
+def _add_data_options(parser: argparse.ArgumentParser) -> None:
+    def add(name: str, metavar: str, text: str, **how: Any) -> None:
+        parser.add_argument(name, metavar=metavar, help=text, **how)
+
+    several: dict[str, Any] = {"action": "append", "default": []}
+    add("data", "DATA.csv", "a CSV file in UTF-8, with a header", type=Path)
+    add("--target", "COLUMN", "the column to predict", required=True)
+    text = "take these numbers as words, such as 0 and 1 for no and yes; may be given again"
+    add("--category", "COLUMN", text, **several)
+    add("--ignore", "COLUMN", "leave this column out, such as an id; may be given again", **several)
+    add("--save", "MODEL.json", "where to keep the model", type=Path)
+    add("--plot", "PICTURE", "loss and score by epoch: .png, .svg, .pdf", type=_picture)
+
+
+def _add_network_options(group: Any) -> None:
+    def add(name: str, default: Any, text: str, **how: Any) -> None:
+        shown = "" if default is None else f" (default: {default})"
+        group.add_argument(f"--{name}", default=default, help=text + shown, **how)
+
+    count = checked(int, lambda n: n >= 1, "a whole number of at least 1")
+    positive = checked(float, lambda x: 0.0 < x < math.inf, "a number above 0")
+    weight = checked(float, lambda x: 0.0 <= x < math.inf, "a number of at least 0")
+    share = checked(float, lambda x: 0.0 < x < 1.0, "a number between 0 and 1")
+    add("hidden", "16", "widths of the hidden layers", type=_widths, metavar="8,8")
+    add("activation", "tanh", ", ".join(ACTIVATIONS), choices=ACTIVATIONS, metavar="NAME")
+    add("epochs", 100, "how often to go through the rows", type=count, metavar="N")
+    add("batch-size", 16, "rows for each step", type=count, metavar="N")
+    add("optimizer", "adam", ", ".join(OPTIMIZERS), choices=OPTIMIZERS, metavar="NAME")
+    add("lr", None, "learning rate (default: 0.01, for sgd 0.1)", type=positive, metavar="X")
+    add("l2", 0.0, "weight of the sum of squared weights in the loss", type=weight, metavar="X")
+    add("test-size", 0.2, "share of the rows to hold out", type=share, metavar="X")
+    text = (
+        "stop when the held-out loss has not improved for N epochs and keep the best; having "
+        "chosen, the held-out score is a little too good"
+    )
+    add("patience", None, text, type=count, metavar="N")
+    add("seed", 0, "of the split, the first weights and the order", type=int, metavar="N")
+
+
+def train(options: argparse.Namespace) -> None:
+    """Reads, splits, scales, trains, tells how good it is, saves."""
+    need("tqdm", *(["matplotlib"] if options.plot else []))
+    check_outputs([options.data], save=options.save, plot=options.plot)
+    table = _table(options)
+    X, held_out_X, y, held_out_y = _split(table, options)
+    options.lr = options.lr or OPTIMIZERS[options.optimizer][1]
+    with computing(options.data, f"nothing is saved; try an --lr below {options.lr:g}"):
+        # The scales are those of the rows that are trained on: the others must not be seen.
+        outputs = Scaler() if table.classes else Scaler().fit([[t] for t in y])
+        recipe = Recipe(options.target, table.columns, table.classes, Scaler().fit(X), outputs)
+        parts = recipe.scaled(X, y), recipe.scaled(held_out_X, held_out_y)
+        widths = [*options.hidden, len(table.classes or [0])]
+        model = MLP(len(X[0]), widths, options.activation, "linear", rng=options.seed)
+        _introduce(table, model, options, len(held_out_y))
+        history = _fit(model, recipe, parts, options)
+        _results(model, recipe, parts, history)
+    _keep(model, recipe, history, options)
+
+
+def _table(options: argparse.Namespace) -> Table:
+    with explained(f"cannot read {options.data}"):
+        sheet = Sheet(options.data)
+        columns = sheet.choose(options.target, options.category, options.ignore)
+        for name, values in columns.items():
+            if name != options.target and values and len(values) > MOST_VALUES:
+                raise CommandError(
+                    f"the column {name!r} has {len(values)} different texts, {values[0]!r} among "
+                    f'them: that is no category; leave it out with --ignore "{name}"'
+                )
+        return sheet.table(columns)
+
+
+def _split(table: Table, options: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
+    """X and y to train on and held out, if that can be learnt and judged."""
+    classes = table.classes or []
+    with explained():
+        X, held_out_X, y, held_out_y = train_test_split(
+            table.X, table.y, options.test_size, options.seed, stratify=bool(classes)
+        )
+    learnt = set(y)
+    for k, name in enumerate(classes):
+        if k not in learnt:
+            raise CommandError(
+                f"no row of class {name!r} is left to train on: the file has {table.y.count(k)} "
+                "of it; give it more rows, or a smaller --test-size"
+            )
+    if min(y) == max(y):
+        answer = classes[y[0]] if classes else f"{y[0]:g}"
+        raise CommandError(
+            f"the target {options.target!r} is {answer} in every row to train on: there is nothing "
+            "to learn; give the file rows with other answers"
+        )
+    if not classes and len(held_out_y) < 2:
+        raise CommandError(
+            f"{len(held_out_y)} of {len(table.y)} rows is held out, and r2 needs 2: "
+            "give the file more rows, or a larger --test-size"
+        )
+    return X, held_out_X, y, held_out_y
+
+
+def _introduce(table: Table, model: MLP, options: argparse.Namespace, held_out: int) -> None:
+    say(str(options.data))
+    say_line("rows", f"{len(table.y)}, of which {held_out} are held out")
+    say_line("inputs", _names(feature_names(table.columns)))
+    if table.classes:
+        say_line("target", f"{options.target}: {_names(table.classes)}")
+    else:
+        say_line("target", f"{options.target}: {min(table.y):g} to {max(table.y):g}")
+        if len(set(table.y)) <= FEW_NUMBERS:
+            say_line("  if these are classes, add", f'--category "{options.target}"')
+    shape = "-".join(map(str, [model.nin, *model.nouts]))
+    say_line("network", f"{shape}, {options.activation}, {len(model.parameters())} parameters\n")
+
+
+def _names(names: list[str]) -> str:
+    """How many, and as many of them as fit into the line."""
+    return f"{len(names)} ({textwrap.shorten(', '.join(names), 36, placeholder=' ...')})"
+
+
+def _fit(model: MLP, recipe: Recipe, parts: Any, options: argparse.Namespace) -> History:
+    (X, y), held_out = parts
+    optimizer, _ = OPTIMIZERS[options.optimizer]
+    stop = [EarlyStopping(patience=options.patience)] if options.patience else []
+    with progress_bar(options.epochs) as show:
+        return fit(
+            model, X, y, recipe.loss, optimizer(model.parameters(), options.lr),
+            epochs=options.epochs, batch_size=options.batch_size, validation=held_out,
+            l2=options.l2, metrics=[recipe.metric], callbacks=[show, *stop], seed=options.seed,
+            progress=False,
+        )  # fmt: skip
+
+
+def _results(model: MLP, recipe: Recipe, parts: Any, history: History) -> None:
+    say("")
+    if history.stopped:
+        best = min(range(len(history)), key=history["val_loss"].__getitem__) + 1
+        say_line("stopped early", f"after {len(history)} epochs; epoch {best} was best and is kept")
+    metrics = [recipe.metric] if recipe.classes else [recipe.metric, "mae"]
+    results = [evaluate(model, X, y, recipe.loss, metrics) for X, y in parts]
+    if not all(math.isfinite(result["loss"]) for result in results):
+        raise FloatingPointError("the loss is not finite after the last step")
+
+    def row(name: str, numbers: Iterable[float], form: str = "") -> None:
+        say_line(name, "  ".join(format(number, f">10{form}") for number in numbers))
+
+    say_line("", f"{'trained on':>10}  {'held out':>10}")
+    row("rows", [len(y) for _, y in parts])
+    name = "cross entropy" if recipe.classes else "squared error, target scaled"
+    row(name, [result["loss"] for result in results], ".4f")
+    if recipe.classes:
+        row("accuracy", [result["accuracy"] for result in results], ".1%")
+    else:
+        row("r2, at best 1", [result["r2"] for result in results], ".4f")
+        scale = recipe.outputs.scale[0]
+        row("mean absolute error", [scale * result["mae"] for result in results], ".4g")
+
+
+def _keep(model: MLP, recipe: Recipe, history: History, options: argparse.Namespace) -> None:
+    say("")
+    if options.save:
+        with explained(f"cannot save {options.save}"):
+            save(model, options.save, extra=recipe.as_extra())
+    say_line("model", str(options.save or "not kept: save it with --save model.json"))
+    if options.plot:
+        from matplotlib.figure import Figure
+
+        figure, picture = Figure(figsize=(9.0, 3.6), dpi=120, layout="constrained"), io.BytesIO()
+        for ax, key in zip(figure.subplots(1, 2), ("loss", recipe.metric)):
+            curves = {"trained on": history[key], "held out": history[f"val_{key}"]}
+            plot_history(curves, ax=ax).set_ylabel(key)
+        figure.savefig(picture, format=options.plot.suffix[1:].lower())
+        with explained(f"cannot save {options.plot}"):
+            write_whole(options.plot, picture.getvalue())
+        say_line("curves", str(options.plot))

@@ -1,0 +1,98 @@
+"""Layers that shift and scale numbers to a standard mean and variance.
+
+>>> BatchNorm(2, momentum=0.5)
+BatchNorm(2, momentum=0.5)
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, ClassVar
+
+from ..checks import number
+from ..engine import Number, Value
+from ..functional import dot
+from ..functional import sum as total
+from .edge import as_inputs, width
+from .module import Module
+
+__all__ = ["BatchNorm"]
+
+
+class BatchNorm(Module):
+    """Each feature shifted and scaled to mean 0 and variance 1 over the batch, then w * x + b.
+
+    In training, ``batch`` uses the statistics of the batch, with gradients through them, and keeps
+    running ones; in evaluation the running ones are used, and single samples will do.
+
+    Args:
+        nin: how many features.
+        eps: added to the variance, against division by zero.
+        momentum: the weight of the batch in the running statistics.
+
+    Raises:
+        ValueError: in training, a single sample or a batch of one: there is no variance.
+
+    Example:
+        >>> norm = BatchNorm(1, eps=0.0)
+        >>> [out[0].data for out in norm.batch([[1.0], [3.0]])]
+        [-1.0, 1.0]
+        >>> norm.running_mean, norm.running_var     # 0.9 * old + 0.1 * new
+        ([0.2], [1.1])
+
+    Source: Ioffe and Szegedy (2015), algorithm 1; torch.nn.BatchNorm1d.
+    """
+
+    settings: ClassVar = {"nin": width("features"), "eps": number(), "momentum": number()}
+    biases = ("b",)
+    buffers = ("running_mean", "running_var")
+    nin: int
+    eps: float
+    momentum: float
+
+    def __init__(self, nin: int, eps: float = 1e-5, momentum: float = 0.1) -> None:
+        self._configure(nin=nin, eps=eps, momentum=momentum)
+        if not (eps >= 0.0 and 0.0 <= momentum <= 1.0):
+            raise ValueError(
+                f"BatchNorm expects eps >= 0 and momentum from 0 to 1, got {eps!r} and {momentum!r}"
+            )
+        self.w = [Value(1.0) for _ in range(nin)]
+        self.b = [Value(0.0) for _ in range(nin)]
+        self.running_mean, self.running_var = [0.0] * nin, [1.0] * nin
+
+    @staticmethod
+    def size(nin: int, **others: Any) -> int:
+        return 4 * nin
+
+    def checked(self, x: Iterable[Number]) -> list[Value]:
+        if self.training:
+            raise ValueError(
+                "BatchNorm needs the whole batch in training: call model.batch(xs), or model.eval()"
+            )
+        return as_inputs(self, x)
+
+    def forward(self, x: Sequence[Value]) -> list[Value]:
+        """One sample, by the running statistics."""
+        statistics = zip(x, self.running_mean, self.running_var)
+        return self._affine([(v - m) * Value(var + self.eps) ** -0.5 for v, m, var in statistics])
+
+    def batch(self, xs: Iterable[Any]) -> list[list[Value]]:
+        """All samples, in training by their own statistics."""
+        rows = [as_inputs(self, x) for x in xs]
+        if not self.training:
+            return [self.forward(row) for row in rows]
+        n = len(rows)
+        if n < 2:
+            raise ValueError(f"BatchNorm needs at least 2 samples in training, got {n}")
+        columns = []
+        for i, column in enumerate(zip(*rows)):
+            mean = total(column) * (1.0 / n)
+            centred = [v - mean for v in column]
+            var = dot(centred, centred) * (1.0 / n)
+            scale = (var + self.eps) ** -0.5
+            columns.append([v * scale for v in centred])
+            kept, m = 1.0 - self.momentum, self.momentum
+            self.running_mean[i] = kept * self.running_mean[i] + m * mean.data
+            self.running_var[i] = kept * self.running_var[i] + m * var.data * n / (n - 1)
+        return [self._affine(row) for row in zip(*columns)]
+
+    def _affine(self, x: Iterable[Value]) -> list[Value]:
+        return [w * v + b for w, v, b in zip(self.w, x, self.b)]

@@ -1,0 +1,93 @@
+"""What is drawn over the epochs is read, not looked at: lines, ticks and labels."""
+
+import pytest
+from helpers.known_plots import HISTORY, legend, lines, xy
+
+from micrograd_like import plot
+from micrograd_like.engine import Value
+from micrograd_like.optim import SGD, StepLR
+
+
+def test_history_is_one_line_for_each_name_with_epochs_from_1():
+    ax = plot.plot_history(HISTORY)
+    assert {name: xy(line) for name, line in lines(ax).items()} == {
+        name: ([1, 2, 3], numbers) for name, numbers in HISTORY.items()
+    }
+    assert legend(ax) == list(HISTORY)
+    assert ax.get_xlabel() == "epoch"
+
+
+def test_history_draws_what_is_minimised_and_measured_unless_asked_for_more():
+    history = {"loss": [0.5], "grad_norm": [9.0], "lr": [0.1], "time": [2.0], "accuracy": [0.8]}
+    assert legend(plot.plot_history(history)) == ["loss", "accuracy"]
+    assert legend(plot.plot_history(history, ["lr", "time"])) == ["lr", "time"]
+
+
+def test_history_draws_validation_dashed_in_the_same_colour():
+    drawn = lines(plot.plot_history(HISTORY))
+    assert drawn["loss"].get_color() == drawn["val_loss"].get_color()
+    assert (drawn["loss"].get_linestyle(), drawn["val_loss"].get_linestyle()) == ("-", "--")
+    assert drawn["loss"].get_color() != drawn["accuracy"].get_color()
+
+
+def test_history_draws_the_keys_that_are_asked_for_in_their_order():
+    assert legend(plot.plot_history(HISTORY, keys=["accuracy", "loss"])) == ["accuracy", "loss"]
+    ax = plot.plot_history(HISTORY, keys="loss")
+    assert legend(ax) == ["loss"]
+    assert ax.get_ylabel() == "loss"
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 3, 7, 100])
+def test_epochs_are_ticked_with_whole_numbers(epochs):
+    ax = plot.plot_history({"loss": [0.5] * epochs})
+    ticks = ax.get_xticks()
+    assert all(tick == round(tick) for tick in ticks)
+    low, high = ax.get_xlim()
+    assert any(low <= tick <= high for tick in ticks)
+
+
+def test_a_single_epoch_is_seen_and_a_thousand_have_no_markers():
+    assert lines(plot.plot_history({"loss": [0.5]}))["loss"].get_marker() == "o"
+    assert lines(plot.plot_history({"loss": [0.5] * 1000}))["loss"].get_marker() == "None"
+
+
+def test_history_takes_values_and_lists_of_different_lengths():
+    drawn = lines(plot.plot_history({"loss": [Value(1.0), 0.5], "val_loss": [0.75]}))
+    assert xy(drawn["loss"]) == ([1, 2], [1.0, 0.5])
+    assert xy(drawn["val_loss"]) == ([1], [0.75])
+
+
+@pytest.mark.parametrize(
+    ("history", "keys", "message"),
+    [
+        ({}, None, "there is nothing to plot: the history is empty"),
+        ({"loss": []}, None, "there is nothing to plot: the history is empty"),
+        (HISTORY, "f1", "the history has no 'f1': choose from loss, val_loss, accuracy"),
+    ],
+)
+def test_a_history_that_cannot_be_plotted_is_refused(history, keys, message):
+    with pytest.raises(ValueError, match=message):
+        plot.plot_history(history, keys)
+
+
+def test_a_history_of_words_is_refused():
+    with pytest.raises(TypeError, match="'loss' must be a number, got str 'low'"):
+        plot.plot_history({"loss": ["low"]})
+
+
+def test_a_schedule_is_drawn_from_0_epochs_on_in_steps():
+    optimizer = SGD([Value(1.0)], lr=0.5)
+    (line,) = plot.plot_schedule(StepLR(optimizer, step_size=2, gamma=0.5).lr_at, 5).get_lines()
+    assert xy(line) == ([0, 1, 2, 3, 4], [0.5, 0.5, 0.25, 0.25, 0.125])
+    assert line.get_drawstyle() == "steps-post"
+    assert optimizer.lr == 0.5
+
+
+def test_the_height_of_a_schedule_starts_at_0():
+    assert plot.plot_schedule(lambda epoch: 0.1, 3).get_ylim()[0] == 0.0
+
+
+@pytest.mark.parametrize("epochs", [0, -1, 2.5])
+def test_a_schedule_of_no_epochs_is_refused(epochs):
+    with pytest.raises(ValueError, match=f"epochs must be an int of at least 1, got {epochs}"):
+        plot.plot_schedule(lambda epoch: 0.1, epochs)

@@ -1,0 +1,57 @@
+"""What a model says of samples: evaluation mode inside, every mode as it was afterwards."""
+
+import math
+import sys
+
+import pytest
+from helpers.training import X, network
+
+from micrograd_like import MLP, Value
+from micrograd_like.nn import Dropout, Linear, Sequential
+from micrograd_like.train import predict, predict_proba
+
+
+def test_predict_proba_is_softmax_or_sigmoid():
+    for row in predict_proba(MLP(2, [3], rng=0), X[:3]):
+        assert sum(row) == pytest.approx(1.0)
+        assert len(row) == 3
+    model = network()
+    [row], [out] = predict_proba(model, X[:1]), predict(model, X[:1])
+    assert row == pytest.approx([1 - 1 / (1 + math.exp(-out)), 1 / (1 + math.exp(-out))])
+
+
+def test_predicting_in_training_mode_uses_evaluation_mode_and_goes_back():
+    model = Sequential(Linear(2, 8, rng=0), Dropout(0.5, rng=0), Linear(8, 1, rng=1)).train()
+    assert predict(model, X) == predict(model, X)
+    assert all(module.training for module in model.modules())
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # in __del__
+def test_an_interrupt_at_any_call_of_a_prediction_leaves_every_mode_as_it_was():
+    model = Sequential(Linear(2, 2, rng=0), Dropout(0.5, rng=0), Linear(2, 1, rng=1)).train()
+    model.layers[0].eval()  # frozen, as in fine-tuning
+    modes, last, cut = [m.training for m in model.modules()], 0, True
+    while cut:
+        calls, last, cut = 0, last + 1, False
+
+        def profile(frame, event, argument, last=last):
+            nonlocal calls
+            calls += 1
+            if calls == last:
+                raise KeyboardInterrupt
+
+        sys.setprofile(profile)
+        try:
+            predict(model, X[:1])
+        except KeyboardInterrupt:
+            cut = True
+        finally:
+            sys.setprofile(None)
+        assert [m.training for m in model.modules()] == modes
+        assert (Value(1.0) * 2.0).inputs  # recording is on
+    assert last > 50
+
+
+def test_a_sample_of_another_size_is_one_clear_sentence():
+    with pytest.raises(ValueError, match="MLP expects 2 inputs, got 1"):
+        predict(network(), [[1.0]])
