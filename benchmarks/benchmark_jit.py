@@ -296,7 +296,7 @@ def kernel_rows(network: str, repeats: int, rounds: int) -> list[Row]:
 
     from micrograd_like import SGD
     from micrograd_like.jit import jit
-    from micrograd_like.jit.native import buffer, pointer
+    from micrograd_like.jit.native import buffer
     from micrograd_like.jit.training import Trainer
 
     this = net(network)
@@ -306,17 +306,18 @@ def kernel_rows(network: str, repeats: int, rounds: int) -> list[Row]:
     inputs = np.ascontiguousarray([*np.array(X).T, y])
     rows, scalars, order = native.new_rows(), native.new_scalars(numbers), np.arange(SAMPLES)
     sums, outputs = np.zeros(1 + len(numbers)), np.zeros(SAMPLES)
-    addresses = map(pointer, (inputs, order, rows, scalars, sums, outputs))
-    data, order_at, *memory = addresses
-    work = (data, SAMPLES, order_at, SAMPLES, *memory, SAMPLES)
-    native.work(*work)
+    work = partial(
+        native.work, data=inputs, length=SAMPLES, order=order, samples=SAMPLES, rows=rows,
+        scalars=scalars, sums=sums, outputs=outputs, outputs_length=SAMPLES,
+    )  # fmt: skip
+    work()
     reference = sums.copy()
-    steps: dict[str, Callable[[], Any]] = {"ours, machine code": lambda: native.work(*work)}
+    steps: dict[str, Callable[[], Any]] = {"ours, machine code": work}
 
     padded = buffer(len(inputs), columns)
     padded[:, :SAMPLES] = inputs
     c_sums = np.zeros_like(sums)
-    c_work = [*map(pointer, (padded, padded[-1:], numbers, c_sums))]
+    c_work = [a.ctypes.data for a in (padded, padded[-1:], numbers, c_sums)]
     notes = {}
     with tempfile.TemporaryDirectory() as directory:
         for name, flags in (("C, -O3", []), ("C, -O3 -ffast-math, libmvec", ["-ffast-math"])):
@@ -477,7 +478,7 @@ def evaluation(n: int) -> Row:
 
     from micrograd_like import value_and_grad
     from micrograd_like.jit import jit
-    from micrograd_like.jit.native import Native, pointer
+    from micrograd_like.jit.native import Native
 
     program = irregular(n)
     f = jit(value_and_grad(program), batch=[True])
@@ -487,11 +488,13 @@ def evaluation(n: int) -> Row:
     native = Native(f.tape(ONE_SAMPLE, rerolled=False), 1)
     inputs, order = np.array(ONE_SAMPLE).T.copy(), np.zeros(1, np.int64)
     rows, scalars, outputs = native.new_rows(), native.new_scalars([]), np.zeros(31)
-    data, order_at, *memory = map(pointer, (inputs, order, rows, scalars, np.zeros(1), outputs))
-    work = (data, 1, order_at, 1, *memory, 1)
+    work = partial(
+        native.work, data=inputs, length=1, order=order, samples=1, rows=rows, scalars=scalars,
+        sums=np.zeros(1), outputs=outputs, outputs_length=1,
+    )  # fmt: skip
     if not np.allclose(native(inputs, [])[0][:, 0], [value, *np.ravel(gradient)], 1e-9, 1e-12):
         raise SystemExit("the irregular program gives two results")
-    code, call = repeated(lambda: native.work(*work), 50), repeated(lambda: f(ONE_SAMPLE), 50)
+    code, call = repeated(work, 50), repeated(lambda: f(ONE_SAMPLE), 50)
     row["machine code"] = in_microseconds(code())
     return row | {"jit(f)(x)": in_microseconds(call())}
 

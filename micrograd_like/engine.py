@@ -16,9 +16,10 @@ Names: v is a node, x and y its inputs, g the gradient of the final output with 
 from __future__ import annotations
 
 import operator
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
-from itertools import chain, filterfalse
+from itertools import filterfalse
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -53,7 +54,9 @@ class Value:
     # two inputs sit in _x and _y, more as a tuple in _x; beside them the numbers they had when the
     # op was applied, so that changing a leaf's data later (every optimiser does) does not change
     # what is differentiated. A constant argument is a number in _y_data with no input in _y.
-    __slots__ = ("_grad", "_number", "_x", "_x_data", "_y", "_y_data", "label", "op")
+    __slots__ = (
+        "__weakref__", "_grad", "_number", "_x", "_x_data", "_y", "_y_data", "label", "op"
+    )  # fmt: skip
     __array_ufunc__ = None  # numpy leaves np.float64(2) * v to us
 
     _number: float
@@ -65,13 +68,11 @@ class Value:
     label: str
     op: Op | None
 
-    def __init__(self, data: float, _children: Any = (), _op: str = "", label: str = "") -> None:
+    def __init__(self, data: float, label: str = "") -> None:
         self._number = as_float(data)
         self._grad = 0.0
         self.label = label
         self.op = self._x = self._y = self._x_data = self._y_data = None
-        if _children:
-            self._set_children(_children, _op)
 
     @property
     def data(self) -> float:
@@ -95,6 +96,11 @@ class Value:
     def inputs(self) -> tuple[Value, ...]:
         """The Values that this one was computed from; none for a leaf."""
         return _as_tuple(self._x, self._y)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether an operation made this leaf from a plain number."""
+        return self.op is None and self._x_data is not None
 
     @property
     def arguments(self) -> tuple[float, ...]:
@@ -123,7 +129,7 @@ class Value:
 
     def detach(self) -> Value:
         """A new leaf with the same number and no history."""
-        return Value(self._number, label=self.label)
+        return type(self)(self._number, label=self.label)
 
     # fmt: off
     # --- operators: a number on either side becomes a constant leaf ---
@@ -186,70 +192,21 @@ class Value:
         label = f", label={self.label!r}" if self.label else ""
         return f"Value(data={self._number!r}, grad={self._grad!r}{label})"
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce_ex__(self, protocol: Any) -> Any:
         if self.op is not None:
             raise TypeError(
                 f"cannot copy or pickle a Value with history (the result of {self.op.name}): "
                 "copy the parameters it was computed from, or call detach() first"
             )
-        return Value, (self._number, (), "", self.label), (None, {"grad": self._grad})
+        return super().__reduce_ex__(2)
 
     def apply_op(self, op: Op, args: Sequence[Number]) -> Value:
         """What an op means in a rule when one of its arguments is a Value."""
         return apply(op, *args)
 
-    # --- micrograd's names: code written for it, and its lecture, run unchanged ---
-
-    _prev = inputs
-
-    @property
-    def _op(self) -> str:
-        symbol = self.op.symbol if self.op else ""
-        return f"{symbol}{self._y_data:g}" if self.op is ops.POWC else symbol
-
-    def _set_children(self, children: Any, op: str) -> None:
-        if isinstance(children, str):  # Value(2.0, "a"): our own order, label second
-            self.label = children
-        else:
-            self._x = tuple(children)
-            self._x_data = tuple([v._number for v in self._x])
-            self.op = Op(op, op, None, _made_by_hand, _made_by_hand)
-
-    @property
-    def _backward(self) -> Callable[[], None]:
-        def step() -> None:
-            for x, g in _contributions(self, self._grad):
-                x._grad += g
-
-        return step
-
-    @_backward.setter
-    def _backward(self, function: Callable[[], None]) -> None:
-        inputs = self.inputs
-        if not inputs:  # a leaf stays one
-            return
-        self._x, self._x_data = inputs, self.arguments[: len(inputs)]
-        name, self._y, self._y_data = self._op, None, None
-
-        def rule(g: float, *args: float) -> tuple[float, ...]:
-            kept = [v._grad for v in (self, *inputs)]
-            try:  # function adds to the inputs' grads: let it add to clean ones
-                assign((self, *inputs), grad=[g] + [0.0] * len(inputs))
-                function()
-                got = {v: v._grad for v in inputs}
-                return tuple([got.pop(v, 0.0) for v in inputs])  # an input used twice counts once
-            finally:
-                assign((self, *inputs), grad=kept)
-
-        self.op = Op(name, name, None, _made_by_hand, rule)
-
 
 Number: TypeAlias = float | Value
 _new = object.__new__
-
-
-def _made_by_hand(*args: Any) -> Any:
-    raise TypeError("a node made by hand has no rule until its _backward is set to a function")
 
 
 def _as_tuple(x: Any, y: Any) -> tuple[Any, ...]:
@@ -259,7 +216,7 @@ def _as_tuple(x: Any, y: Any) -> tuple[Any, ...]:
 
 
 def assign(values: Iterable[Value], data: Any = None, grad: Any = None, also: Any = ()) -> None:
-    """Sets data, grad or both of many Values, and rows of (object, attribute, new): all or nothing.
+    """Sets data and grad of many Values, and rows of (object, attribute, new): all or nothing.
 
     Example:
         >>> w, b = Value(0.0), Value(0.0)
@@ -267,15 +224,15 @@ def assign(values: Iterable[Value], data: Any = None, grad: Any = None, also: An
         >>> w.data, b.data
         (0.5, 1.0)
     """
-    targets, parts = list(values), list[Any]([tuple(zip(*also))] if also else ())
+    targets = list(values)
+    owners, names, new = map(list, zip(*also) if also else ((), (), ()))
     for name, numbers in (("_number", data), ("_grad", grad)):
         if numbers is not None:
-            floats = list(numbers)
-            if {*map(type, floats)} != {float} or len(floats) != len(targets):
-                floats = [as_float(x) for _, x in zip(targets, floats, strict=True)]
-            parts.append((targets, [name] * len(targets), floats))
-    # One call into C, where no signal handler and no thread can cut in.
-    any(map(setattr, *map(chain.from_iterable, zip(*parts))))
+            floats = array("d", numbers).tolist()
+            if len(floats) != len(targets):
+                raise ValueError(f"got {len(floats)} numbers for {len(targets)} Values")
+            owners, names, new = owners + targets, names + [name] * len(floats), new + floats
+    any(map(setattr, owners, names, new))  # one call into C, where no signal handler can cut in
 
 
 # --- recording ---
@@ -296,8 +253,14 @@ def as_float(number: float) -> float:
 
 
 def as_value(number: Number) -> Value:
-    """The Value itself, or a constant leaf made from a plain number."""
-    return number if isinstance(number, Value) else Value(number)
+    """The Value itself, or a constant: a leaf made from a plain number."""
+    return number if isinstance(number, Value) else _constant(number)
+
+
+def _constant(number: float, kind: type[Value] = Value) -> Value:
+    v = kind(number)
+    v._x_data = ()  # the mark of a constant; no leaf has arguments
+    return v
 
 
 def apply(op: Op, *args: Number) -> Value:
@@ -311,10 +274,12 @@ def apply(op: Op, *args: Number) -> Value:
     return _nary(op, args)
 
 
-def _node(op: Op | None, number: float, x: Any, y: Any, x_data: Any, y_data: Any) -> Value:
+def _node(
+    kind: type[Value], op: Op | None, number: float, x: Any, y: Any, x_data: Any, y_data: Any
+) -> Value:
     if not _is_recording():
         op = x = y = x_data = y_data = None
-    v = _new(Value)
+    v = _new(kind)
     v._number, v._grad, v.label = number, 0.0, ""
     v.op, v._x, v._y = op, x, y
     v._x_data, v._y_data = x_data, y_data
@@ -323,12 +288,12 @@ def _node(op: Op | None, number: float, x: Any, y: Any, x_data: Any, y_data: Any
 
 def _unary(op: Op, x: Value) -> Value:
     a = x._number
-    return _node(op, op.forward(a), x, None, a, None)
+    return _node(type(x), op, op.forward(a), x, None, a, None)
 
 
 def _unary_with(op: Op, x: Value, constant: float) -> Value:
     a, k = x._number, as_float(constant)
-    return _node(op, op.forward(a, k), x, None, a, k)
+    return _node(type(x), op, op.forward(a, k), x, None, a, k)
 
 
 def _binary(op: Op, x: Any, y: Any) -> Value:
@@ -336,9 +301,10 @@ def _binary(op: Op, x: Any, y: Any) -> Value:
         a, b = x._number, y._number
     except AttributeError:  # one is a plain number, or no operand at all
         if _is_operand(x) and _is_operand(y):
-            return _binary(op, as_value(x), as_value(y))
+            kind = type(x if isinstance(x, Value) else y)
+            return _binary(op, *[v if isinstance(v, Value) else _constant(v, kind) for v in (x, y)])
         return NotImplemented  # type: ignore[no-any-return]
-    v = _new(Value)  # _node(op, op.forward(a, b), x, y, a, b), without the call: 5 % of a step
+    v = _new(type(x))  # _node(type(x), op, ...), without the call: 5 % of a step
     v._number, v._grad, v.label = op.forward(a, b), 0.0, ""
     if _is_recording():
         v.op, v._x, v._y = op, x, y
@@ -352,8 +318,11 @@ def _nary(op: Op, inputs: tuple[Any, ...]) -> Value:
     try:
         numbers = tuple([v._number for v in inputs])
     except AttributeError:
-        return _nary(op, tuple([as_value(v) for v in inputs]))
-    return _node(op, op.forward(*numbers), inputs, None, numbers, None)
+        kind = next((type(v) for v in inputs if isinstance(v, Value)), Value)
+        values = [v if isinstance(v, Value) else _constant(v, kind) for v in inputs]
+        return _nary(op, tuple(values))
+    kind = type(inputs[0]) if inputs else Value
+    return _node(kind, op, op.forward(*numbers), inputs, None, numbers, None)
 
 
 def _is_operand(other: Any) -> bool:

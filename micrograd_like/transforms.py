@@ -5,12 +5,19 @@
 (12.0, 12.0)
 
 The argument that is differentiated is a number or a nested list, tuple or dict of numbers; the
-result has the same nesting. Plain numbers in, plain numbers out; Values in, Values out, recorded,
-so that the result can be differentiated again.
+result has the same nesting. It is plain numbers when it depends on nothing else; where Values come
+in, as arguments or as parameters that f reads from outside, Values come out, recorded, so that the
+result can be differentiated again, also with respect to those.
+
+>>> w = Value(3.0)
+>>> slope = grad(lambda x: w * x * x)(2.0)
+>>> slope.data, engine.grad(slope, w)
+(12.0, 4.0)
 """
 
 import math
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import wraps
 from typing import Any
 
@@ -19,6 +26,8 @@ from .engine import Value, as_value, topological_order
 from .nesting import flatten
 
 Function = Callable[..., Any]
+_NOTHING: frozenset[Value] = frozenset()
+_differentiated: ContextVar[frozenset[Value]] = ContextVar("differentiated", default=_NOTHING)
 
 
 def grad(f: Function, argnum: int = 0) -> Function:
@@ -61,8 +70,9 @@ def value_and_grad(f: Function, argnum: int = 0) -> Function:
 
     @wraps(f)
     def value_and_gradient(*args: Any) -> Any:
-        args, variables, rebuild, recorded = _fresh(args, argnum)
-        out = _scalar(f(*args), f)
+        args, variables, rebuild = _fresh(args, argnum)
+        out = _scalar(_called(f, args, variables), f)
+        recorded = _reads_others([out])
         gradients = engine.grad(out, variables, create_graph=recorded)
         return (out if recorded else out.data), rebuild(gradients)
 
@@ -81,9 +91,11 @@ def jacobian(f: Function, argnum: int = 0) -> Function:
 
     @wraps(f)
     def matrix(*args: Any) -> Any:
-        args, variables, rebuild, recorded = _fresh(args, argnum)
-        outs, rebuild_outs = flatten(f(*args))
-        rows = [engine.grad(_scalar(o, f), variables, create_graph=recorded) for o in outs]
+        args, variables, rebuild = _fresh(args, argnum)
+        leaves, rebuild_outs = flatten(_called(f, args, variables))
+        outs = [_scalar(leaf, f) for leaf in leaves]
+        recorded = _reads_others(outs)
+        rows = [engine.grad(out, variables, create_graph=recorded) for out in outs]
         return rebuild_outs([rebuild(row) for row in rows])
 
     return matrix
@@ -124,7 +136,7 @@ def directional_derivative(f: Function, point: Any, direction: Any) -> Any:
 
     Source: torch.func.jvp; Griewank and Walther, Evaluating Derivatives, section 3.1.
     """
-    (argument,), variables, _, _ = _fresh((point,), 0)
+    (argument,), variables, _ = _fresh((point,), 0)
     speeds, _ = flatten(direction)
     if len(speeds) != len(variables):
         raise ValueError(f"the point has {len(variables)} numbers, the direction {len(speeds)}")
@@ -153,10 +165,26 @@ def _fresh(args: tuple[Any, ...], argnum: int) -> tuple[Any, ...]:
     """The arguments with new Values in place argnum, so that no other use of them is counted."""
     if not 0 <= argnum < len(args):
         raise ValueError(f"cannot differentiate argument {argnum}: the call has {len(args)}")
-    recorded = any(isinstance(leaf, Value) for leaf in flatten(list(args))[0])
     leaves, rebuild = flatten(args[argnum])
-    variables = [v * 1.0 if isinstance(v, Value) else Value(v) for v in leaves]
-    return (*args[:argnum], rebuild(variables), *args[argnum + 1 :]), variables, rebuild, recorded
+    variables = [v * 1.0 if isinstance(v, Value) else as_value(v) for v in leaves]
+    return (*args[:argnum], rebuild(variables), *args[argnum + 1 :]), variables, rebuild
+
+
+def _called(f: Function, args: tuple[Any, ...], variables: list[Value]) -> Any:
+    """f's result; while f runs, its variables are what a gradient inside it may depend on."""
+    outer = _differentiated.get()
+    try:
+        _differentiated.set(outer.union(variables))
+        return f(*args)
+    finally:
+        _differentiated.set(outer)
+
+
+def _reads_others(outs: list[Value]) -> bool:
+    """Whether outs depend on parameters, or on the variables of a gradient around this one."""
+    nodes = {v for out in outs for v in topological_order(out)}
+    outer = _differentiated.get()
+    return any(v in outer or (v.op is None and not v.is_constant) for v in nodes)
 
 
 def _scalar(out: Any, f: Function) -> Value:

@@ -7,6 +7,7 @@ before it.
 """
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -62,7 +63,10 @@ INSIDE = {
     "plot": ["style", "inputs", "curves", "parameters", "outputs", "functions"],
     "explore": ["layout", "groups", "replay", "training", "page"],
     "tape": ["tape", "trace", "reroll"],
-    "jit": ["vectormath", "plan", "lower", "native", "training"],
+    "jit": [
+        "signature", "vectormath", "loops", "tables", "plan", "lower", "native", "update",
+        "training",
+    ],
     "cli": ["output", "errors", "recipe", "demo", "train", "predict"],
 }
 FRONT = {"__init__", "__main__"}  # they import what they show
@@ -144,10 +148,14 @@ def test_nobody_but_the_engine_writes_the_number_or_the_gradient_of_a_value():
     for name, path in FILES.items():
         if name == "engine":
             continue
-        for node in ast.walk(ast.parse(path.read_text())):
+        tree = ast.parse(path.read_text())
+        calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]
+        read = [a for n in calls if getattr(n.func, "id", "") == "attrgetter" for a in n.args]
+        for node in ast.walk(tree):
             stored = isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
             assert not (stored and node.attr in ("_number", "_grad")), name
-            assert not (isinstance(node, ast.Constant) and node.value in ("_number", "_grad")), name
+            named = isinstance(node, ast.Constant) and node.value in ("_number", "_grad")
+            assert not named or node in read, name
 
 
 def test_importing_loads_nothing_heavy():
@@ -158,13 +166,15 @@ def test_importing_loads_nothing_heavy():
     assert not {"micrograd_like.tape", "micrograd_like.jit", "micrograd_like.cli"} & loaded
 
 
-def test_importing_is_quick():
-    """Under 50 ms: the quickest of several, in processor time, for there is other work too."""
+def test_importing_is_quick(tmp_path):
+    """Under 50 ms with bytecode: the quickest of several, in processor time."""
     code = (
         "import time; start = time.process_time(); import micrograd_like; "
         "print(time.process_time() - start)"
     )
-    runs = [subprocess.check_output([sys.executable, "-c", code], text=True) for _ in range(5)]
+    env = {**os.environ, "PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONDONTWRITEBYTECODE": ""}
+    command = [sys.executable, "-c", code]
+    runs = [subprocess.check_output(command, text=True, env=env) for _ in range(6)]
     assert min(map(float, runs)) < 0.050
 
 

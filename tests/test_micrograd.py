@@ -1,12 +1,16 @@
-"""Programs written for micrograd and in its lecture run unchanged."""
+"""Programs written for micrograd and in its lecture run with the import line changed."""
 
+import copy
+import pickle
 import random
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
 
-from micrograd_like import Value
+from micrograd_like.functional import dot
+from micrograd_like.micrograd import MLP, Layer, Neuron, Value
 
 
 def lecture_neuron():
@@ -292,3 +296,127 @@ def test_a_label_may_be_given_later_also_to_a_result():
     a = Value(2.0, label="a") * 1.0
     a.label = "renamed"
     assert a.label == "renamed"
+
+
+def test_an_interrupt_in_a_rule_made_by_hand_leaves_every_grad_as_it_was():
+    a, b = Value(2.0), Value(3.0)
+    product = Value(6.0, (a, b), "*")
+
+    def backward():
+        a.grad += 3.0 * product.grad
+        raise KeyboardInterrupt
+
+    product._backward = backward
+    out = product + a
+    for v, g in zip([a, b, product, out], [1.0, 2.0, 3.0, 4.0]):
+        v.grad = g
+    with pytest.raises(KeyboardInterrupt):
+        out.backward()
+    assert [v.grad for v in (a, b, product, out)] == [1.0, 2.0, 3.0, 4.0]
+
+
+def test_an_error_in_a_rule_leaves_every_grad_as_it_was():
+    a = Value(2.0)
+    out = Value(6.0, (a,), "mine") * a
+    out.grad = a.grad = 5.0
+    with pytest.raises(TypeError, match="made by hand has no rule until its _backward is set"):
+        out.backward()
+    assert (out.grad, a.grad) == (5.0, 5.0)
+
+
+def test_replacing_the_rule_of_a_power_works():
+    a = Value(2.0)
+    out = a**2
+    out._backward = lambda: setattr(a, "grad", a.grad + 5.0 * out.grad)
+    out.backward()
+    assert a.grad == 5.0
+    assert out._op == "**2"
+
+
+def test_a_leaf_stays_a_leaf_when_it_is_given_a_rule():
+    a = Value(2.0)
+    a._backward = lambda: None  # micrograd's own default
+    (a * a).backward()
+    (a * a).backward()
+    assert a.grad == 8.0
+
+
+# --- micrograd's numbers: its demo, its networks, its generator ---
+
+PROGRAM = Path(__file__).parent / "programs" / "micrograd_demo.py"
+
+
+def demo(value, mlp, steps):
+    names = {"Value": value, "MLP": mlp, "STEPS": steps}
+    exec(compile(PROGRAM.read_text(), PROGRAM.name, "exec"), names)
+    return names["history"]
+
+
+# What micrograd 0.1.0 itself gives (loss, accuracy) at these steps.
+FROZEN = {
+    0: (0.8958441028683222, 0.5),
+    1: (1.723590533697202, 0.81),
+    2: (0.7429006313851133, 0.77),
+    5: (0.313545481918522, 0.86),
+    9: (0.27048625516379227, 0.91),
+    49: (0.048291393823902934, 0.99),
+    99: (0.010978370135492717, 1.0),
+}
+
+
+def test_the_demo_gives_micrograds_numbers():
+    history = demo(Value, MLP, steps=10)
+    for step, (loss, accuracy) in FROZEN.items():
+        if step < len(history):
+            assert history[step] == (pytest.approx(loss, rel=1e-9), accuracy)
+
+
+@pytest.mark.slow
+def test_the_whole_demo_gives_micrograds_numbers_and_is_right_everywhere():
+    history = demo(Value, MLP, steps=100)
+    assert [history[step] for step in FROZEN] == [
+        (pytest.approx(loss, rel=1e-9), accuracy) for loss, accuracy in FROZEN.values()
+    ]
+    assert history[-1][1] == 1.0
+
+
+def test_the_demo_gives_the_numbers_of_the_package_itself():
+    theirs = pytest.importorskip("micrograd.nn", reason="the package is in the extra bench")
+    history = demo(theirs.Value, theirs.MLP, steps=3)
+    ours = demo(Value, MLP, steps=3)
+    assert [loss for loss, _ in ours] == pytest.approx([loss for loss, _ in history], rel=1e-12)
+
+
+def test_the_networks_draw_and_look_as_there():
+    random.seed(7)
+    model = MLP(3, [4, 1])
+    random.seed(7)
+    wanted = [random.uniform(-1.0, 1.0) for _ in range(4 * 3 + 4)]
+    drawn = [w.data for layer in model.layers for n in layer.neurons for w in n.w]
+    assert drawn == wanted
+    assert repr(model) == "MLP of [Layer of [%s], Layer of [LinearNeuron(4)]]" % ", ".join(
+        ["ReLUNeuron(3)"] * 4
+    )
+    names = [name for name, _ in model.named_parameters()]
+    assert len(model.parameters()) == len(names) == 21
+    assert isinstance(Layer(2, 1)([1.0, 2.0]), Value)
+    assert isinstance(Layer(2, 2)([1.0, 2.0]), list)
+    assert Neuron(2, nonlin=False)([1.0, 2.0]).op.name == "dot"
+
+
+def test_every_value_takes_what_programs_hang_on_it():
+    a = Value(2.0)
+    results = [a + 1, 1 + a, 2 * a, a - 1, 1 - a, a / 2, 2 / a, a**2, 2**a, -a, abs(a), a.tanh()]
+    results += [dot([1.0, a], [a, 2.0]), a.leaky_relu(), a.detach()]
+    for v in (a, *results, *results[0]._prev):
+        assert isinstance(v, Value)
+        v._vis_color = "red"
+        v.m = v.v = 0.0
+        assert (v._vis_color, v.m, v.v) == ("red", 0.0, 0.0)
+
+
+def test_its_values_can_be_copied_and_pickled_with_what_hangs_on_them():
+    a = Value(2.0, label="a")
+    a.grad, a.m = 3.0, 0.5
+    for b in (copy.copy(a), copy.deepcopy(a), pickle.loads(pickle.dumps(a))):
+        assert (type(b), b.data, b.grad, b.label, b.m) == (Value, 2.0, 3.0, "a", 0.5)

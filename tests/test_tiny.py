@@ -2,7 +2,7 @@
 
 import pytest
 
-from micrograd_like import Value, no_grad
+from micrograd_like import Value, micrograd, no_grad
 from micrograd_like.engine import apply, grad
 from micrograd_like.ops import DOT, MUL, WHERE
 
@@ -96,7 +96,7 @@ def test_a_whole_dot_product_is_one_node():
 
 
 def test_one_backward_step_by_hand_as_in_the_lecture():
-    a, b = Value(2.0), Value(3.0)
+    a, b = micrograd.Value(2.0), micrograd.Value(3.0)
     out = a * b
     out.grad = 1.0
     out._backward()

@@ -11,14 +11,12 @@ Samples are worked on in strips of ``vectors * width`` columns, which stay in re
             rows[out + t][strip] = relu(acc + scalars[b + 3 * t])
 
 Groups of equal length whose rows match are one such loop, a "nest", and one LLVM function. Sums
-over samples (gradients) are nests too, with the strips innermost and the sum in a register. A
-table of slots that is an arithmetic progression, in one or two dimensions, needs no memory.
+over samples (gradients) are nests too, with the strips innermost and the sum in a register.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import reduce
 from typing import Any, NamedTuple
 
@@ -26,11 +24,13 @@ import numpy as np
 from llvmlite import ir
 
 from ..tape.tape import Instruction, Tape
+from .loops import accumulate, at, either, loop, plus, read, times
 from .plan import Reduction, is_large, make_plan
-from .vectormath import COSTLY, DOUBLE, INT, LANES, Called, Vectors
+from .signature import INT, Signature
+from .tables import INT32, Place, Table, row_length
+from .vectormath import COSTLY, LANES, Called, Vectors
 
-POINTER, INT32 = ir.PointerType(), ir.IntType(32)
-FUNCTION = ir.FunctionType(ir.VoidType(), [POINTER, POINTER, POINTER, INT])
+KERNEL = Signature("kernel", rows="doubles", scalars="doubles", sums="doubles", columns="int")
 UNROLLED = 6  # a dot product of so few terms needs no loop
 REGISTERS = 12  # accumulators that fit beside what they are computed from
 
@@ -49,8 +49,8 @@ class Layout(NamedTuple):
         return self.width * self.vectors
 
 
-def lower(tape: Tape, module: Any, name: str, layout: Layout) -> tuple[Any, Any]:
-    """Two functions of (rows, scalars, sums, columns): what samples share, then the rest.
+def lower(tape: Tape, module: Any, name: str, layout: Layout) -> tuple[Signature, Signature]:
+    """Two functions with a KERNEL's arguments: what samples share, then the rest.
 
     The first computes shared results into scalars; the second computes a block of ``columns``
     samples and adds to sums.
@@ -58,132 +58,18 @@ def lower(tape: Tape, module: Any, name: str, layout: Layout) -> tuple[Any, Any]
     varies = np.array(tape.varies())
     places = np.where(varies, np.cumsum(varies), np.cumsum(~varies)) - 1
     plan = make_plan(tape, varies, layout.width == 1)
-    program = _Program(tape, module, name, layout, varies, places)
-    alone = _Program(tape, module, f"{name}_shared", Layout(1, 1, 1), varies, places)
+    lowering = _Lowering(tape, module, name, layout, varies, places)
+    alone = _Lowering(tape, module, f"{name}_shared", Layout(1, 1, 1), varies, places)
     return (
         alone.function([alone.nest(*nest) for nest in plan.shared]),
-        program.function(
-            [program.nest(*nest) for nest in plan.nests]
-            + [_Reduction(program, r, plan.direct) for r in plan.reductions]
+        lowering.function(
+            [lowering.nest(*nest) for nest in plan.nests]
+            + [_Reduction(lowering, r, plan.direct) for r in plan.reductions]
         ),
     )
 
 
-# --- tables of slots as arithmetic ---
-
-
-class _Table:
-    """base + i * di + k * dk + j * dj, for row i * n + k and term j, or else a table in memory."""
-
-    def __init__(self, program: _Program, places: Any, n: int) -> None:
-        self.n, self.count = n, places.shape[1]
-        self.module, self.memory = program.module, None
-        p = places.reshape(len(places), -1, n)
-        steps = [
-            int(np.take(p, 1, axis).flat[0] - p.flat[0]) if p.shape[axis] > 1 else 0
-            for axis in range(3)
-        ]
-        self.base, (self.dj, self.di, self.dk) = int(p.flat[0]), steps
-        grid = sum(
-            step * np.arange(size).reshape([-1 if a == axis else 1 for a in range(3)])
-            for axis, (step, size) in enumerate(zip(steps, p.shape))
-        )
-        if not np.array_equal(p, self.base + grid):
-            self.memory = program.constant_table(places.ravel())
-
-    def at(self, b: Any, i: Any, k: Any, j: Any = None) -> Any:
-        """The place in row i * n + k, term j."""
-        if self.memory is None:
-            place = INT(self.base)
-            for index, step in ((i, self.di), (k, self.dk), (j, self.dj)):
-                if index is not None and step:
-                    place = plus(b, place, times(b, index, step))
-            return place
-        t = b.add(b.mul(i, INT(self.n)), k)
-        if j is not None:
-            t = b.add(t, b.mul(j, INT(self.count)))
-        entry = b.gep(self.memory, [t], source_etype=INT32)
-        return b.zext(b.load(entry, typ=INT32), INT)
-
-
-class _Place(NamedTuple):
-    """The table of a single instruction."""
-
-    place: int
-
-    def at(self, b: Any, i: Any, k: Any) -> Any:
-        """The place, known now."""
-        return INT(self.place)
-
-
-def _grid(tables: list[Any], count: int) -> int:
-    """The length n of the rows of a grid in which all tables are progressions; or count."""
-    for table in tables:
-        breaks = np.flatnonzero(np.diff(table, 2))
-        if len(breaks):
-            n = int(breaks[0]) + 2
-            return n if count % n == 0 else count
-    return count
-
-
-def plus(b: Any, x: Any, y: Any) -> Any:
-    """x + y, now when both are known."""
-    if isinstance(x, ir.Constant) and isinstance(y, ir.Constant):
-        return INT(x.constant + y.constant)
-    return b.add(x, y)
-
-
-def times(b: Any, x: Any, n: int) -> Any:
-    """x * n, now when x is known."""
-    return INT(x.constant * n) if isinstance(x, ir.Constant) else b.mul(x, INT(n))
-
-
-@contextmanager
-def loop(b: Any, stop: Any, step: int = 1) -> Iterator[Any]:
-    """Emits ``for i in range(0, stop, step)``; yields i. One round needs no loop."""
-    if isinstance(stop, int):
-        if stop <= step:
-            yield INT(0)
-            return
-        stop = INT(stop)
-    before, body, end = b.block, b.append_basic_block("body"), b.append_basic_block("end")
-    b.cbranch(b.icmp_signed("<", INT(0), stop), body, end)
-    b.position_at_end(body)
-    i = b.phi(INT)
-    i.add_incoming(INT(0), before)
-    yield i
-    after = b.add(i, INT(step))
-    i.add_incoming(after, b.block)
-    b.cbranch(b.icmp_signed("<", after, stop), body, end)
-    b.position_at_end(end)
-
-
-def accumulate(b: Any, start: list[Any], stop: Any, body: Any) -> list[Any]:
-    """Emits ``acc = start; for i in range(stop): acc = body(i, acc)``; returns acc."""
-    stop = INT(stop) if isinstance(stop, int) else stop
-    before, inner, end = b.block, b.append_basic_block("terms"), b.append_basic_block("sum")
-    b.cbranch(b.icmp_signed("<", INT(0), stop), inner, end)
-    b.position_at_end(inner)
-    i = b.phi(INT)
-    i.add_incoming(INT(0), before)
-    acc = [b.phi(x.type) for x in start]
-    new = body(i, acc)
-    after = b.add(i, INT(1))
-    last = b.block
-    b.cbranch(b.icmp_signed("<", after, stop), inner, end)
-    i.add_incoming(after, last)
-    for phi, first, value in zip(acc, start, new):
-        phi.add_incoming(first, before)
-        phi.add_incoming(value, last)
-    b.position_at_end(end)
-    return [_either(b, first, before, value, last) for first, value in zip(start, new)]
-
-
-def _either(b: Any, x: Any, from_x: Any, y: Any, from_y: Any) -> Any:
-    phi = b.phi(x.type)
-    phi.add_incoming(x, from_x)
-    phi.add_incoming(y, from_y)
-    return phi
+# --- the functions ---
 
 
 def _divisor(n: int, limit: int) -> int:
@@ -191,10 +77,7 @@ def _divisor(n: int, limit: int) -> int:
     return max(d for d in range(1, max(1, limit) + 1) if n % d == 0)
 
 
-# --- the functions ---
-
-
-class _Program:
+class _Lowering:
     """What the nests of one tape share."""
 
     def __init__(
@@ -210,82 +93,82 @@ class _Program:
         straight = self.large and self.layout.width == 1 and code[0].count == 1 and short
         return (_Straight if straight else _Nest)(self, code, stored)
 
-    def function(self, nests: Sequence[Any]) -> Any:
+    def function(self, nests: Sequence[Any]) -> Signature:
         """A function that calls every nest, each a function of its own."""
+        #   define void @tape(rows, scalars, sums, columns) {
+        #     call @tape_0(rows, scalars, sums, columns)
+        #     call @tape_1(rows, scalars, sums, columns)
+        #     ...
         parts = [self._part(f"{self.name}_{i}", nest) for i, nest in enumerate(nests)]
-        whole = ir.Function(self.module, FUNCTION, self.name)
-        b = ir.IRBuilder(whole.append_basic_block())
+        whole = KERNEL.named(self.name)
+        b, args = whole.define(self.module)
         for part in parts:
-            b.call(part, whole.args)
+            part.call(b, **vars(args))
         b.ret_void()
         return whole
 
-    def _part(self, name: str, nest: Any) -> Any:
-        part = ir.Function(self.module, FUNCTION, name)
-        part.linkage = "internal"
-        part.attributes.add("noinline")
-        for pointer in part.args[:3]:
-            pointer.add_attribute("noalias")
-        b = ir.IRBuilder(part.append_basic_block())
-        nest.emit(b, *part.args)
+    def _part(self, name: str, nest: Any) -> Signature:
+        part = KERNEL.named(name)
+        b, args = part.define(self.module)
+        b.function.linkage = "internal"
+        b.function.attributes.add("noinline")
+        for memory in (args.rows, args.scalars, args.sums):
+            memory.add_attribute("noalias")
+        nest.emit(b, args)
         b.ret_void()
         return part
-
-    def constant_table(self, numbers: Any) -> Any:
-        """A global array of 32-bit integers, given as bytes: its text is short to parse."""
-        content = bytearray(numbers.astype(np.int32).tobytes())
-        kind = ir.ArrayType(ir.IntType(8), len(content))
-        table = ir.GlobalVariable(self.module, kind, self.module.get_unique_name("table"))
-        table.global_constant, table.linkage, table.align = True, "internal", 4
-        table.initializer = ir.Constant(kind, content)
-        return table
 
 
 class _Nest:
     """A loop over the rows of instructions of equal count, whose results stay in registers."""
 
-    def __init__(self, program: _Program, code: list[Instruction], stored: set[int]) -> None:
-        self.program, self.code, self.stored = program, code, stored
-        self.layout, self.count = program.layout, code[0].count
+    def __init__(self, lowering: _Lowering, code: list[Instruction], stored: set[int]) -> None:
+        self.lowering, self.code, self.stored = lowering, code, stored
+        self.layout, self.count = lowering.layout, code[0].count
         self.inside = {slot: c.start for c in code for slot in c.results}
         self.cache: dict[Any, Any] = {}
         self.table: dict[Any, Any] = {}
 
     # --- loops ---
 
-    def emit(self, b: Any, rows: Any, scalars: Any, sums: Any, columns: Any) -> None:
+    def emit(self, b: Any, args: Any) -> None:
         """For each strip, for each row: compute, then store what is read elsewhere."""
-        self._open(b, rows, scalars, sums)
-        n = _grid(self._tables(), self.count) if self.count > 1 else 1
+        #   each_strip:  each_i:  each_k:
+        #       scalar = load scalars[w + i * di + k * dk]
+        #       row = load <4 x double> rows[x + i * di + k * dk][strip * 20]
+        #       ...
+        #       store rows[out + i * di + k * dk][strip * 20]
+        self._open(b, args)
+        n = row_length(self._tables(), self.count) if self.count > 1 else 1
         m = self.count // n
         folds = any(c.op in ("dot", "sum") and len(c.args) > UNROLLED for c in self.code)
         tile = _divisor(n, REGISTERS // self.layout.vectors) if folds else 1
         self._make_tables(n)
         strip, stride = self.layout.strip, self.layout.stride
-        strips = 1 if strip == stride else b.sdiv(b.add(columns, INT(strip - 1)), INT(strip))
-        with loop(b, strips) as s:
+        strips = 1 if strip == stride else b.sdiv(b.add(args.columns, INT(strip - 1)), INT(strip))
+        with loop(b, strips, name="strip") as s:
             self.column = times(b, s, strip)
-            with loop(b, m) as i, loop(b, n, tile) as k:
+            with loop(b, m) as i, loop(b, n, tile, "k") as k:
                 self.members = [(i, plus(b, k, INT(d))) for d in range(tile)]
                 self._rows(range(self.layout.vectors))
 
-    def _open(self, b: Any, rows: Any, scalars: Any, sums: Any) -> None:
-        self.b, self.rows, self.scalars, self.sums = b, rows, scalars, sums
-        kind = Called if self.program.large or self.layout.width == 1 else Vectors
+    def _open(self, b: Any, args: Any) -> None:
+        self.b, self.args = b, args
+        kind = Called if self.lowering.large or self.layout.width == 1 else Vectors
         self.math: Any = kind(b, self.layout.width, self.layout.vector_library)
 
     def _tables(self) -> list[Any]:
-        places = self.program.places
+        places = self.lowering.places
         return [places[np.asarray(t)] for c in self.code for t in c.args]
 
     def _make_tables(self, n: int) -> None:
         """Where arguments and results lie; a long dot has one table for w and one for x."""
-        places = self.program.places
+        places = self.lowering.places
 
         def table(slots: Sequence[int]) -> Any:
             if self.count == 1:
-                return _Place(int(places[slots[0]]))
-            return _Table(self.program, places[np.asarray(slots)][None], n)
+                return Place(int(places[slots[0]]))
+            return Table(self.lowering.module, places[np.asarray(slots)][None], n)
 
         for c in self.code:
             if c.start in self.stored:
@@ -294,7 +177,7 @@ class _Nest:
             for a in range(1 if fold else len(c.args)):
                 self.table[c.start, a] = table(c.args[a])
             for f, part in enumerate(fold):
-                self.table[c.start, "fold", f] = _Table(self.program, places[part], n)
+                self.table[c.start, "fold", f] = Table(self.lowering.module, places[part], n)
 
     def _fold(self, c: Instruction) -> list[Any]:
         """The factors of a long dot (or the terms of a long sum) when a loop can read them."""
@@ -303,7 +186,7 @@ class _Nest:
         step = 2 if c.op == "dot" else 1
         parts = [np.array(c.args[1 + f :: step]) for f in range(step)]
         for part in parts:
-            kinds = self.program.varies[part]
+            kinds = self.lowering.varies[part]
             if kinds.any() != kinds.all() or any(np.isin(part, k.results).any() for k in self.code):
                 return []
         return parts
@@ -340,7 +223,7 @@ class _Nest:
         """A dot product or sum by a loop over its terms, for all rows of the tile at once."""
         b, math, width = self.b, self.math, len(vectors)
         tables = [self.table[c.start, "fold", f] for f in range(len(fold))]
-        varies = [self.program.varies[part.flat[0]] for part in fold]
+        varies = [self.lowering.varies[part.flat[0]] for part in fold]
 
         def body(j: Any, acc: list[Any]) -> list[Any]:
             new = []
@@ -362,12 +245,12 @@ class _Nest:
         slot = int(table[0])
         if self.inside.get(slot) in done:
             return done[self.inside[slot]]
-        number = self.program.tape.constant(slot)
+        number = self.lowering.tape.constant(slot)
         if number is not None and (np.asarray(table) == slot).all():
             return [[self.math.constant(number)] * len(vectors)] * len(self.members)
         if self.count == 1 and slot in self.cache:
             return self.cache[slot]
-        places, varies = self.table[c.start, a], self.program.varies[slot]
+        places, varies = self.table[c.start, a], self.lowering.varies[slot]
         found = [self._load(places.at(self.b, i, k), varies, vectors) for i, k in self.members]
         self.cache[slot] = found
         return found
@@ -375,42 +258,39 @@ class _Nest:
     def _load(self, place: Any, varies: bool, vectors: Any) -> list[Any]:
         b = self.b
         if not varies:
-            scalar = b.load(b.gep(self.scalars, [place], source_etype=DOUBLE), typ=DOUBLE)
+            scalar = read(b, self.args.scalars, place, name="scalar")
             return [self.math.splat(scalar)] * len(vectors)
-        width = self.layout.width
-        return [
-            b.load(self._column(place, v), typ=self.math.type, align=8 * width) for v in vectors
-        ]
+        kind, align = self.math.type, 8 * self.layout.width
+        return [b.load(self._column(place, v), "row", align, typ=kind) for v in vectors]
 
     def _store(self, c: Instruction, place: Any, v: int, x: Any) -> None:
-        if self.program.varies[c.start]:
+        if self.lowering.varies[c.start]:
             self.b.store(x, self._column(place, v), align=8 * self.layout.width)
         else:
-            self.b.store(x, self.b.gep(self.scalars, [place], source_etype=DOUBLE))
+            self.b.store(x, at(self.b, self.args.scalars, place))
 
     def _column(self, place: Any, v: int) -> Any:
         b = self.b
         column = plus(b, self.column, INT(v * self.layout.width))
         offset = plus(b, times(b, place, self.layout.stride), column)
-        return b.gep(self.rows, [offset], source_etype=DOUBLE)
+        return at(b, self.args.rows, offset)
 
 
 class _Straight(_Nest):
     """Single instructions, one after the other, for one vector of columns at a time.
 
-        for each vector of columns
-            v7 = load rows[7];  v9 = v7 * v8;  v10 = call softplus(v9);  store rows[10] = v10; ...
-
     Where there are no samples to fill a vector, instructions do it: costly functions of one number
     wait until a vector of equal ones can be computed, or until the result of one is needed.
     """
 
-    def emit(self, b: Any, rows: Any, scalars: Any, sums: Any, columns: Any) -> None:
+    def emit(self, b: Any, args: Any) -> None:
         """For each vector of columns: the instructions."""
-        self._open(b, rows, scalars, sums)
+        #   each_vector:
+        #       row = load rows[7];  3 = row * scalar;  4 = call softplus(3);  store 4, rows[10]
+        self._open(b, args)
         width = self.layout.width
-        vectors = b.sdiv(b.add(columns, INT(width - 1)), INT(width))
-        with loop(b, 1 if self.layout.stride == width else vectors) as i:
+        vectors = b.sdiv(b.add(args.columns, INT(width - 1)), INT(width))
+        with loop(b, 1 if self.layout.stride == width else vectors, name="vector") as i:
             self.column = times(b, i, width)
             self.values: dict[int, Any] = {}
             self.inside_op = {c.start: c.op for c in self.code}
@@ -439,16 +319,16 @@ class _Straight(_Nest):
     def _keep(self, c: Instruction, x: Any) -> None:
         self.values[c.start] = x
         if c.start in self.stored:
-            self._store(c, INT(int(self.program.places[c.start])), 0, x)
+            self._store(c, INT(int(self.lowering.places[c.start])), 0, x)
 
     def _value(self, slot: int) -> Any:
         """What is in a slot: a constant, or computed here, or loaded the first time."""
         if slot not in self.values and slot in self.inside:
             self._compute(self.inside_op[slot])
         if slot not in self.values:
-            number = self.program.tape.constant(slot)
+            number = self.lowering.tape.constant(slot)
             self.values[slot] = (
-                self._load(INT(int(self.program.places[slot])), self.program.varies[slot], [0])[0]
+                self._load(INT(int(self.lowering.places[slot])), self.lowering.varies[slot], [0])[0]
                 if number is None
                 else self.math.constant(number)
             )
@@ -470,23 +350,23 @@ def _by_stage(code: list[Instruction]) -> list[Instruction]:
 class _Reduction(_Nest):
     """sums[where] += the sum over the columns of an instruction's results."""
 
-    def __init__(self, program: _Program, reduction: Reduction, direct: set[int]) -> None:
+    def __init__(self, lowering: _Lowering, reduction: Reduction, direct: set[int]) -> None:
         code, rows, where = reduction
         self.where = np.asarray(where)
         if code.start not in direct:  # it is stored: read it
             slots = np.asarray(code.results)[list(rows)]
             code = Instruction("stored", -1, (slots.tolist(),), len(rows))
-        super().__init__(program, [code], set())
+        super().__init__(lowering, [code], set())
 
-    def emit(self, b: Any, rows: Any, scalars: Any, sums: Any, columns: Any) -> None:
+    def emit(self, b: Any, args: Any) -> None:
         """For each row: for each vector of columns, add; the last one is masked."""
-        self._open(b, rows, scalars, sums)
-        n = _grid([*self._tables(), self.where], self.count)
+        self._open(b, args)
+        n = row_length([*self._tables(), self.where], self.count)
         m = self.count // n
         self._make_tables(n)
-        self.where_table = _Table(self.program, self.where[None], n)
+        self.where_table = Table(self.lowering.module, self.where[None], n)
         across, along = _divisor(m, 2), _divisor(n, 4)
-        outer, inner = ((m, across), (n, along))
+        outer, inner = (m, across, "i"), (n, along, "k")
         with loop(b, *(inner if n > m else outer)) as p, loop(b, *(outer if n > m else inner)) as q:
             i, k = (q, p) if n > m else (p, q)
             self.members = [
@@ -494,12 +374,17 @@ class _Reduction(_Nest):
                 for d in range(across)
                 for e in range(along)
             ]
-            self._sum(columns)
+            self._sum(args.columns)
 
     def _sum(self, columns: Any) -> None:
+        #   terms:   acc = phi [0, before], [acc + row, terms]          all full vectors
+        #   total:   br 0 < rest, masked, add_up
+        #   masked:  more = acc + select(0 1 2 3 < rest, row, 0)        the one that is not
+        #   add_up:  sum = phi [acc, total], [more, masked]
+        #            sums[where] += sum[0] + sum[1] + sum[2] + sum[3]
         b, width = self.b, self.layout.width
         zero = self.math.constant(0.0)
-        full = b.sdiv(columns, INT(width))
+        full = b.sdiv(columns, INT(width), "full")
 
         def body(vector: Any, acc: list[Any], mask: Any = None) -> list[Any]:
             self.column = times(b, vector, width)
@@ -508,18 +393,19 @@ class _Reduction(_Nest):
             return [self.math.add(a, x) for a, x in zip(acc, xs)]
 
         acc = accumulate(b, [zero] * len(self.members), full, body)
-        rest = b.sub(columns, b.mul(full, INT(width)))
-        before, masked, end = b.block, b.append_basic_block("masked"), b.append_basic_block("end")
+        rest = b.sub(columns, b.mul(full, INT(width)), "rest")
+        before, masked, end = b.block, *map(b.append_basic_block, ("masked", "add_up"))
         b.cbranch(b.icmp_signed("<", INT(0), rest), masked, end)
         b.position_at_end(masked)
         more = body(full, acc, self._mask(rest))
         masked = b.block
         b.branch(end)
         b.position_at_end(end)
-        totals = [_either(b, x, before, y, masked) for x, y in zip(acc, more)]
+        totals = [either(b, x, before, y, masked) for x, y in zip(acc, more)]
         for (i, k), total in zip(self.members, totals):
-            at = b.gep(self.sums, [self.where_table.at(b, i, k)], source_etype=DOUBLE)
-            b.store(b.fadd(b.load(at, typ=DOUBLE), self.math.horizontal(total)), at)
+            place = at(b, self.args.sums, self.where_table.at(b, i, k))
+            old = read(b, place, 0, name="old")
+            b.store(b.fadd(old, self.math.horizontal(total)), place)
 
     def _instruction(self, c: Instruction, done: Any, vectors: Any) -> Any:
         if c.op == "stored":

@@ -6,8 +6,8 @@ their gradients. The GIL is released inside.
 
 from __future__ import annotations
 
-import ctypes
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,12 +16,17 @@ from llvmlite import ir
 
 from ..tape.reroll import reroll
 from ..tape.tape import Tape
-from .lower import POINTER, Layout, loop, lower
+from .loops import at, loop, read
+from .lower import Layout, lower
 from .plan import is_large
-from .vectormath import DOUBLE, INT
+from .signature import INT, Signature
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
+WORK = Signature(
+    "work", data="doubles", length="int", order="ints", samples="int", rows="doubles",
+    scalars="doubles", sums="doubles", outputs="doubles", outputs_length="int",
+)  # fmt: skip
 BLOCK = 128  # samples that are worked on together: their rows should stay in the cache
 _compiling = threading.Lock()
 
@@ -44,6 +49,11 @@ def layout_for(samples: int) -> Layout:
     return Layout(width, vectors, -(-block // (width * vectors)) * width * vectors)
 
 
+def count_rows(tape: Tape) -> int:
+    """How many slots differ between samples."""
+    return int(np.count_nonzero(tape.varies()))
+
+
 def buffer(rows: int, columns: int) -> Array:
     """Zeros whose first address suits every vector load."""
     raw = np.zeros(rows * columns + 8)
@@ -61,12 +71,6 @@ class Module:
         self.ir = ir.Module("micrograd_like")
         self.ir.triple = llvm.get_default_triple()
 
-    def function(self, name: str, *kinds: Any, returns: Any = None) -> tuple[Any, Any]:
-        """A new function: its builder and its arguments."""
-        kind = ir.FunctionType(returns or ir.VoidType(), kinds)
-        function = ir.Function(self.ir, kind, name)
-        return ir.IRBuilder(function.append_basic_block()), function.args
-
     def table(self, name: str, numbers: Any) -> Any:
         """A constant array of 64-bit integers."""
         kind = ir.ArrayType(INT, len(numbers))
@@ -76,13 +80,17 @@ class Module:
         return table
 
     def compile(self, quickly: bool = False) -> None:
-        """Optimises, makes machine code; ``address`` is then known.
+        """Verifies, optimises, makes machine code.
 
         Args:
             quickly: for a large program, whose straight-line code the passes would not improve.
+
+        Raises:
+            RuntimeError: what was emitted is no valid LLVM code; nothing of it runs.
         """
         with _compiling:
             self.code = llvm.parse_assembly(str(self.ir))
+            self.code.verify()
             machine = llvm.Target.from_default_triple().create_target_machine(
                 cpu=llvm.get_host_cpu_name(),
                 features=llvm.get_host_cpu_features().flatten(),
@@ -103,17 +111,9 @@ class Module:
         """The LLVM code, optimised."""
         return str(self.code)
 
-    def get(self, name: str, *kinds: Any, returns: Any = None) -> Any:
+    def get(self, signature: Signature) -> Callable[..., Any]:
         """A Python function that calls the machine code."""
-        return ctypes.CFUNCTYPE(returns, *kinds)(self.engine.get_function_address(name))
-
-
-_PTR, _INT, _DOUBLE = ctypes.c_void_p, ctypes.c_int64, ctypes.c_double
-
-
-def pointer(array: Any) -> int:
-    """The address of an array's first number."""
-    return int(array.ctypes.data)
+        return signature.bind(self.engine.get_function_address(signature.name), self.engine)
 
 
 class Native:
@@ -123,7 +123,8 @@ class Native:
         tape: as traced.
         samples: how many will usually be computed at once.
         vector_library: False forces libm for each lane.
-        extra: adds functions to the module before it is compiled.
+        extra: called with this before it is compiled, adds functions to its module; what it
+            returns is then ``extra``.
     """
 
     def __init__(
@@ -133,14 +134,14 @@ class Native:
         self.layout = layout_for(samples)._replace(vector_library=vector_library)
         self.module = Module()
         _emit_work(self.module, self.tape, self.layout)
-        if extra is not None:
-            extra(self.module, self.tape)
-        self.module.compile(is_large(self.tape))
-        self.work = self.module.get("work", _PTR, _INT, _PTR, _INT, *[_PTR] * 4, _INT)
         varies = np.array(self.tape.varies())
         self.n_rows = int(varies.sum())
+        self.n_scalars = max(1, self.tape.size - self.n_rows)
         self.vary = varies[self.tape.outputs]  # which outputs; where the others are found
         self.where = (np.cumsum(~varies) - 1)[self.tape.outputs][~self.vary]
+        self.extra = extra and extra(self)
+        self.module.compile(is_large(self.tape))
+        self.work = self.module.get(WORK)
         self.memory = threading.local()  # rows that were used before need not be cleared
 
     def new_rows(self) -> Array:
@@ -149,70 +150,75 @@ class Native:
 
     def new_scalars(self, values: Any) -> Array:
         """Memory for what samples share, with the shared inputs and the constants in it."""
-        scalars = np.zeros(max(1, self.tape.size - self.n_rows))
+        scalars = np.zeros(self.n_scalars)
         scalars[: len(values)] = values
         scalars[len(values) : len(values) + len(self.tape.constants)] = self.tape.constants
         return scalars
 
-    def __call__(self, inputs: Array, scalars: Any) -> tuple[Array, Array]:
+    def __call__(self, inputs: Array, shared: Any) -> tuple[Array, Array]:
         """Outputs, a row each with a column for each sample; and the sums over samples.
 
         Args:
             inputs: one row for each input, one column for each sample.
-            scalars: the shared inputs.
+            shared: the inputs that all samples share.
         """
         inputs = np.ascontiguousarray(inputs)
         samples = inputs.shape[1]
         outputs, sums = np.empty((len(self.tape.outputs), samples)), np.zeros(len(self.tape.sums))
         if not hasattr(self.memory, "rows"):
             self.memory.rows = self.new_rows()
-        order, rows, shared = np.arange(samples), self.memory.rows, self.new_scalars(scalars)
+        scalars = self.new_scalars(shared)
         self.work(
-            pointer(inputs), samples, pointer(order), samples, pointer(rows), pointer(shared),
-            pointer(sums), pointer(outputs), samples,
+            data=inputs, length=samples, order=np.arange(samples), samples=samples,
+            rows=self.memory.rows, scalars=scalars, sums=sums,
+            outputs=outputs, outputs_length=samples,
         )  # fmt: skip
         if not len(self.where):
             return outputs, sums
         everything = np.empty_like(outputs)
         everything[self.vary] = outputs[: self.vary.sum()]
-        everything[~self.vary] = shared[self.where, None]
+        everything[~self.vary] = scalars[self.where, None]
         return everything, sums
 
 
 def _emit_work(module: Module, tape: Tape, layout: Layout) -> None:
-    """work(data, length, order, samples, rows, scalars, sums, outputs, outputs_length).
+    """WORK: any number of samples, block by block.
 
     data has a row of ``length`` numbers for each input; order lists the columns to compute. The
     outputs are those that differ between samples.
     """
+    #   call tape_shared(rows, scalars, sums, 1)
+    #   each_start:                                       start = 0, stride, 2 * stride, ...
+    #       columns = min(samples - start, stride)
+    #       each_row:  each_c:                            gather
+    #           rows[row][c] = data[row][order[start + c]]
+    #       call tape(rows, scalars, sums, columns)
+    #       each_out:  each_c:
+    #           outputs[out][start + c] = rows[shown[out]][c]
     shared, kernel = lower(tape, module.ir, "tape", layout)
     varies = np.array(tape.varies())
     shown = (np.cumsum(varies) - 1)[[slot for slot in tape.outputs if varies[slot]]]
     places = module.table("shown", shown)
-    b, args = module.function("work", POINTER, INT, POINTER, INT, *[POINTER] * 4, INT)
-    data, length, order, samples, rows, scalars, sums, outputs, outputs_length = args
+    b, args = WORK.define(module.ir)
+    memory = {"rows": args.rows, "scalars": args.scalars, "sums": args.sums}
     stride = INT(layout.stride)
-
-    def at(base: Any, row: Any, row_length: Any, column: Any) -> Any:
-        return b.gep(base, [b.add(b.mul(row, row_length), column)], source_etype=DOUBLE)
-
-    b.call(shared, [rows, scalars, sums, INT(1)])
-    with loop(b, samples, layout.stride) as start:
-        left = b.sub(samples, start)
-        columns = b.select(b.icmp_signed("<", left, stride), left, stride)
-        block = b.gep(order, [start], source_etype=INT)
-        with loop(b, INT(tape.inputs)) as row:
-            source, target = at(data, row, length, INT(0)), at(rows, row, stride, INT(0))
-            with loop(b, columns) as c:
-                index = b.load(b.gep(block, [c], source_etype=INT), typ=INT)
-                number = b.load(b.gep(source, [index], source_etype=DOUBLE), typ=DOUBLE)
-                b.store(number, b.gep(target, [c], source_etype=DOUBLE))
-            last = b.load(b.gep(target, [b.sub(columns, INT(1))], source_etype=DOUBLE), typ=DOUBLE)
-            with loop(b, b.sub(stride, columns)) as c:  # beyond, the last one again
-                b.store(last, b.gep(target, [b.add(columns, c)], source_etype=DOUBLE))
-        b.call(kernel, [rows, scalars, sums, columns])
-        with loop(b, INT(len(shown))) as i, loop(b, columns) as c:
-            entry = b.gep(places, [INT(0), i], source_etype=places.value_type)
-            number = b.load(at(rows, b.load(entry, typ=INT), stride, c), typ=DOUBLE)
-            b.store(number, at(outputs, i, outputs_length, b.add(start, c)))
+    shared.call(b, **memory, columns=INT(1))
+    with loop(b, args.samples, layout.stride, "start") as start:
+        left = b.sub(args.samples, start, "left")
+        columns = b.select(b.icmp_signed("<", left, stride), left, stride, "columns")
+        block = at(b, args.order, start, INT)
+        with loop(b, INT(tape.inputs), name="row") as row:
+            source = at(b, args.data, b.mul(row, args.length))
+            target = at(b, args.rows, b.mul(row, stride))
+            with loop(b, columns, name="c") as c:
+                sample = read(b, block, c, INT, "sample")
+                b.store(read(b, source, sample, name="input"), at(b, target, c))
+            last = read(b, target, b.sub(columns, INT(1)), name="last")
+            with loop(b, b.sub(stride, columns), name="c") as c:  # beyond, the last one again
+                b.store(last, at(b, target, b.add(columns, c)))
+        kernel.call(b, **memory, columns=columns)
+        with loop(b, INT(len(shown)), name="out") as out, loop(b, columns, name="c") as c:
+            source = at(b, args.rows, b.mul(read(b, places, out, INT, "place"), stride))
+            target = at(b, args.outputs, b.mul(out, args.outputs_length))
+            b.store(read(b, source, c, name="output"), at(b, target, b.add(start, c)))
     b.ret_void()

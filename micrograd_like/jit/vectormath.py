@@ -23,7 +23,8 @@ from typing import Any
 from llvmlite import binding as llvm
 from llvmlite import ir
 
-DOUBLE, INT = ir.DoubleType(), ir.IntType(64)
+from .signature import DOUBLE, INT
+
 CONTRACT = ("contract",)
 
 # The names of glibc's vector functions by width: SSE2 and NEON two, AVX2 four, AVX-512 eight.
@@ -365,7 +366,7 @@ class Called(Vectors):
             function = ir.Function(self.b.module, kind, own)
             function.linkage = "internal"
             function.attributes.add("noinline")
-            outer, self.b = self.b, ir.IRBuilder(function.append_basic_block())
+            outer, self.b = self.b, ir.IRBuilder(function.append_basic_block("entry"))
             self.b.ret(emit(*function.args))
             self.b = outer
         return self.b.call(functions[own], args)

@@ -4,7 +4,6 @@ This file knows nothing of how training is done.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 __all__ = ["History", "Loss", "RecordedEpoch", "Recording"]
@@ -20,15 +19,12 @@ class RecordedEpoch(NamedTuple):
     state: dict[str, Any]
 
 
-@dataclass
 class Recording:
     """What was trained, and its parameters after some epochs: what explore(history) shows."""
 
-    model: Any
-    loss: Loss
-    X: list[Any]
-    y: list[Any]
-    epochs: list[RecordedEpoch] = field(default_factory=list)
+    def __init__(self, model: Any, loss: Loss, X: list[Any], y: list[Any]) -> None:
+        self.model, self.loss, self.X, self.y = model, loss, X, y
+        self.epochs: list[RecordedEpoch] = []
 
 
 class History:

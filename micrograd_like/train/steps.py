@@ -15,8 +15,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import functional
 from ..engine import Value, assign
@@ -34,8 +33,7 @@ WORTH_COMPILING = 1_000_000
 Columns = dict[str, list[float]]  # of a History
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """What is trained, and how."""
 
     model: Any

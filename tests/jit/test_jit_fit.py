@@ -439,6 +439,37 @@ def test_an_interrupt_at_any_call_leaves_all_parameters_of_one_step():
     assert last > 20
 
 
+class Interrupting(Module):
+    """Ctrl-C comes at the given call."""
+
+    def __init__(self, call):
+        self.left = call
+
+    def forward(self, x):
+        self.left -= 1
+        if not self.left:
+            raise KeyboardInterrupt
+        return x[0]
+
+
+@pytest.mark.parametrize("call", range(1, 7))
+def test_an_interrupt_while_compiling_leaves_dropout_and_modes_as_they_were(call):
+    hidden = Linear(2, 3, rng=0), Dropout(0.3, rng=1), Linear(3, 1, rng=2)
+    model = Sequential(*hidden, Interrupting(call)).eval()
+    before = [dict(vars(m)) for m in model.modules()]
+    with pytest.raises(KeyboardInterrupt):
+        Trainer(model, X, Y, mse_loss, sgd(model.parameters()))
+    assert model.layers[-1].left == 0
+    model.layers[-1].left = call
+    assert [dict(vars(m)) for m in model.modules()] == before
+
+
+@pytest.mark.parametrize("jit", [True, False])
+def test_after_training_a_dropout_draws_by_itself(jit):
+    model = run(jit, with_dropout, **SCORES, epochs=2)[0]
+    assert not any("factor" in vars(m) for m in model.modules())
+
+
 # --- what is compiled, and why not ---
 
 

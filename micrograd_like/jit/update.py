@@ -1,0 +1,276 @@
+"""update: the second half of a training step, from sums over the samples to new parameters.
+
+The optimiser's own rule (and the penalty's gradient) is traced as any function, with a parameter
+where others have a sample. A table holds all that is known of the parameters, a column for each:
+
+    P        its number; behind the parameters lie the other scalars that the samples share, so
+             that this row is the memory from which the loss is computed
+    G, NEW   its gradient, and the one that is being computed
+    FLAG     1 where the penalty applies
+    KEPT     its number at the last step with a finite loss
+    STATE... what the optimiser keeps for it; then, what the rules compute
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from functools import reduce
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..engine import Value, apply, as_value, grad
+from ..tape.reroll import reroll
+from ..tape.tape import JitError
+from ..tape.trace import trace
+from .loops import accumulate, at, copy_numbers, loop, read
+from .lower import Layout, lower
+from .native import WORK, Array, Module, Native, buffer, count_rows, host_width
+from .signature import DOUBLE, INT, Signature
+from .vectormath import Vectors
+
+P, G, NEW, FLAG, KEPT, STATE = range(6)
+RATE, STEPS = range(2)  # of the settings, a row for each rule; then its constants
+
+RULE = Signature("rule", table="doubles", settings="doubles", cost="doubles")
+FINISH = Signature(
+    "finish", returns="int", table="doubles", settings="doubles", sums="doubles", loss="doubles",
+    norm="doubles", size="int", max_norm="double", first="int",
+)  # fmt: skip
+LOOP = Signature(
+    "loop", returns="int", data="doubles", length="int", order="ints", samples="int", batch="int",
+    epochs="int", rows="doubles", outputs="doubles", table="doubles", settings="doubles",
+    sums="doubles", losses="doubles", norms="doubles", max_norm="double", first="int",
+)  # fmt: skip
+
+
+class Update:
+    """The optimiser's rule and the penalty's gradient, emitted as FINISH and LOOP.
+
+    Args:
+        native: of one sample's loss and gradients; its module gets the new functions.
+        optimizer: with an ``update(p, g, state)``.
+        penalty: a function of one parameter, or None.
+    """
+
+    def __init__(
+        self, native: Native, optimizer: Any, penalty: Callable[[Any], Any] | None
+    ) -> None:
+        self.n = len(optimizer.params)
+        state: dict[str, Any] = {}
+        optimizer.update(0.5, 0.25, state)
+        self.counts = "step" in state
+        self.keys = [key for key in state if key != "step"]
+        numbers = [[x, x, x, 1.0, x, *[x] * len(self.keys)] for x in (0.5, 0.25)]
+        self.tapes = {
+            name: reroll(trace(rule, numbers, [optimizer.lr, 1.0])[0])
+            for name, rule in self._rules(optimizer, penalty, bool(state)).items()
+        }
+        width = host_width() if self.n >= host_width() else 1
+        strip = min(4, -(-self.n // width)) * width
+        self.strips = -(-self.n // strip)
+        stride = max(self.strips, -(-native.n_scalars // strip)) * strip
+        self.layout = Layout(width, strip // width, stride)
+        for name in self.tapes:
+            self._emit_rule(native.module, name)
+        _Finish(native.module, self).emit()
+        _emit_loop(native.module, len(native.tape.sums))
+
+    def new_table(self) -> Array:
+        """Memory for all that is known of the parameters."""
+        return buffer(max(map(count_rows, self.tapes.values())), self.layout.stride)
+
+    def new_settings(self) -> Array:
+        """A row for each rule: learning rate, steps so far, constants."""
+        longest = max(tape.size - count_rows(tape) for tape in self.tapes.values())
+        settings = np.zeros((len(self.tapes), longest))
+        for row, tape in zip(settings, self.tapes.values()):
+            row[STEPS + 1 : STEPS + 1 + len(tape.constants)] = tape.constants
+        return settings
+
+    def row(self, b: Any, table: Any, i: int) -> Any:
+        """The address of a row of the table."""
+        return at(b, table, i * self.layout.stride)
+
+    def _rules(
+        self, optimizer: Any, penalty: Callable[[Any], Any] | None, keeps: bool
+    ) -> dict[str, Callable[..., Any]]:
+        """What is traced: functions of a column of the table and of the settings."""
+
+        def rule(known: bool) -> Callable[..., Any]:
+            def update(column: list[Value], settings: list[Value]) -> Any:
+                shadow = copy.copy(optimizer)
+                shadow.lr, step = settings
+                kept = dict(zip(self.keys, column[STATE:])) if known else {}
+                if known and self.counts:
+                    kept["step"] = step
+                new = shadow.update(column[P], column[G], kept)
+                return [new, *[kept[key] for key in self.keys]], []
+
+            return update
+
+        def penalise(column: list[Value], settings: list[Value]) -> Any:
+            assert penalty is not None
+            cost = as_value(penalty(column[P]))
+            slope = grad(cost, column[P], create_graph=True)
+            only = [apply(ops.WHERE, column[FLAG], v, 0.0) for v in (slope, cost)]
+            return [column[NEW] + only[0]], [only[1]]
+
+        rules = {"update": rule(True)}
+        rules |= {"first": rule(False)} if keeps else {}  # else every step is as the first
+        return rules | ({"penalise": penalise} if penalty is not None else {})
+
+    def _emit_rule(self, module: Module, name: str) -> None:
+        """A RULE; it ends by copying its outputs to the rows that they replace."""
+        #   call update_rule_shared(table, settings, cost, 1)
+        #   call update_rule(table, settings, cost, n)
+        #   memcpy(table[P], table[row of the result]); ...
+        tape = self.tapes[name]
+        b, args = RULE.named(name).define(module.ir)
+        shared, kernel = lower(tape, module.ir, f"{name}_rule", self.layout)
+        memory = {"rows": args.table, "scalars": args.settings, "sums": args.cost}
+        shared.call(b, **memory, columns=INT(1))
+        kernel.call(b, **memory, columns=INT(self.n))
+        varies = np.array(tape.varies())
+        places = np.cumsum(varies) - 1
+        targets = [NEW] if name == "penalise" else [P, *range(STATE, STATE + len(self.keys))]
+        for target, slot in zip(targets, tape.outputs):
+            if not varies[slot]:
+                raise JitError("the optimiser's rule gives one number for all parameters")
+            result = self.row(b, args.table, int(places[slot]))
+            copy_numbers(b, self.row(b, args.table, target), result, self.n)
+        b.ret_void()
+
+
+# --- machine code around the rules ---
+
+
+class _Finish:
+    """FINISH: makes a step from the sums over ``size`` samples.
+
+    Returns 0, and puts the parameters of the step before back, when the loss is not finite.
+    """
+
+    def __init__(self, module: Module, update: Update) -> None:
+        self.update, (self.b, self.args) = update, FINISH.define(module.ir)
+        self.p, self.g, self.new, self.kept = [
+            update.row(self.b, self.args.table, i) for i in (P, G, NEW, KEPT)
+        ]
+        self.cost = self.b.alloca(DOUBLE, name="cost")
+        length = update.new_settings().shape[1]
+        rows = [at(self.b, self.args.settings, i * length) for i in range(len(update.tapes))]
+        self.settings = dict(zip(update.tapes, rows))
+
+    def emit(self) -> None:
+        """The steps of a step, one after the other."""
+        #   mean = sums[0] / size;  g = sums[1:] / size
+        #   penalise: new += slope of the penalty;  g = new
+        #   norm = |g|;  if 0 <= max_norm < norm: g *= max_norm / norm
+        #   kept = p;  call first or update
+        #   steps += 1;  ret 1
+        b, args = self.b, self.args
+        share = b.fdiv(DOUBLE(1.0), b.sitofp(args.size, DOUBLE), "share")
+        mean = b.fmul(read(b, args.sums, 0), share, "mean")
+        self._stop_unless_finite(mean)
+        b.store(DOUBLE(0.0), self.cost)
+        if "penalise" in self.settings:
+            self._scale(at(b, args.sums, 1), share, self.new)
+            self._call("penalise")
+            self._stop_unless_finite(b.fadd(mean, b.load(self.cost, typ=DOUBLE), "total"))
+            b.store(mean, args.loss)
+            square = self._scale(self.new, DOUBLE(1.0), self.g)
+        else:
+            square = self._scale(at(b, args.sums, 1), share, self.g)
+        self._clip(square)
+        copy_numbers(b, self.kept, self.p, self.update.n)
+        with b.if_else(b.icmp_signed("!=", args.first, INT(0))) as (then, otherwise):
+            with then:
+                self._call("first" if "first" in self.settings else "update")
+            with otherwise:
+                self._call("update")
+        steps = at(b, self.settings["update"], STEPS)
+        b.store(b.fadd(b.load(steps, "steps", typ=DOUBLE), DOUBLE(1.0)), steps)
+        b.ret(INT(1))
+
+    def _call(self, rule: str) -> None:
+        settings = self.settings[rule]
+        RULE.named(rule).call(self.b, table=self.args.table, settings=settings, cost=self.cost)
+
+    def _stop_unless_finite(self, loss: Any) -> None:
+        b = self.b
+        b.store(loss, self.args.loss)
+        odd = b.fcmp_unordered("!=", b.fsub(loss, loss), DOUBLE(0.0), "odd")
+        with b.if_then(odd, likely=False):
+            copy_numbers(b, self.p, self.kept, self.update.n)
+            b.ret(INT(0))
+
+    def _scale(self, source: Any, factor: Any, target: Any) -> Any:
+        """target = source * factor; returns the sum of the squares."""
+        #   terms:  x = load <4 x double> source[j * 16 + v * 4]
+        #           store x * factor, target[j * 16 + v * 4]
+        #           acc = acc + x * x
+        b, vectors = self.b, self.update.layout.vectors
+        m = Vectors(b, self.update.layout.width)
+
+        def strip(j: Any, squares: list[Any]) -> list[Any]:
+            total = []
+            for v, square in enumerate(squares):
+                place = b.mul(b.add(b.mul(j, INT(vectors)), INT(v)), INT(m.width))
+                number = b.load(at(b, source, place), align=8, typ=m.type)
+                x = m.mul(number, m.splat(factor))
+                b.store(x, at(b, target, place), align=8)
+                total.append(m.add(m.mul(x, x), square))
+            return total
+
+        squares = accumulate(b, [m.constant(0.0)] * vectors, self.update.strips, strip)
+        return m.horizontal(reduce(m.add, squares))
+
+    def _clip(self, square: Any) -> None:
+        b, args = self.b, self.args
+        norm = Vectors(b, 1).intrinsic("llvm.sqrt", square)
+        b.store(norm, args.norm)
+        scale = b.fdiv(args.max_norm, b.fadd(norm, DOUBLE(1e-6)), "scale")
+        clips = b.fcmp_unordered("<", scale, DOUBLE(1.0), "clips")  # also when it is nan
+        asked = b.fcmp_ordered(">=", args.max_norm, DOUBLE(0.0), "asked")
+        with b.if_then(b.and_(asked, clips)):
+            self._scale(self.g, scale, self.g)
+
+
+def _emit_loop(module: Module, n_sums: int) -> None:
+    """LOOP: for every epoch, for every batch: WORK, FINISH. Returns how many were finite."""
+    #   each_epoch:  each_k:
+    #       size = min(samples - k * batch, batch)
+    #       sums = 0;  call work(...)
+    #       finite = call finish(...)
+    #       br finite == 0, ret done
+    #       done += 1
+    b, args = LOOP.define(module.ir)
+    total = b.mul(args.samples, args.epochs, "total")
+    batches = b.sdiv(b.add(args.samples, b.sub(args.batch, INT(1))), args.batch, "batches")
+    done = b.alloca(INT, name="done")
+    b.store(INT(0), done)
+    with loop(b, args.epochs, name="epoch") as epoch, loop(b, batches, name="k") as k:
+        start = b.mul(k, args.batch, "start")
+        left = b.sub(args.samples, start, "left")
+        size = b.select(b.icmp_signed("<", left, args.batch), left, args.batch, "size")
+        column = b.add(b.mul(epoch, args.samples), start, "column")
+        with loop(b, n_sums) as i:
+            b.store(DOUBLE(0.0), at(b, args.sums, i))
+        WORK.call(
+            b, data=args.data, length=args.length, order=at(b, args.order, column, INT),
+            samples=size, rows=args.rows, scalars=args.table,  # its row P
+            sums=args.sums, outputs=at(b, args.outputs, column), outputs_length=total,
+        )  # fmt: skip
+        step = b.load(done, "step", typ=INT)
+        finite = FINISH.call(
+            b, table=args.table, settings=args.settings, sums=args.sums,
+            loss=at(b, args.losses, step), norm=at(b, args.norms, step), size=size,
+            max_norm=args.max_norm,
+            first=b.select(b.icmp_signed("==", step, INT(0)), args.first, INT(0)),
+        )  # fmt: skip
+        with b.if_then(b.icmp_signed("==", finite, INT(0)), likely=False):
+            b.ret(step)
+        b.store(b.add(step, INT(1)), done)
+    b.ret(b.load(done, typ=INT))
