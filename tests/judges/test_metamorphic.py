@@ -86,8 +86,12 @@ def test_the_programs_are_worth_running(kind):
     assert all(1e-100 < abs(g) < 1e100 for g in flat if g)  # far from overflow and from subnormals
     assert sum(g != 0.0 for g in flat) > 0.3 * len(flat)
     assert max(len(topological_order(out)) for *_, out in graphs) > 30
-    most = [x for seed in SEEDS for x in allowed(seed, kind, 60)]
-    assert sum(is_sharp(g, x) for g, x in zip(flat, most)) > 0.95 * len(flat)
+
+
+def test_the_tolerance_is_sharp():
+    slopes = [g for leaves, _, out in map(build, programs()) for g in grad(out, leaves)]
+    most = [x for seed in SEEDS for x in allowed(seed, "gentle", 60)]
+    assert sum(map(is_sharp, slopes, most)) > 0.95 * len(slopes)
 
 
 # --- the backward pass is linear in the gradient it starts from ---
