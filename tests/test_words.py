@@ -9,9 +9,7 @@ import micrograd_like.functional as F
 from micrograd_like.ops import OPS, Op
 from micrograd_like.words import WORDS, spelled, words
 
-EXACT = {name: getattr(math, name) for name in ("sqrt", "exp", "log", "sin", "cos", "cosh", "sinh",
-                                                "erfc", "pi")}  # fmt: skip
-HELPERS = {**EXACT, "sigmoid": F.sigmoid, "sign": lambda x: math.copysign(1.0, x), "ties": 1}
+HELPERS = {**vars(math), "sigmoid": F.sigmoid, "sign": lambda x: math.copysign(1.0, x), "ties": 1}
 ANYWHERE = [(0.7, 1.3, -0.4, 2.1), (-0.6, 0.9, 0.2, -1.5), (1.9, -0.8, 1.1, 0.3)]
 
 
