@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING, Any
 
 from .engine import Value, topological_order
 from .files import write_whole
+from .ops import Op
+from .words import symbol
 
 # Files and processes are imported where they are used: 20 ms for a package that loads in 40.
 if TYPE_CHECKING:
@@ -194,7 +196,7 @@ def _nodes_and_edges(
         kind = _ROOT if v in roots else _INTERIOR if v.inputs else _LEAF
         yield f"  n{i} {_box(v, labels[v], kind)};"
         if v.op is not None:
-            yield f"  op{i} {_ellipse(v)};"
+            yield f"  op{i} {_ellipse(v, v.op)};"
             for x, attributes in _edges(v, local_derivatives):
                 yield f"  {name_of[x]} -> op{i}{attributes};"
             yield f"  op{i} -> n{i};"
@@ -251,9 +253,10 @@ def _box(v: Value, label: str, kind: tuple[str, str]) -> str:
     )
 
 
-def _ellipse(v: Value) -> str:
+def _ellipse(v: Value, op: Op) -> str:
+    label = _text(symbol(op, v.arguments[len(v.inputs) :]))
     return (
-        f'[label="{_text(v._op)}", shape=ellipse, style=filled, fillcolor="#eceff3", '
+        f'[label="{label}", shape=ellipse, style=filled, fillcolor="#eceff3", '
         f'color="{_LINE}", fontsize=13, width=0.4, height=0.35, margin="0.06,0.02", ordering=in]'
     )
 

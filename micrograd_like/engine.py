@@ -304,7 +304,7 @@ def _binary(op: Op, x: Any, y: Any) -> Value:
             kind = type(x if isinstance(x, Value) else y)
             return _binary(op, *[v if isinstance(v, Value) else _constant(v, kind) for v in (x, y)])
         return NotImplemented  # type: ignore[no-any-return]
-    v = _new(type(x))  # _node(type(x), op, ...), without the call: 5 % of a step
+    v: Value = _new(type(x))  # _node(type(x), op, ...), without the call: 5 % of a step
     v._number, v._grad, v.label = op.forward(a, b), 0.0, ""
     if _is_recording():
         v.op, v._x, v._y = op, x, y

@@ -20,9 +20,10 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from . import engine, nn, ops
+from . import engine, nn
 from .functional import dot
 from .ops import Op
+from .words import symbol
 
 
 class Value(engine.Value):
@@ -60,9 +61,7 @@ class Value(engine.Value):
 
     @property
     def _op(self) -> str:
-        if self.op is None:
-            return ""
-        return self.op.symbol + "".join(f"{k:g}" for k in self.arguments[len(self.inputs) :])
+        return symbol(self.op, self.arguments[len(self.inputs) :]) if self.op else ""
 
     @property
     def _backward(self) -> Callable[[], None]:

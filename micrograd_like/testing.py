@@ -333,16 +333,16 @@ def assert_module_matches_torch(
 ) -> None:
     """Gives a torch.nn.Module a Module's numbers; compares every output and every gradient.
 
-    torch keeps the numbers of a layer in tensors, this library in scalars. The scalars of one
-    attribute, in the order of state_dict, fill one tensor row by row: a Linear's ``weight[1, 2]``
-    is ``neurons.1.w.2``. Tensors and attributes are matched in their order, parameters before
+    torch keeps the numbers of a layer in tensors, this library in scalars. ``module.tensors()``
+    says which of them fill one tensor, row by row: a Linear's ``weight[1, 2]`` is
+    ``neurons.1.w.2``. Tensors and attributes are matched in their order, parameters before
     running statistics, or by names.
 
     Args:
         module: the Module. It and the twin are copied: yours stay as they are.
         twin: the torch.nn.Module; its copy computes in float64, and in module's mode.
         samples: a list of inputs, which both get as one batch.
-        names: torch's names to ours without the indices, where the order is another one, such as
+        names: torch's names to those in ``module.tensors()``, where the order is another one, as
             ``{"weight": "w", "bias": "b"}`` for a Layer.
         rtol: the allowed difference relative to torch's number.
         atol: the allowed difference besides.

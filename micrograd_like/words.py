@@ -10,7 +10,7 @@ inputs, x is any of them, and y (of dot) what it is multiplied with.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from .ops import Op
@@ -30,6 +30,15 @@ class Words(NamedTuple):
 def words(op: Op) -> Words:
     """The row of an op; for a node made by hand only a noun."""
     return WORDS.get(op.name) or Words(op.name or "node")
+
+
+def symbol(op: Op, constants: Sequence[float] = ()) -> str:
+    """An op as in a picture: its symbol, of a power with the exponent.
+
+    >>> symbol(OPS["tanh"]), symbol(OPS["powc"], [2.0])
+    ('tanh', '**2')
+    """
+    return op.symbol + "".join(f"{k:g}" for k in constants if op.name == "powc")
 
 
 def spelled(derivative: str, numbers: Mapping[str, str]) -> str:

@@ -35,13 +35,14 @@ ARROWS = {
     "optim": {"engine", "checks"},
     "data": {"checks", "nesting"},
     "train": {"engine", "functional", "modes", "nesting", "checks", "optim", "data"},
+    "micrograd": {"ops", "engine", "functional", "words", "nn"},
     "serialize": {"nn", "files", "checks"},
     "estimators": {"checks", "nn", "losses", "optim", "train"},
     # trust
     "testing": {"engine", "nesting"},
     "anomaly": {"ops", "engine", "modes", "words"},
     # seeing
-    "draw": {"engine", "files"},
+    "draw": {"ops", "engine", "words", "files"},
     "plot": {"engine", "nesting", "checks", "train"},
     "explore": {"engine", "words", "draw", "files", "train"},
     # compiling

@@ -6,47 +6,11 @@ import sys
 import threading
 
 import pytest
+from helpers.interrupts import EVENTS, interrupted_everywhere
 
 from micrograd_like import Value, detect_anomaly, engine, no_grad
 from micrograd_like.anomaly import is_anomaly_enabled
 from micrograd_like.modes import Mode, uncollected
-
-
-class Interrupter:
-    """A trace function that raises at the n-th event; an event is a call, an instruction, a return.
-
-    It sees what a signal can hit: every frame below the one that starts it.
-    """
-
-    def __init__(self, n: int, kinds: set[str]) -> None:
-        self.left, self.kinds = n, kinds
-
-    def __call__(self, frame, event, arg):
-        frame.f_trace_opcodes, frame.f_trace_lines = True, False
-        if event in self.kinds:
-            self.left -= 1
-            if self.left == 0:
-                raise KeyboardInterrupt
-        return self
-
-
-def interrupted_everywhere(work, kinds):
-    """Runs work again and again, interrupted one event later each time; yields after each."""
-    n = 0
-    while True:
-        n += 1
-        before, done = sys.gettrace(), False
-        try:
-            sys.settrace(Interrupter(n, kinds))
-            work()
-            done = True
-        except KeyboardInterrupt:
-            pass
-        finally:
-            sys.settrace(before)
-        if done:
-            return
-        yield n
 
 
 def in_no_grad():
@@ -82,7 +46,7 @@ def as_a_decorator():
 WORKS = [in_no_grad, in_nested_modes, in_a_seam, in_a_recorded_gradient, without_the_collector]
 
 
-@pytest.mark.parametrize("kinds", [{"opcode"}, {"call"}, {"return"}, {"call", "opcode", "return"}])
+@pytest.mark.parametrize("kinds", [{"opcode"}, {"call"}, {"return"}, EVENTS])
 @pytest.mark.parametrize("work", [*WORKS, as_a_decorator])
 def test_a_mode_comes_back_from_an_interrupt_at_any_event(work, kinds):
     own = dict(engine.swapped.own)

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from micrograd_like import nn
 from micrograd_like.engine import Value
 from micrograd_like.nn import (
     MLP,
@@ -272,6 +273,9 @@ def put(*keys_and_value):
     return change
 
 
+LAYERS = ", ".join(
+    sorted(name for name, x in vars(nn).items() if Module in getattr(x, "__mro__", ())[1:])
+)
 HOSTILE = {
     "huge": (put("architecture", "nin", 10**9),
         "the architecture has 3000000007 numbers, the state 13"),
@@ -284,8 +288,7 @@ HOSTILE = {
     "no layers": (put("architecture", {"class": "Sequential", "layers": []}),
         "the architecture has 0 numbers, the state 13"),
     "unknown class": (put("architecture", "class", "os.system"),
-        "unknown module 'os.system': choose from Activation, BatchNorm, Conv2d, Dropout, Flatten, "
-        "Layer, Linear, MLP, Neuron, Sequential"),
+        f"unknown module 'os.system': choose from {LAYERS}"),
     "abstract class": (put("architecture", {"class": ["MLP"]}),
         "{'class': ['MLP']} describes no module"),
     "more arguments": (put("architecture", "rng", 1), "missing or unknown arguments of MLP: rng"),

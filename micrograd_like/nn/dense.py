@@ -88,7 +88,7 @@ class Layer(Module):
     """
 
     settings: ClassVar = {"nin": width("inputs"), "nout": width("neurons"), "activation": text}
-    rows = ("neurons",)
+    stacked = ("neurons",)
     nin: int
     nout: int
     activation: str

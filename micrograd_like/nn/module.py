@@ -47,7 +47,7 @@ class Module:
     settings: ClassVar[Mapping[str, Check]] = {}
     parts = ""  # the setting that is a list of modules, which the constructor takes one by one
     biases: tuple[str, ...] = ()  # attributes that no penalty applies to
-    rows: tuple[str, ...] = ()  # lists of modules that are the rows of one tensor
+    stacked: tuple[str, ...] = ()  # lists of modules that are the rows of one tensor
     buffers: tuple[str, ...] = ()  # names of attributes that are state but not trained
     draws = False  # in training, numbers are multiplied by factor(), which draws them from rng
 
@@ -88,7 +88,10 @@ class Module:
         return [p for _, _, _, p in self._parameters()]
 
     def weights(self) -> list[Value]:
-        """The parameters that a penalty applies to: all that no layer declares as biases."""
+        """The parameters that a penalty applies to: all that no layer declares as biases.
+
+        ``Module.weights(model)`` is safe also where an attribute has this name.
+        """
         return [p for _, _, weight, p in self._parameters() if weight]
 
     def tensors(self) -> dict[str, list[str]]:
@@ -169,10 +172,7 @@ class Module:
         assign(parameters.values(), data=[new[name] for name in parameters], also=also)
 
     def __repr__(self) -> str:
-        """As a layer is made again: from the third argument on, and what may be left out, by name.
-
-        A number that is the default is left out.
-        """
+        """How a layer is made: two arguments by position, the others by name or by default."""
         ours = (c for c in type(self).__mro__ if c.__module__.startswith(f"{__package__}."))
         cls: type[Module] = next(ours)
         if cls is Module:  # a class of the user's
@@ -194,7 +194,6 @@ class Module:
 
 # --- the walk ---
 
-
 # A Value or Module that was found in a Module: its name as in state_dict, "layers.0.neurons.1.w.2";
 # what torch would keep it in, "layers.0.w"; whether it is a weight. For a Module the first two are
 # what those of its parts begin with.
@@ -206,7 +205,7 @@ def _walk(module: Module, name: str = "", tensor: str = "") -> Iterator[_Place]:
     yield name, tensor, False, module
     cls = type(module)
     for key, x in vars(module).items():
-        if key in cls.rows:
+        if key in cls.stacked:
             for i, row in enumerate(x):
                 yield from _walk(row, f"{name}{key}.{i}.", tensor)
         else:

@@ -33,7 +33,7 @@ class Row(NamedTuple):
     batch: tuple[int, ...]  # the shape of a batch for it
     twin: Callable[[], Any] | str  # torch's module, or why there is none
     start_only: tuple[str, ...] = ()  # arguments that only decide where the numbers start
-    takes_anything: bool = False  # whatever it is called with is passed on
+    refuses: tuple[Any, ...] = (object(), [])  # inputs that get a sentence
 
 
 RANDOM = ("init", "rng")
@@ -50,12 +50,12 @@ ROWS = {
         lambda: MLP(3, [4, 3, 2], ["relu", "tanh"], "linear"), (2, 3),
         lambda: nn.Sequential(
             nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2)), RANDOM),
-    "Activation": Row(lambda: Activation("tanh"), (2, 3), nn.Tanh),
+    "Activation": Row(lambda: Activation("tanh"), (2, 3), nn.Tanh, refuses=(object(),)),
     "Activation of an image": Row(lambda: Activation("relu"), (2, 2, 3, 2), nn.ReLU),
-    "Flatten": Row(Flatten, (2, 2, 3, 2), nn.Flatten, takes_anything=True),
+    "Flatten": Row(Flatten, (2, 2, 3, 2), nn.Flatten, refuses=()),
     "Dropout": Row(
         lambda: Dropout(0.25, rng=0), (2, 3), "it draws its own numbers: see test_stochastic.py",
-        RANDOM, takes_anything=True),
+        RANDOM, refuses=()),
     "BatchNorm": Row(
         lambda: BatchNorm(3, eps=1e-3, momentum=0.3), (5, 3),
         lambda: nn.BatchNorm1d(3, 1e-3, 0.3)),

@@ -131,6 +131,14 @@ def test_the_weights_of_a_module_of_your_own_are_all_that_it_does_not_declare_as
     assert [p.data for p in Declared().weights()] == [1.0]
 
 
+def test_weights_are_found_also_where_an_attribute_has_their_name():
+    class Line(Module):
+        def __init__(self):
+            self.weights, self.rows = [Value(1.0)], 3
+
+    assert [p.data for p in Module.weights(Line())] == [1.0]
+
+
 # --- what torch keeps in one tensor ---
 
 

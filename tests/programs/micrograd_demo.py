@@ -1,8 +1,13 @@
-# A program in the manner of micrograd's demo notebook, for which only the import line differs.
+"""A program for micrograd, in the manner of its demo notebook."""
+
 import random
 
 import numpy as np
+from micrograd.engine import Value
+from micrograd.nn import MLP
 from sklearn.datasets import make_moons
+
+STEPS = 100
 
 np.random.seed(1337)
 random.seed(1337)
@@ -16,7 +21,7 @@ def loss():
     scores = list(map(model, inputs))
     losses = [(1 + -yi * scorei).relu() for yi, scorei in zip(y, scores)]
     data_loss = sum(losses) * (1.0 / len(losses))
-    reg_loss = 1e-4 * sum((p * p for p in model.parameters()))
+    reg_loss = 1e-4 * sum(p * p for p in model.parameters())
     right = [(yi > 0) == (scorei.data > 0) for yi, scorei in zip(y, scores)]
     return data_loss + reg_loss, sum(right) / len(right)
 

@@ -1,9 +1,9 @@
 """What a model says of samples: evaluation mode inside, every mode as it was afterwards."""
 
 import math
-import sys
 
 import pytest
+from helpers.interrupts import interrupted_everywhere
 from helpers.training import X, network
 
 from micrograd_like import MLP, Value
@@ -26,30 +26,16 @@ def test_predicting_in_training_mode_uses_evaluation_mode_and_goes_back():
     assert all(module.training for module in model.modules())
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # in __del__
 def test_an_interrupt_at_any_call_of_a_prediction_leaves_every_mode_as_it_was():
     model = Sequential(Linear(2, 2, rng=0), Dropout(0.5, rng=0), Linear(2, 1, rng=1)).train()
     model.layers[0].eval()  # frozen, as in fine-tuning
-    modes, last, cut = [m.training for m in model.modules()], 0, True
-    while cut:
-        calls, last, cut = 0, last + 1, False
-
-        def profile(frame, event, argument, last=last):
-            nonlocal calls
-            calls += 1
-            if calls == last:
-                raise KeyboardInterrupt
-
-        sys.setprofile(profile)
-        try:
-            predict(model, X[:1])
-        except KeyboardInterrupt:
-            cut = True
-        finally:
-            sys.setprofile(None)
+    modes = [m.training for m in model.modules()]
+    interrupts = 0
+    for _ in interrupted_everywhere(lambda: predict(model, X[:1]), {"call", "return"}):
+        interrupts += 1
         assert [m.training for m in model.modules()] == modes
         assert (Value(1.0) * 2.0).inputs  # recording is on
-    assert last > 50
+    assert interrupts > 50
 
 
 def test_a_sample_of_another_size_is_one_clear_sentence():

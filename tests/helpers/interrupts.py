@@ -1,0 +1,42 @@
+"""An interrupt at every place where a signal could be handled."""
+
+import sys
+
+EVENTS = frozenset({"call", "opcode", "return"})
+
+
+class Interrupter:
+    """A trace function that raises at the n-th event; an event is a call, an instruction, a return.
+
+    It sees what a signal can hit: every frame below the one that starts it.
+    """
+
+    def __init__(self, n: int, kinds: set[str]) -> None:
+        self.left, self.kinds = n, kinds
+
+    def __call__(self, frame, event, arg):
+        frame.f_trace_opcodes, frame.f_trace_lines = True, False
+        if event in self.kinds:
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return self
+
+
+def interrupted_everywhere(work, kinds=EVENTS):
+    """Runs work again and again, interrupted one event later each time; yields after each."""
+    n = 0
+    while True:
+        n += 1
+        before, done = sys.gettrace(), False
+        try:
+            sys.settrace(Interrupter(n, kinds))
+            work()
+            done = True
+        except KeyboardInterrupt:
+            pass
+        finally:
+            sys.settrace(before)
+        if done:
+            return
+        yield n
