@@ -13,7 +13,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from test_ops import points
+from helpers.checklist import COMPLETE
+from helpers.points import points
 
 from micrograd_like import engine, functional
 from micrograd_like.anomaly import AnomalyError, detect_anomaly, is_anomaly_enabled
@@ -306,7 +307,7 @@ def test_a_step_of_the_chain_rule_by_hand_is_watched():
 # --- lines ---
 
 
-@pytest.mark.parametrize("name", sorted(OPS))
+@pytest.mark.parametrize("name", COMPLETE)
 def test_every_op_knows_its_line(name):
     args = points(OPS[name], edges=False)[-1]
     n = len(args) - OPS[name].constants

@@ -4,7 +4,8 @@ import inspect
 from pathlib import Path
 
 from helpers.known_losses import EXACT, LOSSES, REFUSED
-from helpers.make_oracle import loss_cases, read
+from helpers.make_oracle import read
+from helpers.points import loss_cases
 from helpers.still_missing import missing_words, public, report
 from helpers.torch_twins import LOSS_TWINS
 

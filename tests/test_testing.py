@@ -5,7 +5,9 @@ import random
 
 import pytest
 import torch
-from test_ops import points
+from helpers.checklist import DIFFERENTIABLE
+from helpers.known_ops import KNOWN, with_rule
+from helpers.points import points
 
 from micrograd_like import nn, ops, optim
 from micrograd_like.engine import Value, apply, grad
@@ -22,11 +24,6 @@ from micrograd_like.testing import (
 )
 
 F = torch.nn.functional
-DIFFERENTIABLE = sorted(set(OPS) - {"gt", "ge", "eq"})
-
-
-def with_rule(op, backward):
-    return Op(op.name, op.symbol, op.arity, op.forward, backward, op.constants)
 
 
 def scaled(op, factor):
@@ -40,9 +37,7 @@ def calls(op):
     """The op as a function of its differentiable arguments, at ordinary points beside no kink."""
     for args in points(op, edges=False):
         n = len(args) - op.constants
-        on_a_kink = op.name in ("maximum", "minimum", "max") and len(set(args)) < n
-        beyond = op.name in ("log", "sqrt", "log1p", "pow", "powc") and args[0] < 0.0
-        if on_a_kink or (beyond and not (op.name == "powc" and args[-1] in (1.0, 2.0, 3.0))):
+        if not KNOWN[op.name].smooth(*args):
             continue
         if op.name == "where":  # the condition is 0, -1.3 or 2: a constant of a function of two
             yield lambda x, y, cond=args[0]: apply(op, cond, x, y), args[1:]

@@ -11,12 +11,12 @@ from itertools import pairwise
 
 import numpy
 import pytest
+from helpers.programs import build, random_program
 
 import micrograd_like.functional as F
 from micrograd_like import MLP, SGD, Module, Neuron, Value, hinge_loss, no_grad
-from micrograd_like.engine import apply, grad, topological_order
+from micrograd_like.engine import grad, topological_order
 from micrograd_like.explore import explore
-from micrograd_like.ops import OPS
 from micrograd_like.train import History, fit
 from micrograd_like.train.history import RecordedEpoch
 
@@ -53,17 +53,8 @@ def spelled_out(model, x):
 
 
 def random_graph(seed, size=40):
-    """A Value made of every kind of op, of shared Values and of numbers at the edges."""
-    rng = random.Random(seed)
-    edges = [0.0, -0.0, 1.0, -1.0, math.inf, 1e-300, 1e300, -2.5]
-    values = [Value(rng.uniform(-2.0, 2.0)) for _ in range(5)]
-    values += [Value(rng.choice(edges)) for _ in range(2 if seed % 2 else 0)]
-    while len(values) < size:
-        op = OPS[rng.choice(sorted(OPS))]
-        count = (op.arity or rng.choice([2, 4, 6])) - op.constants
-        inputs = [rng.choice(values) for _ in range(count)]
-        values.append(apply(op, *inputs, *[rng.choice([2.0, 0.5, 3.0, 0.0])] * op.constants))
-    return F.sum(values[-8:])
+    """A Value made of every kind of op, of shared Values and, if the seed is odd, of edges."""
+    return build(random_program(seed, "wild" if seed % 2 else "tame", size))[2]
 
 
 def chain(length):

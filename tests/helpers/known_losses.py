@@ -7,8 +7,6 @@ import math
 import random
 from functools import cache, partial
 
-import mpmath
-
 from micrograd_like.engine import grad
 from micrograd_like.losses import (
     binary_cross_entropy_with_logits,
@@ -19,11 +17,10 @@ from micrograd_like.losses import (
     mse_loss,
 )
 
+from .known_ops import mp
 from .values import as_values, numbers
 
 NAN = math.nan
-mp = mpmath.mp.clone()
-mp.dps = 50
 
 # --- ours, its options, targets of SCORES: compared with torch ---
 

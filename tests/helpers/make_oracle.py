@@ -1,6 +1,6 @@
 """Writes oracle.jsonl.gz: what PyTorch says about every op and every loss, frozen.
 
-    python -m helpers.make_oracle    # in tests/
+    python -m tests.helpers.make_oracle
 
 The first line says which torch spoke. Each further line is one place and what is true there:
 of an op [name, arguments, value, gradients, second derivatives], of a loss [name, scores,
@@ -10,107 +10,23 @@ nan are text. The same torch writes the same bytes. test_oracle.py compares.
 """
 
 import gzip
-import itertools
 import json
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from helpers.torch_twins import LOSS_TWINS, TWINS, tensor
 from micrograd_like.ops import OPS, Op
 
+from .known_ops import KNOWN
+from .points import UPSTREAM, loss_cases, points
+from .torch_twins import LOSS_TWINS, tensor
+
 PATH = Path(__file__).with_name("oracle.jsonl.gz")
-inf, nan = float("inf"), float("nan")
-COMPARISONS = ("gt", "ge", "eq")
-UPSTREAM = [1.0, 0.0, -2.5, inf, nan]
 
-# --- where ops and losses are looked at ---
-
-ORDINARY = [-2.7, -1.3, -0.6, -0.04, 0.03, 0.5, 0.9, 1.0, 1.7, 3.1]
-EDGES = [0.0, -0.0, 1e-300, -1e-300, 5e-324, -5e-324, 1e308, -1e308, inf, -inf, nan]
-EDGES += [710.0, -710.0, 745.0, -745.0, 1e5, -1e5]
-SPECIAL = {  # where an op's formula changes or a naive one breaks
-    "abs": [-1.0],
-    "cos": [1.5707963267948966, 3.141592653589793],
-    "cosh": [-711.0, 711.0, 710.4758600739439],
-    "elu": [-40.0, -37.0],
-    "erfc": [-6.0, 5.0, 26.5, 27.3],
-    "exp": [709.0, 709.782712893384, -708.4, -745.2],
-    "expm1": [-37.0, -40.0, 1e-8, 709.782712893384],
-    "gelu": [-8.0, 8.0, -40.0, 40.0, -41.0, 41.0],
-    "log": [0.999, 1.001],
-    "log1p": [-1.0, -1.5, -0.999, 1e-8],
-    "sigmoid": [-37.0, 37.0, -709.0],
-    "silu": [-37.0, 37.0],
-    "sin": [1.5707963267948966, 3.141592653589793],
-    "sinh": [-711.0, 711.0, 710.4758600739439],
-    "softplus": [19.0, 20.0, 21.0, 30.0, -36.0],
-    "sqrt": [4.0, -1.0],
-    "tan": [1.5707963267948966, -1.5707963267948966],
-    "tanh": [355.0, -356.0, 20.0],
-}
-CONSTANTS = {
-    "powc": [-2.0, -1.0, -0.5, 0.0, 0.1, 0.5, 1.0, 1.5, 2.0, 3.0],
-    "leaky_relu": [0.01, 0.0],
-    "elu": [1.0, 0.3],
-}
-FEW = [-1.3, 0.0, 2.0, 1e308, inf, -inf, nan]
-WIDE = [(0.7,), (2.0, -1.3), (1.5, 1.5), (0.3, -2.0, 0.3, 0.1, -0.6), (3.1, 0.5, -0.04, 3.1, 3.1)]
-WIDE_DOT = [(0.7, -1.3), (0.3, -2.0, 0.9, 1.7, 0.5, -0.6), (3.1, 0.5, 3.1, 1.5, -0.04, 3.1)]
-
-
-def points(op: Op, edges: bool = True) -> list[tuple[float, ...]]:
-    """The argument tuples at which an op is looked at, whatever its arity."""
-    if op.name == "dot":
-        few = [-1.3, 0.0, inf, nan] if edges else [-1.3, 0.0, 2.0]
-        return [*WIDE_DOT, *itertools.product(few, repeat=4)]
-    if op.arity is None or op.arity - op.constants == 3:
-        few = FEW if edges else [-1.3, 0.0, 2.0]
-        return [*(WIDE if op.arity is None else []), *itertools.product(few, repeat=3)]
-    n = op.arity - op.constants
-    xs = ORDINARY + (EDGES + SPECIAL.get(op.name, []) if edges else [])
-    if n == 2 and edges:  # -3 is odd, 2 even: it matters to a power
-        xs = [*ORDINARY[::2], 1.0, -1.0, 2.0, -3.0, *EDGES]
-    return list(itertools.product(*[xs] * n, *[CONSTANTS.get(op.name)] * op.constants))
-
-
-# A loss's targets; hinge's kink is where target times score is 1, the others' at the target.
-TARGETS: dict[str, list[Any]] = {
-    "mse_loss": [0.0, 1.5, inf],
-    "l1_loss": [0.0, 1.5, inf],
-    "huber_loss": [0.0, 1.5, inf],
-    "hinge_loss": [1.0, -1.0],
-    "binary_cross_entropy_with_logits": [0.0, 1.0, 0.25],
-    "cross_entropy": [0, 1, 2],
-}
-OPTIONS: dict[str, list[dict[str, Any]]] = {"huber_loss": [{}, {"delta": 2.5}]}
-REDUCTIONS = ["mean", "sum", "none"]
-SCORES = [*ORDINARY[::3], *EDGES, 1.0, -1.0, 1.5, 2.5, -2.5, 4.0, 30.0, -30.0]
-
-
-def loss_cases(name: str) -> list[tuple[Any, Any, dict[str, Any]]]:
-    """Scores, target and options: single samples, and batches of two whose second is ordinary."""
-    if name == "cross_entropy":
-        every, ordinary = [list(xs) for xs in itertools.product(FEW, repeat=3)], [0.5, -1.0, 2.0]
-        every += [[710.0, -745.0, 1e5], [1e-300, -5e-324, -1e308]]
-    else:
-        every, ordinary = SCORES, 0.5
-    cases: list[tuple[Any, Any, dict[str, Any]]] = []
-    for options, reduction in itertools.product(OPTIONS.get(name, [{}]), REDUCTIONS):
-        options = {**options, "reduction": reduction}
-        for i, x in enumerate(every):
-            targets = TARGETS[name]
-            if name == "cross_entropy":  # a third of them each: every product is there anyway
-                targets = [targets[i % 3]]
-            cases += [([x, ordinary], [y, targets[0]], options) for y in targets]
-            if reduction == "mean":
-                cases += [(x, y, options) for y in targets]
-    return cases
-
-
-# --- what torch says there ---
+# --- what torch says ---
 
 
 def slopes(y: Any, xs: list[Any], g: Any, create_graph: bool = False) -> list[Any]:
@@ -127,7 +43,7 @@ def torch_op(op: Op, args: tuple[float, ...]) -> tuple[Any, ...]:
     """torch's value, the gradients for each g, and the matrix of second derivatives."""
     n = len(args) - op.constants
     xs = [tensor(x) for x in args[:n]]
-    out = TWINS[op.name](*xs, *args[n:])
+    out = KNOWN[op.name].torch(*xs, *args[n:])
     one = torch.ones(())
     first = [[gx.item() for gx in slopes(out, xs, g * one)] for g in UPSTREAM]
     second = [slopes(gx, xs, one) for gx in slopes(out, xs, one, create_graph=True)]
@@ -161,7 +77,7 @@ def header() -> dict[str, Any]:
 
 def rows() -> Iterator[list[Any]]:
     """Every line of the file but the first, in a fixed order."""
-    for name in sorted(OPS):
+    for name in sorted(KNOWN):
         for args in points(OPS[name]):
             yield [name, list(args), *torch_op(OPS[name], args)]
     for name in sorted(LOSS_TWINS):
@@ -190,6 +106,7 @@ def write(path: Path, rows: Iterable[list[Any]]) -> None:
         packed.write("\n".join([*lines, ""]).encode())
 
 
+@cache
 def read(path: Path = PATH) -> tuple[dict[str, Any], dict[str, list[Any]]]:
     """The header, and for each name its rows without the name."""
     with gzip.open(path, "rt") as file:

@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from helpers.checklist import COMPLETE, DIFFERENTIABLE
+from helpers.exact import exact
 from helpers.known_losses import exact_loss
-from helpers.make_oracle import COMPARISONS
-from test_ops import DIFFERENTIABLE, differences, exact, modes
-from test_oracle import LOSSES, allowances, deviates, flat, frozen, frozen_loss, loss_pairs
-from test_programs import (
+from helpers.known_ops import COMPARISONS, KNOWN, Rule, with_rule
+from helpers.live_torch import (
     NORMAL,
     differing,
     loss_on_programs,
@@ -26,13 +26,14 @@ from test_programs import (
     run_ours,
     tame_run,
 )
+from helpers.oracle import LOSSES, allowances, deviates, frozen, frozen_loss, loss_pairs
+from helpers.second_opinions import differences, modes
 
 from micrograd_like import engine
 from micrograd_like.engine import grad
-from micrograd_like.ops import COS, COSH, DIV, EXP, GT, LOG, OPS, SQRT, WHERE, Op
+from micrograd_like.nesting import flat
+from micrograd_like.ops import OPS, Op
 
-inf, nan = math.inf, math.nan
-Rule = Callable[..., Any]
 JUDGES = [frozen, exact, differences, modes]  # and on_programs, which takes longer
 
 
@@ -40,10 +41,6 @@ class Mutant(NamedTuple):
     name: str
     what: str
     op: Op
-
-
-def with_rule(op: Op, backward: Rule) -> Op:
-    return Op(op.name, op.symbol, op.arity, op.forward, backward, op.constants)
 
 
 def with_forward(op: Op, forward: Rule) -> Op:
@@ -119,137 +116,12 @@ def _or_zero(x: float) -> float:
     return 0.0 if x != x else x
 
 
-# --- mutants of one op: the mistakes that people make ---
-
-RULES: dict[str, dict[str, Rule]] = {
-    "mul": {"own operand": lambda g, out, x, y: (g * x, g * y)},
-    "div": {
-        "sign of the divisor's": lambda g, out, x, y: (DIV(g, y), g * DIV(out, y)),
-        "g * (1 / y) overflows": lambda g, out, x, y: (g * DIV(1.0, y), -g * DIV(out, y)),
-        "divisor not squared": lambda g, out, x, y: (DIV(g, y), -g * out),
-    },
-    "abs": {
-        "slope 1 at 0": lambda g, out, x: (g if x >= 0.0 else -g,),
-        "slope -1 at 0": lambda g, out, x: (g if x > 0.0 else -g,),
-    },
-    "pow": {
-        "exponent not lowered": lambda g, out, x, y: (g * y * out, g * (out * LOG(x))),
-        "no masks": lambda g, out, x, y: (g * (y * OPS["pow"](x, y - 1.0)), g * (out * LOG(x))),
-    },
-    "powc": {
-        "exponent not lowered": lambda g, out, x, k: (g * (k * out) if k else 0.0, None),
-        "factor forgotten": lambda g, out, x, k: (g * OPS["powc"](x, k - 1.0) if k else 0.0, None),
-        "x**0 not masked": lambda g, out, x, k: (g * (k * OPS["powc"](x, k - 1.0)), None),
-        "k / x times out": lambda g, out, x, k: (g * (k * DIV(out, x)) if k else 0.0, None),
-    },
-    "sqrt": {
-        "slope 0 at 0": lambda g, out, x: (DIV(g, 2.0 * out) if x else 0.0,),
-        "half forgotten": lambda g, out, x: (DIV(g, out),),
-    },
-    "exp": {"gradient times 1.0005": lambda g, out, x: (g * out * 1.0005,)},
-    "expm1": {"out, as for exp": lambda g, out, x: (g * out,)},
-    "log": {
-        "times x": lambda g, out, x: (g * x,),
-        "nan below 0": lambda g, out, x: (g * DIV(1.0, x) * (out - out + 1.0),),
-    },
-    "log1p": {"as for log": lambda g, out, x: (DIV(g, x),)},
-    "sin": {"sine": lambda g, out, x: (g * out,)},
-    "cos": {"sign": lambda g, out, x: (g * OPS["sin"](x),)},
-    "tan": {"1 - out**2": lambda g, out, x: (g * (1.0 - out * out),)},
-    "sinh": {"cosine": lambda g, out, x: (g * COS(x),)},
-    "cosh": {"cosh": lambda g, out, x: (g * COSH(x),)},
-    "tanh": {
-        "1 + out**2": lambda g, out, x: (g * (1.0 + out * out),),
-        "1 - x**2": lambda g, out, x: (g * (1.0 - x * x),),
-    },
-    "atan": {"asin's": lambda g, out, x: (DIV(g, SQRT(1.0 - x * x)),)},
-    "erfc": {"constant forgotten": lambda g, out, x: (-g * EXP(-(x * x)),)},
-    "sigmoid": {"of x": lambda g, out, x: (g * (x * (1.0 - x)),)},
-    "softplus": {"sigmoid(-x)": lambda g, out, x: (g * OPS["sigmoid"](-x),)},
-    "silu": {"product rule forgotten": lambda g, out, x: (g * OPS["sigmoid"](x),)},
-    "gelu": {
-        "product rule forgotten": lambda g, out, x: (g * DIV(out, x),),
-        "no limits, nor 0": lambda g, out, x: (
-            g * (DIV(out, x) + 0.3989422804014327 * x * EXP(-0.5 * x * x)),
-        ),
-    },
-    "relu": {
-        "slope 1 at 0": lambda g, out, x: (g if x >= 0.0 else 0.0,),
-        "slope 1/2 at 0": lambda g, out, x: (0.5 * g * ((x >= 0.0) + (x > 0.0)),),
-        "no mask": lambda g, out, x: (g * (x > 0.0),),
-        "0 at nan": lambda g, out, x: (WHERE(GT(x, 0.0), g, 0.0),),
-    },
-    "elu": {
-        "slope 1 at 0": lambda g, out, x, k: (g if x >= 0.0 else g * (out + k), None),
-        "alpha forgotten": lambda g, out, x, k: (g if x > 0.0 else g * EXP(x), None),
-    },
-    "leaky_relu": {
-        "slope 1 at 0": lambda g, out, x, k: (g if x >= 0.0 else g * k, None),
-        "slope 0 below": lambda g, out, x, k: (g if x > 0.0 else 0.0, None),
-    },
-    "where": {
-        "inverted": lambda g, out, c, x, y: (None, WHERE(c, 0.0, g), WHERE(c, g, 0.0)),
-        "gradient for the condition": lambda g, out, c, x, y: (
-            g,
-            WHERE(c, g, 0.0),
-            WHERE(c, 0.0, g),
-        ),
-        "both branches": lambda g, out, c, x, y: (None, g, g),
-    },
-    "maximum": {
-        "ties to the first": lambda g, out, x, y: (g, 0.0) if x >= y else (0.0, g),
-        "ties to both": lambda g, out, x, y: (g if x >= y else 0.0, g if y >= x else 0.0),
-    },
-    "minimum": {
-        "ties to the first": lambda g, out, x, y: (g, 0.0) if x <= y else (0.0, g),
-        "as maximum": lambda g, out, x, y: OPS["maximum"].backward(g, out, x, y),
-    },
-    "max": {
-        "ties to all": lambda g, out, *xs: [g if x >= out else 0.0 for x in xs],
-        "ties to the first": lambda g, out, *xs: [
-            g if x >= out and not any(z >= out for z in xs[:i]) else 0.0 for i, x in enumerate(xs)
-        ],
-    },
-    "sum": {"mean's": lambda g, out, *xs: [g * DIV(1.0, float(len(xs)))] * len(xs)},
-    "logsumexp": {"not divided": lambda g, out, *xs: [g * EXP(x) for x in xs]},
-    "dot": {"own operand": lambda g, out, *wx: [g * x for x in wx]},
-    **{name: {} for name in ("add", "sub", "neg")},
-}
-FORWARDS: dict[str, dict[str, Rule]] = {
-    "gt": {">=": lambda x, y: float(x >= y)},
-    "ge": {">": lambda x, y: float(x > y)},
-    "eq": {">=": lambda x, y: float(x >= y)},
-    "relu": {"Python's max": lambda x: max(0.0, x)},
-    "maximum": {"Python's max": max},
-    "minimum": {"Python's min": min},
-    "softplus": {"threshold of 20": lambda x: x if x > 20.0 else OPS["softplus"].forward(x)},
-    "where": {"> 0": lambda c, x, y: x if c > 0.0 else y},
-    "pow": {"Python's, real part": lambda x, y: _python_power(x, y)},
-    "div": {"0 for x / 0": lambda x, y: x / y if y else 0.0},
-    "log1p": {"log(1 + x)": lambda x: OPS["log"].forward(1.0 + x)},
-    "gelu": {
-        "tanh's formula": lambda x: (
-            0.5 * x * (1 + math.tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))
-        )
-    },
-}
-# The generic mutant that only an infinite g shows; in the other ops there is nothing to mask.
-MASKED = ["relu", "where", "maximum", "minimum", "max", "pow", "powc"]
-
-
-def _python_power(x: float, y: float) -> float:
-    try:
-        return complex(x**y).real
-    except (OverflowError, ZeroDivisionError):
-        return inf
-
-
 def mutants(name: str) -> list[Mutant]:
-    op = OPS[name]
+    op, known = OPS[name], KNOWN[name]
     found = list(generic_mutants(op))
-    found += [(f"rule: {what}", with_rule(op, rule)) for what, rule in RULES.get(name, {}).items()]
-    found += [(f"value: {what}", with_forward(op, f)) for what, f in FORWARDS.get(name, {}).items()]
-    if name in MASKED:
+    found += [(f"rule: {what}", with_rule(op, rule)) for what, rule in known.mistakes.items()]
+    found += [(f"value: {what}", with_forward(op, f)) for what, f in known.wrong_values.items()]
+    if known.masked:
         found.append(("mask forgotten", with_rule(op, unmasked(op))))
     return [Mutant(name, what, mutant) for what, mutant in found]
 
@@ -281,12 +153,7 @@ def notices(judge: Callable[[Op], Iterator[Any]], op: Op) -> bool:
     return next(judge(op), None) is not None
 
 
-def test_every_op_has_mutants_of_its_own_listed():
-    assert set(DIFFERENTIABLE) - set(RULES) == set()  # an op may list none: {}
-    assert {*RULES, *FORWARDS, *MASKED} - set(OPS) == set()
-
-
-@pytest.mark.parametrize("name", sorted(OPS))
+@pytest.mark.parametrize("name", COMPLETE)
 def test_every_mutant_is_noticed_but_for_the_equivalent_ones(name):
     verdicts = noticed_by(name)
     equivalent = {what for op, what in EQUIVALENT if op == name}
@@ -301,7 +168,7 @@ def test_random_programs_alone_notice_a_thousandth_and_a_sign(name):
         assert notices(on_programs, mutant.op), what
 
 
-@pytest.mark.parametrize("name", sorted(OPS))
+@pytest.mark.parametrize("name", COMPLETE)
 def test_no_judge_objects_to_the_ops_as_they_are(name):
     assert [judge.__name__ for judge in JUDGES if notices(judge, OPS[name])] == []
 
@@ -403,7 +270,7 @@ def test_a_loss_that_lost_its_curvature_is_noticed(name):
 
 def test_facts(capsys):
     """What was tried; `pytest -k facts` shows it."""
-    verdicts = {(name, what): j for name in OPS for what, j in noticed_by(name).items()}
+    verdicts = {(name, what): j for name in COMPLETE for what, j in noticed_by(name).items()}
     alone = Counter(judge for judges in verdicts.values() for judge in judges)
     noticed = sum(map(bool, verdicts.values()))
     with capsys.disabled():
