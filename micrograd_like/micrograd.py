@@ -20,8 +20,9 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from . import engine, nn
+from . import engine
 from .functional import dot
+from .nn import Module
 from .ops import Op
 from .words import symbol
 
@@ -108,10 +109,6 @@ def _no_rule(*args: Any) -> Any:
     raise TypeError("a node made by hand has no rule until its _backward is set to a function")
 
 
-class Module(nn.Module):
-    """What micrograd's networks share: parameters() and zero_grad(), and the rest of nn.Module."""
-
-
 class Neuron(Module):
     """relu(w x + b), or w x + b without nonlin; weights from -1 to 1 by the global generator.
 
@@ -164,13 +161,12 @@ class MLP(Module):
 
     def __init__(self, nin: int, nouts: Sequence[int]) -> None:
         widths, last = [nin, *nouts], len(nouts) - 1
-        self.layers = [
-            Layer(n, m, nonlin=i != last) for i, (n, m) in enumerate(zip(widths, nouts))
-        ]
+        sizes = enumerate(zip(widths, nouts))
+        self.layers = [Layer(n, m, nonlin=i != last) for i, (n, m) in sizes]
 
     def __call__(self, x: Any) -> Any:
         for layer in self.layers:
-            x = layer(x if hasattr(x, "__len__") or hasattr(x, "__iter__") else [x])
+            x = layer([x] if isinstance(x, engine.Value) else x)
         return x
 
     def __repr__(self) -> str:

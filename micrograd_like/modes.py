@@ -1,15 +1,12 @@
 """Modes: what is changed inside a ``with`` block and put back on leaving, whatever interrupts it.
 
->>> volume = [3]
->>> quiet = Mode(volume.copy, lambda now: volume.__setitem__(0, now[0]), lambda before: [0])
->>> with quiet:
-...     volume
-[0]
->>> volume
-[3]
+>>> with uncollected():
+...     gc.isenabled()
+False
+>>> gc.isenabled()
+True
 
 A signal may be handled between any two instructions, also on the way into a block and out of it.
-This file knows nothing of what is changed.
 """
 
 from __future__ import annotations
@@ -143,12 +140,6 @@ def uncollected() -> Mode:
     """Inside, Python's cyclic garbage collector is off; afterwards it is as it was.
 
     A graph has no cycles and is freed by reference counting, but the collector goes through all of
-    it again and again while it is being recorded. Whoever makes a graph of known size may spare
-    that: half of the time of a step with tens of thousands of Values.
-
-    Example:
-        >>> with uncollected():
-        ...     gc.isenabled()
-        False
+    it again and again while it is recorded: up to half of a step with tens of thousands of Values.
     """
     return Mode(gc.isenabled, lambda on: gc.enable() if on else gc.disable(), lambda before: False)
