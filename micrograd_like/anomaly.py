@@ -155,8 +155,7 @@ def _located(v: Value) -> Value:
         return v
     located = object.__new__(_Located)
     for slot in Value.__slots__:
-        if slot != "__weakref__":
-            setattr(located, slot, getattr(v, slot))
+        setattr(located, slot, getattr(v, slot))
     located.line = _user_line()
     return located
 

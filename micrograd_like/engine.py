@@ -53,9 +53,7 @@ class Value:
     # two inputs sit in _x and _y, more as a tuple in _x; beside them the numbers they had when the
     # op was applied, so that changing a leaf's data later (every optimiser does) does not change
     # what is differentiated. A constant argument is a number in _y_data with no input in _y.
-    __slots__ = (
-        "__weakref__", "_grad", "_number", "_x", "_x_data", "_y", "_y_data", "label", "op"
-    )  # fmt: skip
+    __slots__ = ("_grad", "_number", "_x", "_x_data", "_y", "_y_data", "label", "op")
     __array_ufunc__ = None  # numpy leaves np.float64(2) * v to us
 
     _kind: type[Value]  # what operations on it make
@@ -303,10 +301,11 @@ def _binary(op: Op, x: Any, y: Any) -> Value:
     try:
         a, b = x._number, y._number
     except AttributeError:  # one is a plain number, or no operand at all
-        if _is_operand(x) and _is_operand(y):
-            kind = (x if isinstance(x, Value) else y)._kind
-            return _binary(op, *[v if isinstance(v, Value) else _constant(v, kind) for v in (x, y)])
-        return NotImplemented  # type: ignore[no-any-return]
+        if not (_is_operand(x) and _is_operand(y)):
+            return NotImplemented  # type: ignore[no-any-return]
+        if isinstance(x, Value):
+            return _binary(op, x, _constant(y, x._kind))
+        return _binary(op, _constant(x, y._kind), y)
     v: Value = _new(x._kind)  # _node(x._kind, op, ...), without the call: 5 % of a step
     v._number, v._grad, v.label = op.forward(a, b), 0.0, ""
     if _is_recording():
