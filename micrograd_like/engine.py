@@ -123,7 +123,7 @@ class Value:
         grads = _backward_pass(self, as_float(gradient))
         for leaf in [v for v in grads if v.op is None]:
             grads[leaf] += leaf._grad
-        assign(grads, grad=grads.values())
+        any(map(setattr, grads, repeat("_grad"), grads.values()))  # as assign does, unchecked
 
     def detach(self) -> Value:
         """A new leaf with the same number and no history."""
