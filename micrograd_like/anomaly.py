@@ -147,11 +147,16 @@ _PACKAGE = os.path.dirname(__file__) + os.sep
 
 
 def _located(v: Value) -> Value:
-    if type(v) is not Value or v.op is None:  # it has a line, or another mode's type; or is a leaf
+    if v.op is None or hasattr(v, "line"):
+        return v
+    if type(v) is not Value:  # of a class that takes attributes, or else without a line
+        if hasattr(v, "__dict__"):
+            v.line = _user_line()  # type: ignore[attr-defined]
         return v
     located = object.__new__(_Located)
     for slot in Value.__slots__:
-        setattr(located, slot, getattr(v, slot))
+        if slot != "__weakref__":
+            setattr(located, slot, getattr(v, slot))
     located.line = _user_line()
     return located
 
@@ -172,7 +177,7 @@ def _source(line: tuple[str, int]) -> str:
 
 
 def _line_of(v: Value) -> str:
-    if isinstance(v, _Located):
+    if hasattr(v, "line"):
         return _source(v.line)
     return "a leaf" if v.op is None else "recorded before detect_anomaly() began: line unknown"
 

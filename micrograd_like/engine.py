@@ -16,10 +16,9 @@ Names: v is a node, x and y its inputs, g the gradient of the final output with 
 from __future__ import annotations
 
 import operator
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
-from itertools import filterfalse
+from itertools import chain, filterfalse, repeat
 from numbers import Real
 from typing import Any, TypeAlias
 
@@ -59,6 +58,7 @@ class Value:
     )  # fmt: skip
     __array_ufunc__ = None  # numpy leaves np.float64(2) * v to us
 
+    _kind: type[Value]  # what operations on it make
     _number: float
     _grad: float
     _x: Any
@@ -129,7 +129,7 @@ class Value:
 
     def detach(self) -> Value:
         """A new leaf with the same number and no history."""
-        return type(self)(self._number, label=self.label)
+        return self._kind(self._number, label=self.label)
 
     # fmt: off
     # --- operators: a number on either side becomes a constant leaf ---
@@ -205,6 +205,7 @@ class Value:
         return apply(op, *args)
 
 
+Value._kind = Value
 Number: TypeAlias = float | Value
 _new = object.__new__
 
@@ -224,15 +225,17 @@ def assign(values: Iterable[Value], data: Any = None, grad: Any = None, also: An
         >>> w.data, b.data
         (0.5, 1.0)
     """
-    targets = list(values)
-    owners, names, new = map(list, zip(*also) if also else ((), (), ()))
+    targets, parts = list(values), list[Any]([tuple(zip(*also))] if also else ())
     for name, numbers in (("_number", data), ("_grad", grad)):
         if numbers is not None:
-            floats = array("d", numbers).tolist()
-            if len(floats) != len(targets):
-                raise ValueError(f"got {len(floats)} numbers for {len(targets)} Values")
-            owners, names, new = owners + targets, names + [name] * len(floats), new + floats
-    any(map(setattr, owners, names, new))  # one call into C, where no signal handler can cut in
+            floats = list(numbers)
+            if {*map(type, floats)} != {float} or len(floats) != len(targets):
+                floats = [as_float(x) for _, x in zip(targets, floats, strict=True)]
+            parts.append((targets, repeat(name, len(targets)), floats))
+    if len(parts) > 1:
+        parts = [map(chain.from_iterable, zip(*parts))]
+    for columns in parts:  # one call into C, where no signal handler can cut in
+        any(map(setattr, *columns))
 
 
 # --- recording ---
@@ -288,12 +291,12 @@ def _node(
 
 def _unary(op: Op, x: Value) -> Value:
     a = x._number
-    return _node(type(x), op, op.forward(a), x, None, a, None)
+    return _node(x._kind, op, op.forward(a), x, None, a, None)
 
 
 def _unary_with(op: Op, x: Value, constant: float) -> Value:
     a, k = x._number, as_float(constant)
-    return _node(type(x), op, op.forward(a, k), x, None, a, k)
+    return _node(x._kind, op, op.forward(a, k), x, None, a, k)
 
 
 def _binary(op: Op, x: Any, y: Any) -> Value:
@@ -301,10 +304,10 @@ def _binary(op: Op, x: Any, y: Any) -> Value:
         a, b = x._number, y._number
     except AttributeError:  # one is a plain number, or no operand at all
         if _is_operand(x) and _is_operand(y):
-            kind = type(x if isinstance(x, Value) else y)
+            kind = (x if isinstance(x, Value) else y)._kind
             return _binary(op, *[v if isinstance(v, Value) else _constant(v, kind) for v in (x, y)])
         return NotImplemented  # type: ignore[no-any-return]
-    v: Value = _new(type(x))  # _node(type(x), op, ...), without the call: 5 % of a step
+    v: Value = _new(x._kind)  # _node(x._kind, op, ...), without the call: 5 % of a step
     v._number, v._grad, v.label = op.forward(a, b), 0.0, ""
     if _is_recording():
         v.op, v._x, v._y = op, x, y
@@ -318,10 +321,10 @@ def _nary(op: Op, inputs: tuple[Any, ...]) -> Value:
     try:
         numbers = tuple([v._number for v in inputs])
     except AttributeError:
-        kind = next((type(v) for v in inputs if isinstance(v, Value)), Value)
+        kind = next((v._kind for v in inputs if isinstance(v, Value)), Value)
         values = [v if isinstance(v, Value) else _constant(v, kind) for v in inputs]
         return _nary(op, tuple(values))
-    kind = type(inputs[0]) if inputs else Value
+    kind = inputs[0]._kind if inputs else Value
     return _node(kind, op, op.forward(*numbers), inputs, None, numbers, None)
 
 

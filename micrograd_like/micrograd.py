@@ -101,6 +101,9 @@ class Value(engine.Value):
         self._x, self._x_data, self._y, self._y_data = inputs, tuple(numbers), None, None
 
 
+Value._kind = Value  # operations on it make such Values again
+
+
 def _no_rule(*args: Any) -> Any:
     raise TypeError("a node made by hand has no rule until its _backward is set to a function")
 

@@ -35,7 +35,8 @@ def words(op: Op) -> Words:
 def symbol(op: Op, constants: Sequence[float] = ()) -> str:
     """An op as in a picture: its symbol, of a power with the exponent.
 
-    >>> symbol(OPS["tanh"]), symbol(OPS["powc"], [2.0])
+    >>> from micrograd_like import ops
+    >>> symbol(ops.TANH), symbol(ops.POWC, [2.0])
     ('tanh', '**2')
     """
     return op.symbol + "".join(f"{k:g}" for k in constants if op.name == "powc")

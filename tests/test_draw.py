@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 import micrograd_like.draw  # noqa: F401  (the name below is the function's, so ask sys.modules)
+from micrograd_like import micrograd
 from micrograd_like.draw import Drawing, draw, draw_network
 from micrograd_like.engine import Value
 from micrograd_like.functional import where
@@ -156,7 +157,7 @@ def test_an_edge_that_is_never_differentiated_is_dashed_and_has_no_number():
 
 def test_an_n_ary_op_has_an_edge_for_every_input():
     x = [Value(float(i)) for i in range(5)]
-    drawing = draw(Value(10.0, x, "sum"))
+    drawing = draw(micrograd.Value(10.0, x, "sum"))
     assert [t for t, _ in groups(drawing, "edge")].count("op5->n5") == 1
     assert sum(t.endswith("->op5") for t, _ in groups(drawing, "edge")) == 5
 
@@ -225,7 +226,7 @@ def test_drawing_never_writes_a_grad():
 
 def test_a_hand_made_value_is_drawn_with_its_op():
     a = Value(2.0, label="a")
-    assert ("op1", ["half"]) in groups(draw(Value(1.0, (a,), "half")), "node")
+    assert ("op1", ["half"]) in groups(draw(micrograd.Value(1.0, (a,), "half")), "node")
 
 
 def test_the_same_graph_gives_the_same_picture():
@@ -303,7 +304,7 @@ def test_spaces_are_kept(label):
 
 @pytest.mark.parametrize("symbol", ['"', "\\N", "<i>", "{|}", "&lt;", "];}", "é"])
 def test_a_hostile_op_comes_back_as_the_same_text(symbol):
-    drawing = draw(Value(1.0, (Value(2.0),), symbol))
+    drawing = draw(micrograd.Value(1.0, (Value(2.0),), symbol))
     assert ("op1", [symbol]) in groups(drawing, "node")
 
 
@@ -401,7 +402,7 @@ def test_too_many_edges_between_few_values_are_refused():
     with pytest.raises(
         ValueError, match=r"^the graph has 3100 edges, draw lays out at most 3000: "
     ):
-        draw([Value(0.0, inputs, "sum") for _ in range(31)])
+        draw([micrograd.Value(0.0, inputs, "sum") for _ in range(31)])
 
 
 # --- networks ---

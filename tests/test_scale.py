@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from micrograd_like import ops
+from micrograd_like import micrograd, ops
 from micrograd_like.engine import Value, apply, grad, no_grad, topological_order
 from micrograd_like.functional import dot
 from micrograd_like.losses import mse_loss
@@ -141,7 +141,7 @@ def test_recorded_gradients_are_gone_with_their_last_name(alive):
 
 def test_a_backward_that_fails_keeps_nothing(alive):
     x = Value(0.5)
-    out = graph(Value(1.0, (x,), "by hand"))
+    out = graph(micrograd.Value(1.0, (x,), "by hand"))
     with pytest.raises(TypeError):
         out.backward()
     del out

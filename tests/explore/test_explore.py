@@ -14,7 +14,7 @@ import pytest
 from helpers.programs import build, random_program
 
 import micrograd_like.functional as F
-from micrograd_like import MLP, SGD, Module, Neuron, Value, hinge_loss, no_grad
+from micrograd_like import MLP, SGD, Module, Neuron, Value, hinge_loss, micrograd, no_grad
 from micrograd_like.engine import grad, topological_order
 from micrograd_like.explore import explore
 from micrograd_like.train import History, fit
@@ -314,14 +314,14 @@ def test_a_leaf_that_changed_after_recording_shows_both_numbers():
 
 def test_a_node_made_by_hand_without_a_rule_says_so():
     a = Value(2.0, label="a")
-    out = Value(4.0, (a, a), "square")
+    out = micrograd.Value(4.0, (a, a), "square")
     (note,) = data_of(explore(out * 2.0))["notes"]["1"]
     assert note.startswith("nothing passes on: a node made by hand has no rule")
 
 
 def test_a_node_made_by_hand_with_a_backward_is_replayed():
     a = Value(2.0, label="a")
-    out = Value(4.0, (a,), "square")
+    out = micrograd.Value(4.0, (a,), "square")
 
     def backward():
         a.grad += 2.0 * a.data * out.grad

@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from micrograd_like import MLP, SGD, Value, detect_anomaly, no_grad
+from micrograd_like import MLP, SGD, Value, detect_anomaly, micrograd, no_grad
 from micrograd_like.functional import where
 from micrograd_like.jit import JitError, jit
 from micrograd_like.losses import mse_loss
@@ -124,7 +124,7 @@ def test_the_llvm_text_and_the_tape_can_be_read():
 
 
 def by_hand(x):
-    return Value(2.0, (x,), "twice")
+    return micrograd.Value(2.0, (x,), "twice")
 
 
 def fails(x):
