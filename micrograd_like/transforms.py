@@ -150,14 +150,14 @@ def _forward_pass(root: Value, start: dict[Value, float]) -> dict[Value, float]:
     for v in topological_order(root):
         if v.op is None or v in start:
             continue
-        partials = v.op.backward(1.0, v.data, *v.arguments)
-        for i, (x, partial) in enumerate(zip(v.inputs, partials)):
-            if partial is not None and x in speed:
-                if not math.isfinite(speed[x]):  # a masked path stays 0 where 0 * inf would not
-                    partial = v.op.backward(speed[x], v.data, *v.arguments)[i]
-                else:
-                    partial *= speed[x]
-                speed[v] = speed.get(v, 0.0) + partial
+        slopes = v.op.backward(1.0, v.data, *v.arguments)
+        for i, (x, slope) in enumerate(zip(v.inputs, slopes)):
+            if slope is not None and x in speed:
+                if math.isfinite(speed[x]):
+                    change = slope * speed[x]
+                else:  # a masked path stays 0 where 0 * inf would not
+                    change = v.op.backward(speed[x], v.data, *v.arguments)[i]
+                speed[v] = speed.get(v, 0.0) + change
     return speed
 
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from helpers.checklist import DIFFERENTIABLE
 
+from micrograd_like import MLP, ops
 from micrograd_like import functional as F
-from micrograd_like import ops
 from micrograd_like.engine import Value, apply
 from micrograd_like.transforms import (
     directional_derivative,
@@ -57,6 +57,88 @@ def test_transforms_compose():
     x = Value(2.0)
     grad(lambda y: y**3)(x).backward()  # a Value goes in, so the result is recorded
     assert x.grad == 12.0
+
+
+# --- a gradient sees all that it depends on ---
+
+INNER = {  # functions of the outer w and the inner x, on Values and on tensors
+    "a product": lambda w, x: w * x * x,
+    "a chain": lambda w, x: (w * x).tanh() * w,
+    "not w": lambda w, x: x**3,
+    "a quotient": lambda w, x: x / (1.0 + w * w * x * x),
+}
+
+
+@pytest.mark.parametrize("name", INNER)
+@pytest.mark.parametrize(("w", "x"), [(3.0, 2.0), (-0.5, 1.5)])
+def test_a_gradient_at_a_plain_number_inside_another_is_differentiated(name, w, x):
+    def outer(gradient, at):
+        return lambda w: gradient(lambda x: INNER[name](w, x))(at) ** 2 + 0.0 * w
+
+    theirs = torch.func.grad(outer(torch.func.grad, torch.tensor(x)))(torch.tensor(w))
+    ours = grad(outer(grad, x))(w)
+    assert isinstance(ours, float)
+    assert ours == pytest.approx(theirs.item(), rel=1e-13)
+
+
+def test_three_gradients_inside_each_other():
+    def f(d, number):
+        def inner(a):
+            return d(lambda b: d(lambda c: a * b * b * c**3)(number(2.0)))(number(3.0))
+        return d(lambda a: inner(a) ** 2)(number(5.0))
+
+    assert f(grad, float) == pytest.approx(f(torch.func.grad, torch.tensor).item(), rel=1e-14)
+
+
+def test_parameters_that_a_function_closes_over_get_their_gradients():
+    w = Value(3.0)
+    slope = grad(lambda x: w * x * x)(2.0)
+    slope.backward()
+    assert (slope.data, w.grad) == (12.0, 4.0)
+    value, gradient = value_and_grad(lambda x: (w * x[0] - x[1]) ** 2)([1.0, 2.0])
+    assert (value.data, gradient[0].data, gradient[1].data) == (1.0, 6.0, -2.0)
+    rows = jacobian(lambda x: [w * x[0], x[1] ** 2])([1.0, 2.0])
+    assert [[entry.data for entry in row] for row in rows] == [[3.0, 0.0], [0.0, 4.0]]
+    assert hessian(lambda x: w * x[0] ** 2 * x[1])([1.0, 2.0])[0][0].data == 12.0
+
+
+def test_the_second_derivative_of_a_network_trains_it():
+    """A physics-informed network in small: u'' = -u, with u(0) = 0 and u'(0) = 1."""
+
+    def residual(u, t, d):
+        return (d(d(u))(t) + u(t)) ** 2
+
+    model = MLP(1, [3, 1], output_activation="linear", rng=0)
+    twin = [torch.tensor(p.data, requires_grad=True) for p in model.parameters()]
+
+    def their_u(t):
+        w, b, v, c = twin[0:6:2], twin[1:6:2], twin[6:9], twin[9]
+        return sum(vi * (wi * t + bi).tanh() for wi, bi, vi in zip(w, b, v)) + c
+
+    ours = residual(lambda t: model([t]), 0.5, grad)
+    ours.backward()
+    theirs = residual(their_u, torch.tensor(0.5), torch.func.grad)
+    theirs.backward()
+    assert ours.data == pytest.approx(theirs.item(), rel=1e-12)
+    gradients = [0.0 if t.grad is None else t.grad.item() for t in twin]
+    assert [p.grad for p in model.parameters()] == pytest.approx(gradients, rel=1e-11, abs=1e-14)
+
+
+def test_a_step_of_learning_to_learn_is_differentiated():
+    """MAML in small: the loss after one step of descent, as a function of the start."""
+
+    def after_one_step(d, w, x):
+        def inner(v):
+            return (v * x - 1.0) ** 2
+        return d(lambda w: inner(w - 0.1 * d(inner)(w)))(w)
+
+    theirs = after_one_step(torch.func.grad, torch.tensor(0.7), 2.0)
+    assert after_one_step(grad, 0.7, 2.0) == pytest.approx(theirs.item(), rel=1e-13)
+
+
+def test_constants_and_own_variables_leave_plain_numbers():
+    assert grad(lambda x: 2.0 * x + F.sum([x, 3.0]))(1.0) == 3.0
+    assert hessian(lambda x: x[0] * x[1])([1.0, 2.0]) == [[0.0, 1.0], [1.0, 0.0]]
 
 
 def test_another_use_of_the_same_value_is_not_counted():
