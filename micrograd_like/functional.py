@@ -228,7 +228,11 @@ def softmax(values: Iterable[Number]) -> list[Any]:
         >>> [f"{p:.4f}" for p in softmax([1.0, 2.0, 3.0])]
         ['0.0900', '0.2447', '0.6652']
     """
-    return [exp(v) for v in log_softmax(values)]
+    values = _some(values, "softmax")
+    largest = max(values)  # subtracted, as in torch: nothing overflows, and equal scores are exact
+    powers = [exp(v - largest) for v in values]
+    total = sum(powers)
+    return [p / total for p in powers]
 
 
 def _some(values: Iterable[Number], name: str) -> list[Number]:

@@ -234,6 +234,13 @@ def test_softmax_and_log_softmax_equal_torch(name):
     assert [v.grad for v in values] == pytest.approx(t.grad.tolist(), rel=1e-12, abs=1e-15)
 
 
+@pytest.mark.parametrize("scores", [[1000.0] * 2, [0.0] * 4, [-700.0, -700.0], [710.0] * 8])
+def test_softmax_of_equal_scores_is_exact(scores):
+    theirs = torch.softmax(torch.tensor(scores, dtype=torch.float64), 0).tolist()
+    assert F.softmax(scores) == theirs == [1.0 / len(scores)] * len(scores)
+    assert [v.data for v in F.softmax(list(map(Value, scores)))] == theirs
+
+
 def test_softmax_does_not_overflow():
     assert F.softmax([1000.0, 0.0, -1000.0]) == [1.0, 0.0, 0.0]
     assert F.logsumexp([-math.inf, 1.0]) == 1.0
