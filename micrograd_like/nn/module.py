@@ -1,11 +1,8 @@
-"""Module: anything with parameters, and what a layer declares about itself.
+"""Module: anything with parameters, what a layer declares and checks, and modules in a row.
 
->>> class Line(Module):
-...     biases = ("offset",)
-...     def __init__(self):
-...         self.slope, self.offset = Value(2.0), Value(1.0)
->>> [p.data for p in Line().parameters()], [w.data for w in Line().weights()]
-([2.0, 1.0], [2.0])
+>>> from micrograd_like.nn import Linear
+>>> [name for name, _ in Sequential(Linear(1, 1)).named_parameters()]
+['layers.0.neurons.0.w.0', 'layers.0.neurons.0.b']
 
 Saving, the penalties of fit, the comparison with torch and the compiler know no layer: they ask.
 """
@@ -15,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, TypeAlias
 
-from ..checks import Check, check_all
-from ..engine import Value, as_float, assign
+from ..checks import Check, check_all, is_int
+from ..engine import Value, as_float, as_value, assign
+from ..nesting import is_list
 
-__all__ = ["Module"]
+__all__ = ["Module", "Sequential"]
 
 
 class Module:
@@ -231,3 +229,98 @@ def _inside(x: Any, name: str, tensor: str, path: str, weight: bool) -> Iterator
     elif isinstance(x, dict):
         for key, part in x.items():
             yield from _inside(part, f"{name}.{key}", f"{path}.{key}", f"{path}.{key}", weight)
+
+
+# --- checks of what a layer is given: settings when it is made, inputs when it is called ---
+
+
+def width(what: str) -> Check:
+    """A number of something, of at least 1."""
+
+    def check(name: str, n: Any) -> int:
+        if not is_int(n):
+            raise TypeError(f"the number of {what} must be an int, got {type(n).__name__} {n!r}")
+        if n < 1:
+            raise ValueError(f"the number of {what} must be at least 1, got {n}")
+        return int(n)
+
+    return check
+
+
+def widths(what: str) -> Check:
+    """A list of such numbers."""
+    one = width(what)
+    return lambda name, ns: [one(name, n) for n in many(name, ns)]
+
+
+def many(name: str, x: Any) -> list[Any]:
+    """A list, of modules or in a file of what describes them."""
+    if not isinstance(x, list):
+        raise TypeError(f"{name} must be a list, got {type(x).__name__} {x!r:.60}")
+    return x
+
+
+def text(name: str, x: Any) -> str:
+    """One text."""
+    if not isinstance(x, str):
+        raise TypeError(f"{name} must be a text, got {type(x).__name__} {x!r:.60}")
+    return x
+
+
+def texts(name: str, x: Any) -> Any:
+    """One text, or a list of them."""
+    for part in x if is_list(x) else [x]:
+        text(name, part)
+    return x
+
+
+def as_inputs(layer: Any, x: Iterable[Any]) -> list[Value]:
+    """The layer's nin inputs as Values, from any iterable of numbers or Values."""
+    name, nin = type(layer).__name__, layer.nin
+    if isinstance(x, str) or not isinstance(x, Iterable):
+        raise TypeError(f"{name} expects a list of {nin} numbers, got {type(x).__name__} {x!r:.60}")
+    values = [as_value(v) for v in x]
+    if len(values) != nin:
+        raise ValueError(f"{name} expects {nin} inputs, got {len(values)}")
+    return values
+
+
+# --- modules made of modules ---
+
+
+class Sequential(Module):
+    """Modules one after the other, each fed with the output of the one before.
+
+    Example:
+        >>> from micrograd_like.nn import Activation, BatchNorm, Linear
+        >>> model = Sequential(Linear(2, 3, rng=0), BatchNorm(3), Activation("relu"))
+        >>> [len(out) for out in model.batch([[1.0, 2.0], [3.0, -1.0]])]
+        [3, 3]
+
+    Source: torch.nn.Sequential.
+    """
+
+    settings: ClassVar = {"layers": many}
+    parts = "layers"
+    layers: list[Module]
+
+    def __init__(self, *layers: Module) -> None:
+        for i, layer in enumerate(layers):
+            if not isinstance(layer, Module):
+                raise TypeError(
+                    f"Sequential expects modules, got {type(layer).__name__} at position {i}"
+                )
+        if not layers:
+            raise ValueError("Sequential expects at least one module")
+        self._configure(layers=list(layers))
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def batch(self, xs: Iterable[Any]) -> list[Any]:
+        outs = list(xs)
+        for layer in self.layers:
+            outs = layer.batch(outs)
+        return outs

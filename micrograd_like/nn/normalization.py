@@ -11,8 +11,7 @@ from ..checks import number
 from ..engine import Number, Value
 from ..functional import dot
 from ..functional import sum as total
-from .edge import as_inputs, width
-from .module import Module
+from .module import Module, as_inputs, width
 
 __all__ = ["BatchNorm"]
 

@@ -8,12 +8,11 @@ Such a layer has a generator of its own, ``rng``, and gets each random number fr
 so its state can be saved, and a compiler can draw the same numbers ahead.
 """
 
-import random
 from typing import Any, ClassVar
 
 from ..checks import number
 from ..nesting import map_nested
-from .init import random_source
+from .init import Rng, random_source
 from .module import Module
 
 __all__ = ["Dropout"]
@@ -38,7 +37,7 @@ class Dropout(Module):
     draws = True
     p: float
 
-    def __init__(self, p: float = 0.5, rng: random.Random | int | None = None) -> None:
+    def __init__(self, p: float = 0.5, rng: Rng = None) -> None:
         if isinstance(p, bool) or not isinstance(p, int | float):
             raise TypeError(f"p must be a number, got {type(p).__name__} {p!r}")
         if not 0.0 <= p < 1.0:
