@@ -44,15 +44,7 @@ _CONTENT = {
 
 
 class LoadError(ValueError):
-    """A file that is no whole, safe, fitting saved model; the message says why.
-
-    Example:
-        >>> try:
-        ...     load(os.devnull)
-        ... except LoadError as error:
-        ...     print(str(error).replace(os.devnull, "model.json"))
-        cannot load model.json: it is cut off, damaged or not JSON
-    """
+    """A file that is no whole, safe, fitting saved model; the message says why."""
 
 
 # --- the public functions ---
@@ -79,7 +71,7 @@ def save(
         >>> import tempfile
         >>> path = tempfile.mkdtemp() + "/model.json"
         >>> save(nn.Neuron(2, rng=0), path, extra={"epoch": 3})
-        >>> load(path), load_state(path)
+        >>> load_with_extra(path)
         (Neuron(2, activation='tanh'), {'epoch': 3})
     """
     architecture = _describe(model)
@@ -119,17 +111,8 @@ def load(path: AnyPath) -> Any:
 
 
 def load_with_extra(path: AnyPath) -> tuple[Any, Any]:
-    """As load, and what was saved as extra; the file is read once.
-
-    Example:
-        >>> import tempfile
-        >>> path = tempfile.mkdtemp() + "/model.json"
-        >>> save(nn.Linear(2, 1), path, extra={"epoch": 3})
-        >>> load_with_extra(path)
-        (Linear(2, 1), {'epoch': 3})
-    """
-    with _one_clear_error(path):
-        content = _read(path)
+    """The model, as load gives it, and what was saved as extra; the file is read once."""
+    with _content(path) as content:
         state = {name: _number(number, name) for name, number in content["state"].items()}
         model = _build(content["architecture"], len(state))
         model.load_state_dict(state)
@@ -160,8 +143,7 @@ def load_state(path: AnyPath, optimizer: Any = None, scheduler: Any = None) -> A
     given = {"optimizer": optimizer, "scheduler": scheduler}
     targets = {role: target for role, target in given.items() if target is not None}
     before = {role: dict(vars(target)) for role, target in targets.items()}
-    with _one_clear_error(path):
-        content = _read(path)
+    with _content(path) as content:
         extra = _decode(content["extra"])
         new = {role: _state_for(content[role], role, target) for role, target in targets.items()}
         try:
@@ -175,10 +157,10 @@ def load_state(path: AnyPath, optimizer: Any = None, scheduler: Any = None) -> A
 
 
 @contextlib.contextmanager
-def _one_clear_error(path: Any) -> Iterator[None]:
-    """Inside, whatever is wrong with the content of the file is a LoadError."""
+def _content(path: AnyPath) -> Iterator[dict[str, Any]]:
+    """The content of the file; inside, whatever is wrong with it is a LoadError."""
     try:
-        yield
+        yield _read(path)
     except RecursionError:
         why: Any = "it is nested too deeply"
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:

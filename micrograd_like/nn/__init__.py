@@ -14,5 +14,4 @@ from .convolution import *
 from .dense import *
 from .init import *
 from .module import *
-from .normalization import *
-from .stochastic import *
+from .regularization import *

@@ -94,13 +94,11 @@ class Conv2d(Module):
         k, step = self.kernel_size, self.stride
         rows = range(0, len(image[0]) - k + 1, step)
         columns = range(0, len(image[0][0]) - k + 1, step)
-        windows = [
-            [
-                [v for channel in image for row in channel[i : i + k] for v in row[j : j + k]]
-                for j in columns
-            ]
-            for i in rows
-        ]
+
+        def window(i: int, j: int) -> list[Value]:
+            return [v for channel in image for row in channel[i : i + k] for v in row[j : j + k]]
+
+        windows = [[window(i, j) for j in columns] for i in rows]
         return [
             [[dot(w, window) + b for window in row] for row in windows]
             for w, b in zip(self.w, self.b)

@@ -195,14 +195,10 @@ class MLP(Module):
     checked = as_inputs
 
     def __init__(
-        self,
-        nin: int,
-        nouts: Sequence[int],
-        activation: str | Sequence[str] = "tanh",
-        output_activation: str = "tanh",
-        init: str = "auto",
-        rng: Rng = None,
-    ) -> None:
+        self, nin: int, nouts: Sequence[int],
+        activation: str | Sequence[str] = "tanh", output_activation: str = "tanh",
+        init: str = "auto", rng: Rng = None,
+    ) -> None:  # fmt: skip
         if not is_list(nouts):
             raise TypeError(f"MLP expects a list of layer widths, got {nouts!r}: write [{nouts}]")
         if not len(nouts):

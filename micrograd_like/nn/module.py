@@ -1,8 +1,8 @@
 """Module: anything with parameters, what a layer declares and checks, and modules in a row.
 
 >>> from micrograd_like.nn import Linear
->>> [name for name, _ in Sequential(Linear(1, 1)).named_parameters()]
-['layers.0.neurons.0.w.0', 'layers.0.neurons.0.b']
+>>> Linear(1, 2).tensors()
+{'w': ['neurons.0.w.0', 'neurons.1.w.0'], 'b': ['neurons.0.b', 'neurons.1.b']}
 
 Saving, the penalties of fit, the comparison with torch and the compiler know no layer: they ask.
 """
@@ -93,19 +93,11 @@ class Module:
         return [p for _, _, weight, p in self._parameters() if weight]
 
     def tensors(self) -> dict[str, list[str]]:
-        """The names in state_dict, sorted into what torch keeps as one tensor each, row by row.
-
-        Example:
-            >>> from micrograd_like.nn import Linear
-            >>> Linear(1, 2).tensors()
-            {'w': ['neurons.0.w.0', 'neurons.1.w.0'], 'b': ['neurons.0.b', 'neurons.1.b']}
-        """
+        """The names in state_dict, sorted into what torch keeps as one tensor each, row by row."""
         tensors: dict[str, list[str]] = {}
         for name, tensor, _, _ in self._parameters():
             tensors.setdefault(tensor, []).append(name)
-        for name, tensor, _, _, _ in self._buffers():
-            tensors.setdefault(tensor, []).append(name)
-        return tensors
+        return tensors | {tensor: names for names, tensor, _, _ in self._buffers()}
 
     def modules(self) -> list[Module]:
         """This module and those in it, at any depth."""
@@ -118,12 +110,12 @@ class Module:
                 places.setdefault(place[3], place)
         return list(places.values())
 
-    def _buffers(self) -> Iterator[tuple[str, str, Module, str, int]]:
-        """For every buffered number its name and tensor, and where it is."""
+    def _buffers(self) -> Iterator[tuple[list[str], str, Module, str]]:
+        """For every buffer the names of its numbers, its tensor, and where it is."""
         for name, tensor, _, m in _walk(self):
-            for buffer in m.buffers if isinstance(m, Module) else ():
-                for i in range(len(getattr(m, buffer))):
-                    yield f"{name}{buffer}.{i}", f"{tensor}{buffer}", m, buffer, i
+            for key in m.buffers if isinstance(m, Module) else ():
+                names = [f"{name}{key}.{i}" for i in range(len(getattr(m, key)))]
+                yield names, f"{tensor}{key}", m, key
 
     # --- changing all of it ---
 
@@ -145,7 +137,9 @@ class Module:
     def state_dict(self) -> dict[str, float]:
         """Every parameter's number by its name, and the buffers (running statistics)."""
         state = {name: p.data for name, p in self.named_parameters()}
-        return state | {name: getattr(m, key)[i] for name, _, m, key, i in self._buffers()}
+        for names, _, m, key in self._buffers():
+            state.update(zip(names, getattr(m, key)))
+        return state
 
     def load_state_dict(self, state: dict[str, float]) -> None:
         """Sets every parameter and buffer from such a dict, or none of them.
@@ -163,10 +157,7 @@ class Module:
             raise ValueError(f"this state does not fit the {type(self).__name__}: {shown}")
         new = {name: as_float(number) for name, number in state.items()}
         parameters = dict(self.named_parameters())
-        fresh: dict[tuple[Module, str], dict[int, float]] = {}
-        for name, _, m, key, i in self._buffers():
-            fresh.setdefault((m, key), {})[i] = new[name]
-        also = [(m, key, list(numbers.values())) for (m, key), numbers in fresh.items()]
+        also = [(m, key, [new[name] for name in names]) for names, _, m, key in self._buffers()]
         assign(parameters.values(), data=[new[name] for name in parameters], also=also)
 
     def __repr__(self) -> str:
