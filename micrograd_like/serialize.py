@@ -7,9 +7,9 @@
 >>> load(path).state_dict() == model.state_dict()
 True
 
-The file holds what the network is made of, its numbers to the last bit and, if asked, the states
-of optimizer and scheduler (anything with ``state_dict``). A checksum finds accidents; against a
-hostile file every size is checked before anything is built. This file knows nothing of training.
+It holds what the network is made of, its numbers to the last bit and the states of optimizer and
+scheduler (anything with ``state_dict``). A checksum finds accidents; against a hostile file every
+size is checked before anything is built. Nothing here knows of training.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import json
 import math
 import os
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeAlias
 
 from . import nn
 from .files import write_whole
@@ -27,6 +27,8 @@ from .nn import Module
 
 FORMAT, VERSION = "micrograd_like model", 1
 MAX_BYTES = 2**28  # about six million parameters
+
+AnyPath: TypeAlias = str | os.PathLike[str]
 
 _NAMED = [cls for cls in vars(nn).values() if isinstance(cls, type) and issubclass(cls, Module)]
 _CLASSES = {cls.__name__: cls for cls in _NAMED if cls is not Module}  # what a file may name
@@ -39,30 +41,17 @@ _CONTENT = {
     "scheduler": dict | None,
     "extra": object,
 }
-_NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 class LoadError(ValueError):
-    """A file that is no whole, safe, fitting saved model; the message says why.
-
-    Example:
-        >>> try:
-        ...     load(os.devnull)
-        ... except LoadError as error:
-        ...     print(str(error).replace(os.devnull, "model.json"))
-        cannot load model.json: it is cut off, damaged or not JSON
-    """
+    """A file that is no whole, safe, fitting saved model; the message says why."""
 
 
 # --- the public functions ---
 
 
 def save(
-    model: Module,
-    path: str | os.PathLike[str],
-    optimizer: Any = None,
-    scheduler: Any = None,
-    extra: Any = None,
+    model: Module, path: AnyPath, optimizer: Any = None, scheduler: Any = None, extra: Any = None
 ) -> None:
     """Writes the model to a file, all of it or nothing.
 
@@ -82,7 +71,7 @@ def save(
         >>> import tempfile
         >>> path = tempfile.mkdtemp() + "/model.json"
         >>> save(nn.Neuron(2, rng=0), path, extra={"epoch": 3})
-        >>> load(path), load_state(path)
+        >>> load_with_extra(path)
         (Neuron(2, activation='tanh'), {'epoch': 3})
     """
     architecture = _describe(model)
@@ -104,7 +93,7 @@ def save(
     write_whole(path, (text + "\n").encode())
 
 
-def load(path: str | os.PathLike[str]) -> Any:
+def load(path: AnyPath) -> Any:
     """The model of a saved file, as it was: numbers, running statistics, train or eval mode.
 
     Raises:
@@ -118,38 +107,20 @@ def load(path: str | os.PathLike[str]) -> Any:
         >>> load(path)
         Sequential(Linear(2, 1), Activation('relu'))
     """
-    with _one_clear_error(path):
-        return _model(_read(path))
+    return load_with_extra(path)[0]
 
 
-def load_with_extra(path: str | os.PathLike[str]) -> tuple[Any, Any]:
-    """The model of a saved file and what was saved as extra; the file is read once.
-
-    Raises:
-        LoadError: anything wrong with the file.
-        OSError: it cannot be read.
-
-    Example:
-        >>> import tempfile
-        >>> path = tempfile.mkdtemp() + "/model.json"
-        >>> save(nn.Linear(2, 1), path, extra={"epoch": 3})
-        >>> load_with_extra(path)
-        (Linear(2, 1), {'epoch': 3})
-    """
-    with _one_clear_error(path):
-        content = _read(path)
-        return _model(content), _decode(content["extra"])
+def load_with_extra(path: AnyPath) -> tuple[Any, Any]:
+    """The model, as load gives it, and what was saved as extra; the file is read once."""
+    with _content(path) as content:
+        state = {name: _number(number, name) for name, number in content["state"].items()}
+        model = _build(content["architecture"], len(state))
+        model.load_state_dict(state)
+        _set_modes(model, content)
+        return model, _decode(content["extra"])
 
 
-def _model(content: dict[str, Any]) -> Module:
-    state = {name: _number(number, name) for name, number in content["state"].items()}
-    model = _build(content["architecture"], len(state))
-    model.load_state_dict(state)
-    _set_modes(model, content)
-    return model
-
-
-def load_state(path: str | os.PathLike[str], optimizer: Any = None, scheduler: Any = None) -> Any:
+def load_state(path: AnyPath, optimizer: Any = None, scheduler: Any = None) -> Any:
     """Puts the saved states into an optimizer and a scheduler: into all of those given, or none.
 
     Returns:
@@ -172,8 +143,7 @@ def load_state(path: str | os.PathLike[str], optimizer: Any = None, scheduler: A
     given = {"optimizer": optimizer, "scheduler": scheduler}
     targets = {role: target for role, target in given.items() if target is not None}
     before = {role: dict(vars(target)) for role, target in targets.items()}
-    with _one_clear_error(path):
-        content = _read(path)
+    with _content(path) as content:
         extra = _decode(content["extra"])
         new = {role: _state_for(content[role], role, target) for role, target in targets.items()}
         try:
@@ -187,10 +157,10 @@ def load_state(path: str | os.PathLike[str], optimizer: Any = None, scheduler: A
 
 
 @contextlib.contextmanager
-def _one_clear_error(path: Any) -> Iterator[None]:
-    """Inside, whatever is wrong with the content of the file is a LoadError."""
+def _content(path: AnyPath) -> Iterator[dict[str, Any]]:
+    """The content of the file; inside, whatever is wrong with it is a LoadError."""
     try:
-        yield
+        yield _read(path)
     except RecursionError:
         why: Any = "it is nested too deeply"
     except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
@@ -217,38 +187,33 @@ def _describe(module: Any) -> dict[str, Any]:
 
 def _build(spec: Any, numbers: int) -> Module:
     """The module that is described, if it has so many numbers; nothing large is made before."""
-    _check_spec(spec)
     count = _count(spec)
     if count != numbers:
         raise ValueError(f"the architecture has {count} numbers, the state {numbers}")
     return _construct(spec)
 
 
-def _check_spec(spec: Any) -> None:
-    """Refuses unknown classes and arguments that cannot be; other limits the constructors know."""
+def _count(spec: Any) -> int:
+    """How many parameters and running statistics the module will have.
+
+    Unknown classes and arguments that cannot be are refused; other limits the constructors know.
+    """
     if not isinstance(spec, dict) or not isinstance(spec.get("class"), str):
         raise ValueError(f"{spec!r:.60} describes no module")
     name = spec["class"]
     if name not in _CLASSES:
         raise ValueError(f"unknown module {name!r:.60}: choose from {', '.join(sorted(_CLASSES))}")
     cls = _CLASSES[name]
-    wrong = sorted(spec.keys() ^ {"class", *cls.settings})
+    settings = {key: x for key, x in spec.items() if key != "class"}
+    wrong = sorted(settings.keys() ^ cls.settings)
     if wrong:
         raise ValueError(f"missing or unknown arguments of {name}: {', '.join(wrong):.200}")
     for key, check in cls.settings.items():
         try:
-            check(key, spec[key])
+            check(key, settings[key])
         except (TypeError, ValueError):
-            raise ValueError(f"{key} of {name} cannot be {spec[key]!r:.60}") from None
-    for part in spec.get(cls.parts, []):
-        _check_spec(part)
-
-
-def _count(spec: dict[str, Any]) -> int:
-    """How many parameters and running statistics the module will have."""
-    cls = _CLASSES[spec["class"]]
-    settings = {name: spec[name] for name in cls.settings}
-    return cls.size(**settings) + sum(map(_count, spec.get(cls.parts, [])))
+            raise ValueError(f"{key} of {name} cannot be {settings[key]!r:.60}") from None
+    return cls.size(**settings) + sum(map(_count, settings.get(cls.parts, [])))
 
 
 def _construct(spec: dict[str, Any]) -> Module:
@@ -323,11 +288,9 @@ def _state_for(saved: Any, role: str, target: Any) -> Any:
 
 def _number(value: Any, name: str) -> float:
     """A float from JSON, where nan and the infinities are strings."""
-    if type(value) is float and math.isfinite(value):
-        return value
-    if not isinstance(value, str) or value not in _NOT_FINITE:
-        raise ValueError(f"{name} is {value!r:.60}: expected a float")
-    return _NOT_FINITE[value]
+    if value in ("nan", "inf", "-inf") or (type(value) is float and math.isfinite(value)):
+        return float(value)
+    raise ValueError(f"{name} is {value!r:.60}: expected a float")
 
 
 def _encode(value: Any) -> Any:
@@ -371,7 +334,7 @@ def _checksum(content: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _read(path: str | os.PathLike[str]) -> dict[str, Any]:
+def _read(path: AnyPath) -> dict[str, Any]:
     """The content of a file whose JSON, format, version and checksum are right."""
     with open(path, "rb") as file:
         data = file.read(MAX_BYTES + 1)

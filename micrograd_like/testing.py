@@ -22,6 +22,8 @@ from .nesting import flatten
 
 Function = Callable[..., Any]
 Named = list[tuple[str, Any]]
+Names = dict[str, str] | None
+Rows = list[tuple[str, float, float]]  # what, our number, torch's
 
 
 # --- against differences ---
@@ -95,9 +97,8 @@ def gradgradcheck(f: Function, *inputs: Any, parameters: Any = (), rtol: float =
 def _variables(f: Function, inputs: Any, parameters: Any) -> tuple[Named, Callable[[], Named]]:
     """What is differentiated, as named Values, and f called on it with named outputs."""
     leaves, rebuild = flatten(list(inputs))
-    values = [as_value(leaf) for leaf in leaves]
-    args = rebuild(values)
-    variables: Named = _named_arguments(f, args)
+    args = rebuild([as_value(leaf) for leaf in leaves])
+    variables = _named_arguments(f, args)
     if hasattr(parameters, "named_parameters"):
         variables += parameters.named_parameters()
     else:
@@ -147,7 +148,7 @@ def _check(call: Callable[[], Named], variables: Named, rtol: float) -> bool:
     for i, (name, v) in enumerate(variables):
         for (out_name, _), got, slope in zip(outs, gradients, _slopes(call, v)):
             finding = _Finding(out_name, name, v.data, got[i], slope)
-            if not slope.smooth:
+            if not slope.is_smooth():
                 unsure.append(finding)
             elif not abs(got[i] - slope.limit) <= rtol * abs(slope.limit) + 10.0 * slope.error:
                 wrong.append(finding)
@@ -168,13 +169,8 @@ class _Slope(NamedTuple):
     jump_error: float
     scale: float  # a slope that counts as large here
 
-    @property
-    def smooth(self) -> bool:
+    def is_smooth(self) -> bool:
         return self.error + abs(self.jump) + self.jump_error <= 1e-6 * self.scale
-
-    @property
-    def kink(self) -> bool:
-        return abs(self.jump) > 100.0 * self.jump_error
 
 
 class _Finding(NamedTuple):
@@ -201,7 +197,7 @@ class _Finding(NamedTuple):
 
     def unsure(self) -> str:
         slope, middle = self.slope, self.slope.limit
-        if slope.kink:
+        if abs(slope.jump) > 100.0 * slope.jump_error:
             sides = [middle - 0.5 * slope.jump, middle + 0.5 * slope.jump]
             left, right = (s if abs(s) > 1e-6 * slope.scale else 0.0 for s in sides)
             what = f"the slope is {left:.6g} on its left and {right:.6g} on its right"
@@ -251,7 +247,7 @@ def _slope(outputs_at: Callable[[float], list[float]], k: int, x: float) -> _Slo
         scale = max(abs(central.number), largest / first, 1e-290)  # f may be 0 all around
         found = _Slope(central.number, central.error, jump.number, jump.error, scale)
         enough = found.error <= 1e-12 * abs(found.limit) or error > 10.0 * found.error
-        if level >= 4 and enough and found.smooth:
+        if level >= 4 and enough and found.is_smooth():
             break
         h *= 0.5
     return found
@@ -297,8 +293,7 @@ def assert_matches_torch(
         inputs: f's arguments, numbers or nested lists of numbers.
         twin: what torch runs when f itself cannot run there, such as the loss of the same name; it
             gets each input as one tensor.
-        rtol: the allowed difference relative to torch's number.
-        atol: the allowed difference besides.
+        rtol, atol: the allowed difference, relative to torch's number and besides.
 
     Raises:
         AssertionError: with a table of all that differ. nan equals nan, inf equals inf.
@@ -324,19 +319,14 @@ def assert_matches_torch(
 
 
 def assert_module_matches_torch(
-    module: Any,
-    twin: Any,
-    samples: Any,
-    names: dict[str, str] | None = None,
-    rtol: float = 1e-10,
-    atol: float = 1e-12,
-) -> None:
+    module: Any, twin: Any, samples: Any, names: Names = None,
+    rtol: float = 1e-10, atol: float = 1e-12,
+) -> None:  # fmt: skip
     """Gives a torch.nn.Module a Module's numbers; compares every output and every gradient.
 
-    torch keeps the numbers of a layer in tensors, this library in scalars. ``module.tensors()``
-    says which of them fill one tensor, row by row: a Linear's ``weight[1, 2]`` is
-    ``neurons.1.w.2``. Tensors and attributes are matched in their order, parameters before
-    running statistics, or by names.
+    torch keeps the numbers of a layer in tensors, this library in scalars; a Linear's
+    ``weight[1, 2]`` is ``neurons.1.w.2``. torch's tensors and those of ``module.tensors()`` are
+    matched in their order, parameters before running statistics, or by names.
 
     Args:
         module: the Module. It and the twin are copied: yours stay as they are.
@@ -344,8 +334,7 @@ def assert_module_matches_torch(
         samples: a list of inputs, which both get as one batch.
         names: torch's names to those in ``module.tensors()``, where the order is another one, as
             ``{"weight": "w", "bias": "b"}`` for a Layer.
-        rtol: the allowed difference relative to torch's number.
-        atol: the allowed difference besides.
+        rtol, atol: the allowed difference, relative to torch's number and besides.
 
     Raises:
         AssertionError: with a table of the outputs, gradients and statistics that differ.
@@ -369,36 +358,23 @@ def assert_module_matches_torch(
 
 
 def assert_training_matches_torch(
-    module: Any,
-    twin: Any,
-    samples: Any,
-    targets: Any,
-    losses: tuple[Function, Function],
-    optimizers: tuple[Function, Function],
-    steps: int = 10,
-    names: dict[str, str] | None = None,
-    rtol: float = 1e-9,
-    atol: float = 1e-12,
-) -> None:
+    module: Any, twin: Any, samples: Any, targets: Any,
+    losses: tuple[Function, Function], optimizers: tuple[Function, Function],
+    steps: int = 10, names: Names = None, rtol: float = 1e-9, atol: float = 1e-12,
+) -> None:  # fmt: skip
     """Trains a Module and its torch twin side by side; compares all numbers after every step.
 
+    Other arguments and errors are those of assert_module_matches_torch; here too copies are taken.
+
     Args:
-        module: the Module; as in assert_module_matches_torch, copies are trained.
-        twin: the torch.nn.Module.
-        samples: a list of inputs, one batch for every step.
         targets: what the losses take; a list of ints becomes a tensor of ints.
         losses: our loss and torch's, functions of outputs and targets. torch's outputs arrive in
             the shape of ours: an MLP with one output gives one number for a sample.
         optimizers: our optimiser and torch's, functions of the parameters.
-        steps: how many.
-        names: as in assert_module_matches_torch.
-        rtol: the allowed difference relative to torch's number.
-        atol: the allowed difference besides.
+        steps: how many, each with all samples as one batch.
 
     Raises:
         AssertionError: with the step and a table of the loss, gradients and parameters that differ.
-        ValueError: the numbers of one do not fit into the other; the message lists both.
-        ImportError: torch is not installed.
 
     Example:
         >>> import torch
@@ -430,13 +406,10 @@ def assert_training_matches_torch(
         _report(rows + both.numbers(), rtol, atol, f"step {step}: ")
 
 
-Rows = list[tuple[str, float, float]]  # what, our number, torch's
-
-
 class _Twins:
     """Copies of a Module and of a torch.nn.Module that hold the same numbers."""
 
-    def __init__(self, module: Any, twin: Any, names: dict[str, str] | None) -> None:
+    def __init__(self, module: Any, twin: Any, names: Names) -> None:
         torch = _torch()
         self.module = copy.deepcopy(module)
         self.twin = copy.deepcopy(twin).double().train(module.training)
@@ -444,14 +417,13 @@ class _Twins:
         tensors = dict(self.twin.named_parameters())
         tensors |= {name: t for name, t in self.twin.named_buffers() if t.is_floating_point()}
         groups = self.module.tensors()
-        _check_fit(groups, tensors, names)
-        names = names or dict(zip(tensors, groups))
-        self.tensors = [tensors[name] for name in names]
+        matched = _matched(groups, tensors, names)
+        self.tensors = [tensors[theirs] for theirs in matched]
         self.trained = [t for t in self.tensors if t.requires_grad]
-        self.names: list[str] = []
+        self.names = [name for ours in matched.values() for name in groups[ours]]
         self.parameters: Named = []
-        for tensor, group in zip(self.tensors, [groups[ours] for ours in names.values()]):
-            self.names += group
+        for tensor, ours in zip(self.tensors, matched.values()):
+            group = groups[ours]
             if tensor.requires_grad:
                 self.parameters += [(name, values[name]) for name in group]
             with torch.no_grad():
@@ -469,15 +441,14 @@ class _Twins:
         return [(name, state[name], x) for name, x in zip(self.names, _numbers(self.tensors))]
 
 
-def _check_fit(
-    groups: dict[str, list[str]], tensors: dict[str, Any], names: dict[str, str] | None
-) -> None:
+def _matched(groups: dict[str, list[str]], tensors: dict[str, Any], names: Names) -> dict[str, str]:
+    """Torch's names to ours; all of both, and equal in size."""
     sizes = {name: len(group) for name, group in groups.items()}
     elements = {name: t.numel() for name, t in tensors.items()}
-    order = names or dict(zip(tensors, groups))
-    same = all(sizes.get(ours) == elements.get(theirs) for theirs, ours in order.items())
-    if same and order.keys() == elements.keys() and set(order.values()) == set(sizes):
-        return
+    matched = names or dict(zip(tensors, groups))
+    fitting = {theirs: sizes.get(ours) for theirs, ours in matched.items()} == elements
+    if fitting and set(matched.values()) == set(sizes):
+        return matched
     left = ", ".join(f"{name} ({n} numbers)" for name, n in sizes.items())
     right = ", ".join(f"{name} {tuple(t.shape)}" for name, t in tensors.items())
     raise ValueError(
@@ -509,7 +480,9 @@ def _numbers(tensors: list[Any]) -> list[float]:
 
 
 def _report(rows: Rows, rtol: float, atol: float, where: str = "") -> None:
-    wrong = [row for row in rows if not _close(row[1], row[2], rtol, atol)]
+    ours, theirs = _tensor([row[1] for row in rows]), _tensor([row[2] for row in rows])
+    close = _torch().isclose(ours, theirs, rtol, atol, equal_nan=True).tolist()
+    wrong = [row for row, is_close in zip(rows, close) if not is_close]
     if not wrong:
         return
     lines = [f"  {name}: {a!r}, torch {b!r}, off by {a - b:.2g}" for name, a, b in wrong[:10]]
@@ -518,15 +491,8 @@ def _report(rows: Rows, rtol: float, atol: float, where: str = "") -> None:
     raise AssertionError(f"{where}{len(wrong)} of {len(rows)} numbers differ from torch:\n{table}")
 
 
-def _close(a: float, b: float, rtol: float, atol: float) -> bool:
-    if not (math.isfinite(a) and math.isfinite(b)):
-        return a == b or (math.isnan(a) and math.isnan(b))
-    return abs(a - b) <= atol + rtol * abs(b)
-
-
 def _tensor(numbers: Any) -> Any:
-    torch = _torch()
-    return torch.tensor(numbers, dtype=torch.float64)
+    return _torch().tensor(numbers, dtype=_torch().float64)
 
 
 def _torch() -> Any:

@@ -54,10 +54,7 @@ ARROWS = {
 }
 LAZY = {"train": {"jit"}}
 INSIDE = {
-    "nn": [
-        "edge", "module", "activation", "init", "dense", "containers", "convolution",
-        "normalization", "stochastic",
-    ],
+    "nn": ["module", "init", "dense", "convolution", "regularization"],
     "optim": ["resumable", "optimizers", "lr_scheduler"],
     "data": ["rows", "tables", "toys"],
     "train": ["history", "metrics", "steps", "inference", "callbacks", "loop"],

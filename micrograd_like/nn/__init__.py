@@ -6,15 +6,12 @@
 >>> len(model.parameters()), model.layers[0].neurons[0].w[0].grad != 0.0
 (41, True)
 
-module.py says what a Module is and what a layer declares, edge.py checks what it is given, init.py
-draws its first numbers; each other file is a family of layers. Nothing here knows a loss.
+module.py says what a Module is and what a layer declares, init.py draws its first numbers; each
+other file is a family of layers. Nothing here knows a loss.
 """
 
-from .activation import *
-from .containers import *
 from .convolution import *
 from .dense import *
 from .init import *
 from .module import *
-from .normalization import *
-from .stochastic import *
+from .regularization import *

@@ -5,16 +5,14 @@
 8
 """
 
-import random
 from typing import Any, ClassVar
 
 from ..checks import integer
 from ..engine import Value, as_value
 from ..functional import dot
 from ..nesting import flat, is_list
-from .edge import width
-from .init import initialiser, random_source
-from .module import Module
+from .init import Rng, initialiser, random_source
+from .module import Module, width
 
 __all__ = ["Conv2d", "Flatten"]
 
@@ -63,15 +61,9 @@ class Conv2d(Module):
     padding: int
 
     def __init__(
-        self,
-        nin: int,
-        nout: int,
-        kernel_size: int,
-        stride: int = 1,
-        padding: int = 0,
-        init: str = "auto",
-        rng: random.Random | int | None = None,
-    ) -> None:
+        self, nin: int, nout: int, kernel_size: int, stride: int = 1, padding: int = 0,
+        init: str = "auto", rng: Rng = None,
+    ) -> None:  # fmt: skip
         self._configure(nin=nin, nout=nout, kernel_size=kernel_size, stride=stride, padding=padding)
         size, rng = kernel_size * kernel_size, random_source(rng)
         draw = initialiser(init, "relu")
@@ -102,13 +94,11 @@ class Conv2d(Module):
         k, step = self.kernel_size, self.stride
         rows = range(0, len(image[0]) - k + 1, step)
         columns = range(0, len(image[0][0]) - k + 1, step)
-        windows = [
-            [
-                [v for channel in image for row in channel[i : i + k] for v in row[j : j + k]]
-                for j in columns
-            ]
-            for i in rows
-        ]
+
+        def window(i: int, j: int) -> list[Value]:
+            return [v for channel in image for row in channel[i : i + k] for v in row[j : j + k]]
+
+        windows = [[window(i, j) for j in columns] for i in rows]
         return [
             [[dot(w, window) + b for window in row] for row in windows]
             for w, b in zip(self.w, self.b)

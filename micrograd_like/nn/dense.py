@@ -1,4 +1,4 @@
-"""Layers in which every input reaches every output, and the networks made of them.
+"""Activations, layers in which every input reaches every output, and the networks made of them.
 
 >>> MLP(2, [16, 1], rng=0).layers
 [Layer(2, 16, activation='tanh'), Layer(16, 1, activation='tanh')]
@@ -8,19 +8,53 @@ A neuron is dot(w, x) + b and an activation: three nodes of the graph, whatever 
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from ..engine import Number, Value
+from ..checks import choice
+from ..engine import Value, as_value
 from ..functional import dot
-from ..nesting import is_list
-from .activation import ACTIVATIONS, known
-from .edge import as_inputs, text, texts, width, widths
-from .init import initialiser, random_source, uniform
-from .module import Module
+from ..nesting import is_list, map_nested
+from .init import Rng, initialiser, random_source, uniform
+from .module import Module, as_inputs, text, texts, width, widths
 
-__all__ = ["MLP", "Layer", "Linear", "Neuron"]
+__all__ = ["ACTIVATIONS", "MLP", "Activation", "Layer", "Linear", "Neuron"]
+
+# Every activation is a method of Value; "linear" is none at all.
+ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
+    "linear": Value.__pos__,
+    "tanh": Value.tanh,
+    "sigmoid": Value.sigmoid,
+    "relu": Value.relu,
+    "leaky_relu": Value.leaky_relu,
+    "elu": Value.elu,
+    "gelu": Value.gelu,
+    "silu": Value.silu,
+    "softplus": Value.softplus,
+    "sin": Value.sin,
+}
+known = choice(*ACTIVATIONS)
+
+
+class Activation(Module):
+    """One of ACTIVATIONS for every number of a nested list.
+
+    Example:
+        >>> [v.data for v in Activation("relu")([-1.0, 2.0])]
+        [0.0, 2.0]
+
+    Source: torch.nn.Tanh, torch.nn.ReLU and so on.
+    """
+
+    settings: ClassVar = {"name": text}
+    name: str
+
+    def __init__(self, name: str) -> None:
+        self._configure(name=known("activation", name))
+
+    def forward(self, x: Any) -> Any:
+        activate = ACTIVATIONS[self.name]
+        return map_nested(lambda v: activate(as_value(v)), x)
 
 
 class Neuron(Module):
@@ -48,15 +82,12 @@ class Neuron(Module):
     nin: int
     activation: str
 
+    checked = as_inputs
+
     def __init__(
-        self,
-        nin: int,
-        activation: str = "tanh",
-        init: str = "auto",
-        rng: random.Random | int | None = None,
-        nout: int = 1,
+        self, nin: int, activation: str = "tanh", init: str = "auto", rng: Rng = None, nout: int = 1
     ) -> None:
-        self._configure(nin=nin, activation=known(activation))
+        self._configure(nin=nin, activation=known("activation", activation))
         rng = random_source(rng)
         draw = initialiser(init, activation)
         self.w = [Value(draw(nin, nout, rng)) for _ in range(nin)]
@@ -66,9 +97,6 @@ class Neuron(Module):
     @staticmethod
     def size(nin: int, **others: Any) -> int:
         return nin + 1
-
-    def checked(self, x: Iterable[Number]) -> list[Value]:
-        return as_inputs(self, x)
 
     def forward(self, x: Sequence[Value]) -> Value:
         return self._activate(dot(self.w, x) + self.b)
@@ -93,24 +121,18 @@ class Layer(Module):
     nout: int
     activation: str
 
+    checked = as_inputs
+
     def __init__(
-        self,
-        nin: int,
-        nout: int,
-        activation: str = "tanh",
-        init: str = "auto",
-        rng: random.Random | int | None = None,
+        self, nin: int, nout: int, activation: str = "tanh", init: str = "auto", rng: Rng = None
     ) -> None:
-        self._configure(nin=nin, nout=nout, activation=known(activation))
+        self._configure(nin=nin, nout=nout, activation=known("activation", activation))
         rng = random_source(rng)
         self.neurons = [Neuron(nin, activation, init, rng, nout) for _ in range(nout)]
 
     @staticmethod
     def size(nin: int, nout: int, **others: Any) -> int:
         return (nin + 1) * nout
-
-    def checked(self, x: Iterable[Number]) -> list[Value]:
-        return as_inputs(self, x)
 
     def forward(self, x: Sequence[Value]) -> list[Value]:
         return [neuron.forward(x) for neuron in self.neurons]
@@ -128,13 +150,7 @@ class Linear(Layer):
 
     settings: ClassVar = {"nin": width("inputs"), "nout": width("neurons")}
 
-    def __init__(
-        self,
-        nin: int,
-        nout: int,
-        init: str = "auto",
-        rng: random.Random | int | None = None,
-    ) -> None:
+    def __init__(self, nin: int, nout: int, init: str = "auto", rng: Rng = None) -> None:
         super().__init__(nin, nout, "linear", init, rng)
 
 
@@ -176,16 +192,13 @@ class MLP(Module):
     nouts: list[int]
     activation: str | Sequence[str]
     output_activation: str
+    checked = as_inputs
 
     def __init__(
-        self,
-        nin: int,
-        nouts: Sequence[int],
-        activation: str | Sequence[str] = "tanh",
-        output_activation: str = "tanh",
-        init: str = "auto",
-        rng: random.Random | int | None = None,
-    ) -> None:
+        self, nin: int, nouts: Sequence[int],
+        activation: str | Sequence[str] = "tanh", output_activation: str = "tanh",
+        init: str = "auto", rng: Rng = None,
+    ) -> None:  # fmt: skip
         if not is_list(nouts):
             raise TypeError(f"MLP expects a list of layer widths, got {nouts!r}: write [{nouts}]")
         if not len(nouts):
@@ -203,9 +216,6 @@ class MLP(Module):
     @staticmethod
     def size(nin: int, nouts: Sequence[int], **others: Any) -> int:
         return sum((n + 1) * m for n, m in zip([nin, *nouts], nouts))
-
-    def checked(self, x: Iterable[Number]) -> list[Value]:
-        return as_inputs(self, x)
 
     def forward(self, x: Sequence[Value]) -> Any:
         for layer in self.layers:

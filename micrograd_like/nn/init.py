@@ -9,11 +9,12 @@ import random
 from collections.abc import Callable
 
 from ..checks import choice
-from .activation import HALF_OFF
 
 __all__ = ["INITIALISERS", "he", "uniform", "xavier"]
 
 Initialiser = Callable[[int, int, random.Random], float]
+Rng = random.Random | int | None  # a generator, or what one starts at
+HALF_OFF = {"relu", "leaky_relu", "elu", "gelu", "silu", "softplus"}  # pass half the line: He
 
 
 def uniform(nin: int, nout: int, rng: random.Random) -> float:
@@ -50,7 +51,7 @@ def initialiser(init: str, activation: str) -> Initialiser:
     return INITIALISERS[init]
 
 
-def random_source(rng: random.Random | int | None) -> random.Random:
+def random_source(rng: Rng) -> random.Random:
     """The generator itself, or one that starts at the seed."""
     if isinstance(rng, random.Random):
         return rng

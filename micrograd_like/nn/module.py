@@ -1,11 +1,8 @@
-"""Module: anything with parameters, and what a layer declares about itself.
+"""Module: anything with parameters, what a layer declares and checks, and modules in a row.
 
->>> class Line(Module):
-...     biases = ("offset",)
-...     def __init__(self):
-...         self.slope, self.offset = Value(2.0), Value(1.0)
->>> [p.data for p in Line().parameters()], [w.data for w in Line().weights()]
-([2.0, 1.0], [2.0])
+>>> from micrograd_like.nn import Linear
+>>> Linear(1, 2).tensors()
+{'w': ['neurons.0.w.0', 'neurons.1.w.0'], 'b': ['neurons.0.b', 'neurons.1.b']}
 
 Saving, the penalties of fit, the comparison with torch and the compiler know no layer: they ask.
 """
@@ -15,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, TypeAlias
 
-from ..checks import Check, check_all
-from ..engine import Value, as_float, assign
+from ..checks import Check, check_all, is_int
+from ..engine import Value, as_float, as_value, assign
+from ..nesting import is_list
 
-__all__ = ["Module"]
+__all__ = ["Module", "Sequential"]
 
 
 class Module:
@@ -95,19 +93,11 @@ class Module:
         return [p for _, _, weight, p in self._parameters() if weight]
 
     def tensors(self) -> dict[str, list[str]]:
-        """The names in state_dict, sorted into what torch keeps as one tensor each, row by row.
-
-        Example:
-            >>> from micrograd_like.nn import Linear
-            >>> Linear(1, 2).tensors()
-            {'w': ['neurons.0.w.0', 'neurons.1.w.0'], 'b': ['neurons.0.b', 'neurons.1.b']}
-        """
+        """The names in state_dict, sorted into what torch keeps as one tensor each, row by row."""
         tensors: dict[str, list[str]] = {}
         for name, tensor, _, _ in self._parameters():
             tensors.setdefault(tensor, []).append(name)
-        for name, tensor, _, _, _ in self._buffers():
-            tensors.setdefault(tensor, []).append(name)
-        return tensors
+        return tensors | {tensor: names for names, tensor, _, _ in self._buffers()}
 
     def modules(self) -> list[Module]:
         """This module and those in it, at any depth."""
@@ -120,12 +110,12 @@ class Module:
                 places.setdefault(place[3], place)
         return list(places.values())
 
-    def _buffers(self) -> Iterator[tuple[str, str, Module, str, int]]:
-        """For every buffered number its name and tensor, and where it is."""
+    def _buffers(self) -> Iterator[tuple[list[str], str, Module, str]]:
+        """For every buffer the names of its numbers, its tensor, and where it is."""
         for name, tensor, _, m in _walk(self):
-            for buffer in m.buffers if isinstance(m, Module) else ():
-                for i in range(len(getattr(m, buffer))):
-                    yield f"{name}{buffer}.{i}", f"{tensor}{buffer}", m, buffer, i
+            for key in m.buffers if isinstance(m, Module) else ():
+                names = [f"{name}{key}.{i}" for i in range(len(getattr(m, key)))]
+                yield names, f"{tensor}{key}", m, key
 
     # --- changing all of it ---
 
@@ -147,7 +137,9 @@ class Module:
     def state_dict(self) -> dict[str, float]:
         """Every parameter's number by its name, and the buffers (running statistics)."""
         state = {name: p.data for name, p in self.named_parameters()}
-        return state | {name: getattr(m, key)[i] for name, _, m, key, i in self._buffers()}
+        for names, _, m, key in self._buffers():
+            state.update(zip(names, getattr(m, key)))
+        return state
 
     def load_state_dict(self, state: dict[str, float]) -> None:
         """Sets every parameter and buffer from such a dict, or none of them.
@@ -165,10 +157,7 @@ class Module:
             raise ValueError(f"this state does not fit the {type(self).__name__}: {shown}")
         new = {name: as_float(number) for name, number in state.items()}
         parameters = dict(self.named_parameters())
-        fresh: dict[tuple[Module, str], dict[int, float]] = {}
-        for name, _, m, key, i in self._buffers():
-            fresh.setdefault((m, key), {})[i] = new[name]
-        also = [(m, key, list(numbers.values())) for (m, key), numbers in fresh.items()]
+        also = [(m, key, [new[name] for name in names]) for names, _, m, key in self._buffers()]
         assign(parameters.values(), data=[new[name] for name in parameters], also=also)
 
     def __repr__(self) -> str:
@@ -231,3 +220,98 @@ def _inside(x: Any, name: str, tensor: str, path: str, weight: bool) -> Iterator
     elif isinstance(x, dict):
         for key, part in x.items():
             yield from _inside(part, f"{name}.{key}", f"{path}.{key}", f"{path}.{key}", weight)
+
+
+# --- checks of what a layer is given: settings when it is made, inputs when it is called ---
+
+
+def width(what: str) -> Check:
+    """A number of something, of at least 1."""
+
+    def check(name: str, n: Any) -> int:
+        if not is_int(n):
+            raise TypeError(f"the number of {what} must be an int, got {type(n).__name__} {n!r}")
+        if n < 1:
+            raise ValueError(f"the number of {what} must be at least 1, got {n}")
+        return int(n)
+
+    return check
+
+
+def widths(what: str) -> Check:
+    """A list of such numbers."""
+    one = width(what)
+    return lambda name, ns: [one(name, n) for n in many(name, ns)]
+
+
+def many(name: str, x: Any) -> list[Any]:
+    """A list, of modules or in a file of what describes them."""
+    if not isinstance(x, list):
+        raise TypeError(f"{name} must be a list, got {type(x).__name__} {x!r:.60}")
+    return x
+
+
+def text(name: str, x: Any) -> str:
+    """One text."""
+    if not isinstance(x, str):
+        raise TypeError(f"{name} must be a text, got {type(x).__name__} {x!r:.60}")
+    return x
+
+
+def texts(name: str, x: Any) -> Any:
+    """One text, or a list of them."""
+    for part in x if is_list(x) else [x]:
+        text(name, part)
+    return x
+
+
+def as_inputs(layer: Any, x: Iterable[Any]) -> list[Value]:
+    """The layer's nin inputs as Values, from any iterable of numbers or Values."""
+    name, nin = type(layer).__name__, layer.nin
+    if isinstance(x, str) or not isinstance(x, Iterable):
+        raise TypeError(f"{name} expects a list of {nin} numbers, got {type(x).__name__} {x!r:.60}")
+    values = [as_value(v) for v in x]
+    if len(values) != nin:
+        raise ValueError(f"{name} expects {nin} inputs, got {len(values)}")
+    return values
+
+
+# --- modules made of modules ---
+
+
+class Sequential(Module):
+    """Modules one after the other, each fed with the output of the one before.
+
+    Example:
+        >>> from micrograd_like.nn import Activation, BatchNorm, Linear
+        >>> model = Sequential(Linear(2, 3, rng=0), BatchNorm(3), Activation("relu"))
+        >>> [len(out) for out in model.batch([[1.0, 2.0], [3.0, -1.0]])]
+        [3, 3]
+
+    Source: torch.nn.Sequential.
+    """
+
+    settings: ClassVar = {"layers": many}
+    parts = "layers"
+    layers: list[Module]
+
+    def __init__(self, *layers: Module) -> None:
+        for i, layer in enumerate(layers):
+            if not isinstance(layer, Module):
+                raise TypeError(
+                    f"Sequential expects modules, got {type(layer).__name__} at position {i}"
+                )
+        if not layers:
+            raise ValueError("Sequential expects at least one module")
+        self._configure(layers=list(layers))
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+    def batch(self, xs: Iterable[Any]) -> list[Any]:
+        outs = list(xs)
+        for layer in self.layers:
+            outs = layer.batch(outs)
+        return outs

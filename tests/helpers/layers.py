@@ -54,7 +54,7 @@ ROWS = {
     "Activation of an image": Row(lambda: Activation("relu"), (2, 2, 3, 2), nn.ReLU),
     "Flatten": Row(Flatten, (2, 2, 3, 2), nn.Flatten, refuses=()),
     "Dropout": Row(
-        lambda: Dropout(0.25, rng=0), (2, 3), "it draws its own numbers: see test_stochastic.py",
+        lambda: Dropout(0.25, rng=0), (2, 3), "it draws its own: see test_regularization.py",
         RANDOM, refuses=()),
     "BatchNorm": Row(
         lambda: BatchNorm(3, eps=1e-3, momentum=0.3), (5, 3),

@@ -5,7 +5,7 @@ import torch
 
 from micrograd_like.engine import Value
 from micrograd_like.losses import mse_loss
-from micrograd_like.nn import ACTIVATIONS, MLP, Layer, Neuron
+from micrograd_like.nn import ACTIVATIONS, MLP, Activation, Layer, Neuron
 
 TORCH = {
     "linear": torch.nn.Identity(),
@@ -64,6 +64,13 @@ def test_every_gradient_of_an_mlp_equals_torch_nn(activation):
 
 def test_the_twin_table_covers_every_activation():
     assert TORCH.keys() == ACTIVATIONS.keys()
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_is_the_method_of_value_on_every_number(name):
+    outs = Activation(name)([[0.5, -1.0], [2.0]])
+    expected = [ACTIVATIONS[name](Value(x)).data for x in (0.5, -1.0, 2.0)]
+    assert [[v.data for v in row] for row in outs] == [expected[:2], expected[2:]]
 
 
 def test_a_neuron_is_three_nodes_whatever_its_width():

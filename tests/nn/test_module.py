@@ -97,6 +97,13 @@ def test_a_module_shows_how_it_was_made(module, text):
     assert text in repr(module)
 
 
+def test_a_sequential_may_hold_networks_and_each_parameter_counts_once():
+    inner = Linear(2, 2, rng=0)
+    model = Sequential(inner, Sequential(inner), MLP(2, [3, 1], rng=0))
+    assert isinstance(model([1.0, 2.0]), Value)
+    assert len(model.parameters()) == 6 + 13
+
+
 # --- what a penalty applies to ---
 
 
