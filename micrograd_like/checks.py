@@ -7,9 +7,9 @@
 Traceback (most recent call last):
 ValueError: lr must be a finite number of at least 0, got -5
 
-A check takes the name of a setting and what was given for it. It returns that, as the int or float
-that it stands for, or raises a ValueError: what came, what was expected. A class declares its
-settings as ``{name: check}``; constructors, loaded states and files are checked by the same table.
+A check takes the name of a setting and what was given for it, and returns that as the int or float
+that it stands for. A class declares its settings as ``{name: check}``; constructors, loaded states
+and files are checked by the same table.
 """
 
 import math
@@ -18,24 +18,16 @@ from numbers import Integral
 from typing import Any, TypeAlias
 
 Check: TypeAlias = Callable[[str, Any], Any]
+COUNTED = 2**53 - 1  # a float counts no further
+
 
 def is_int(n: Any) -> bool:
-    """Whether n is a whole number, numpy's too; True and False are none.
-
-    Example:
-        >>> is_int(3), is_int(True), is_int(3.0)
-        (True, False, False)
-    """
+    """Whether n is a whole number, numpy's too; True and False are none."""
     return isinstance(n, Integral) and not isinstance(n, bool)
 
 
 def as_number(name: str, x: Any) -> float:
-    """A float from anything that counts as a number.
-
-    Example:
-        >>> as_number("eps", 1)
-        1.0
-    """
+    """A float from anything that counts as a number."""
     if isinstance(x, bool | str) or not hasattr(x, "__float__"):
         raise ValueError(f"{name} must be a number, got {type(x).__name__} {x!r:.60}")
     try:
@@ -45,13 +37,7 @@ def as_number(name: str, x: Any) -> float:
 
 
 def number(low: float = -math.inf, high: float = math.inf, below: bool = False) -> Check:
-    """A finite number from low to high; below: and less than high.
-
-    Example:
-        >>> number(0.0, 1.0, below=True)("factor", 1.0)
-        Traceback (most recent call last):
-        ValueError: factor must be below 1, got 1.0
-    """
+    """A finite number from low to high; below: and less than high."""
 
     def check(name: str, x: Any) -> float:
         found = as_number(name, x)
@@ -67,13 +53,7 @@ def number(low: float = -math.inf, high: float = math.inf, below: bool = False) 
 
 
 def pair(low: float, below: float) -> Check:
-    """Two numbers, each at least low and less than below.
-
-    Example:
-        >>> pair(0.0, 1.0)("betas", (0.9, 1.0))
-        Traceback (most recent call last):
-        ValueError: betas must be two numbers of at least 0 and below 1, got (0.9, 1.0)
-    """
+    """Two numbers, each at least low and less than below."""
     at_least = number(low)
 
     def check(name: str, two: Any) -> tuple[float, ...]:
@@ -87,17 +67,8 @@ def pair(low: float, below: float) -> Check:
     return check
 
 
-COUNTED = 2**53 - 1  # a float counts no further
-
-
 def integer(least: int, most: float = math.inf) -> Check:
-    """An int of at least so much; True is none.
-
-    Example:
-        >>> integer(1)("epochs", True)
-        Traceback (most recent call last):
-        ValueError: epochs must be an int of at least 1, got True
-    """
+    """An int from least to most; True is none."""
 
     def check(name: str, n: Any) -> int:
         if not is_int(n) or n < least:
@@ -110,13 +81,7 @@ def integer(least: int, most: float = math.inf) -> Check:
 
 
 def choice(*options: Any) -> Check:
-    """One of the options.
-
-    Example:
-        >>> choice("min", "max")("mode", "middle")
-        Traceback (most recent call last):
-        ValueError: unknown mode 'middle': choose from min, max
-    """
+    """One of the options."""
 
     def check(name: str, x: Any) -> Any:
         if x not in options:
@@ -128,10 +93,5 @@ def choice(*options: Any) -> Check:
 
 
 def check_all(settings: Mapping[str, Check], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that is declared, checked; what is not declared is left out.
-
-    Example:
-        >>> check_all({"lr": number(0.0)}, {"lr": 1, "epoch": 3})
-        {'lr': 1.0}
-    """
+    """Everything that is declared, checked; what is not declared is left out."""
     return {name: check(name, given[name]) for name, check in settings.items() if name in given}

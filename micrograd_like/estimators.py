@@ -37,57 +37,33 @@ class _MLPEstimator(BaseEstimator):  # type: ignore[misc]
     """What the classifier and the regressor share."""
 
     def __init__(
-        self,
-        hidden_layer_sizes: Any = (16,),
-        activation: str = "tanh",
-        *,
-        solver: str = "adam",
-        alpha: float = 0.0001,
-        batch_size: int = 32,
-        learning_rate_init: float = 0.01,
-        max_iter: int = 50,
-        shuffle: bool = True,
-        random_state: Any = None,
-        verbose: bool = False,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate_init = learning_rate_init
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.verbose = verbose
+        self, hidden_layer_sizes: Any = (16,), activation: str = "tanh", *,
+        solver: str = "adam", alpha: float = 0.0001, batch_size: int = 32,
+        learning_rate_init: float = 0.01, max_iter: int = 50, shuffle: bool = True,
+        random_state: Any = None, verbose: bool = False,
+    ) -> None:  # fmt: skip
+        self.hidden_layer_sizes, self.activation = hidden_layer_sizes, activation
+        self.solver, self.alpha, self.batch_size = solver, alpha, batch_size
+        self.learning_rate_init, self.max_iter = learning_rate_init, max_iter
+        self.shuffle, self.random_state, self.verbose = shuffle, random_state, verbose
 
     def _train(self, X: Any, y: list[Any], n_outputs: int, loss: Any) -> None:
         choice(*_SOLVERS)("solver", self.solver)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        widths = np.atleast_1d(self.hidden_layer_sizes).tolist()
-        self.model_ = MLP(
-            X.shape[1], [*widths, n_outputs], self.activation, output_activation="linear", rng=seed
-        )
+        widths = [*np.atleast_1d(self.hidden_layer_sizes).tolist(), n_outputs]
+        self.model_ = MLP(X.shape[1], widths, self.activation, output_activation="linear", rng=seed)
+        optimizer = _SOLVERS[self.solver](self.model_.parameters(), lr=self.learning_rate_init)
         self.history_ = fit(
-            self.model_,
-            X.tolist(),
-            y,
-            loss,
-            _SOLVERS[self.solver](self.model_.parameters(), lr=self.learning_rate_init),
-            epochs=self.max_iter,
-            batch_size=self.batch_size,
-            shuffle=self.shuffle,
-            l2=self.alpha,
-            seed=seed,
-            progress=bool(self.verbose),
-        )
+            self.model_, X.tolist(), y, loss, optimizer, self.max_iter, self.batch_size,
+            self.shuffle, l2=self.alpha, seed=seed, progress=bool(self.verbose),
+        )  # fmt: skip
         self.n_iter_ = len(self.history_)
         self.loss_ = self.history_["loss"][-1]
 
-    def _inputs(self, X: Any) -> list[list[float]]:
+    def _ask(self, what: Any, X: Any) -> Any:
         check_is_fitted(self)
-        rows: list[list[float]] = validate_data(self, X, reset=False, dtype=np.float64).tolist()
-        return rows
+        rows = validate_data(self, X, reset=False, dtype=np.float64).tolist()
+        return np.array(what(self.model_, rows))
 
 
 class MLPClassifier(ClassifierMixin, _MLPEstimator):  # type: ignore[misc]
@@ -129,12 +105,11 @@ class MLPClassifier(ClassifierMixin, _MLPEstimator):  # type: ignore[misc]
 
     def predict_proba(self, X: Any) -> Any:
         """The probability of each class, an array (n, classes)."""
-        rows = self._inputs(X)
-        return np.array(predict_proba(self.model_, rows))
+        return self._ask(predict_proba, X)
 
     def predict(self, X: Any) -> Any:
         """The class of each sample."""
-        probabilities = self.predict_proba(X)
+        probabilities = self.predict_proba(X)  # first: it refuses what is not fitted
         return self.classes_[probabilities.argmax(axis=1)]
 
 
@@ -160,5 +135,4 @@ class MLPRegressor(RegressorMixin, _MLPEstimator):  # type: ignore[misc]
 
     def predict(self, X: Any) -> Any:
         """The predicted number for each sample."""
-        rows = self._inputs(X)
-        return np.array(predict(self.model_, rows))
+        return self._ask(predict, X)

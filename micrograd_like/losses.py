@@ -1,12 +1,7 @@
 """Losses: one number that says how wrong the outputs are.
 
->>> from micrograd_like import Value
->>> mse_loss([Value(1.0), Value(3.0)], [1.0, 1.0]).data
-2.0
-
 Names, argument order and defaults are those of torch.nn.functional. Outputs and targets are one
-number, a list, or a nested list of the same shape. Every target is checked before anything is
-computed.
+number, a list, or a nested list of the same shape; targets are checked before anything is computed.
 """
 
 from collections.abc import Callable
@@ -85,13 +80,8 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
 def hinge_loss(input: Any, target: Any, reduction: str = "mean") -> Any:
     """max(0, 1 - target * input), for targets -1 and 1; flat at the kink.
 
-    Args:
-        input: scores, a number or a nested list; the sign is the predicted class.
-        target: -1 or 1 for each score.
-        reduction: "mean", "sum" or "none".
-
-    Returns:
-        A Value of at least 0; 0 when every score is right by a margin of 1.
+    Arguments as for mse_loss; the sign of an output is the predicted class. The loss is 0 when
+    every output is right by a margin of 1.
 
     Raises:
         ValueError: a target that is neither -1 nor 1, or as for mse_loss.
@@ -114,14 +104,13 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
     Args:
         input: scores (logits), a list of n_classes numbers or Values, or a list of such lists.
         target: the index of the right class, 0 to n_classes - 1, or a list of such indices.
-        reduction: "mean", "sum" or "none".
+        reduction: as for mse_loss.
 
     Returns:
         A Value of at least 0, in nats; log(n_classes) when all scores are equal.
 
     Raises:
-        ValueError: a class out of range, another number of targets than of score lists, scores
-            that are not one list of numbers for each target.
+        ValueError: a class out of range, scores that are not one list of numbers for each target.
         TypeError: a class that is not an int.
 
     Example:
@@ -143,24 +132,21 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
     for i, (row, k) in enumerate(zip(rows, classes)):
         scores = list(row)
         if isinstance(k, Value):  # only known when the loss is computed: see jit
-            right = [where(eq(k, float(i)), x, 0.0) for i, x in enumerate(scores)]
-            losses.append(logsumexp(scores) - total(right))
-            continue
-        if not is_int(k):
+            right = total([where(eq(k, float(j)), x, 0.0) for j, x in enumerate(scores)])
+        elif not is_int(k):
             raise TypeError(f"target {i} must be the int of a class, got {type(k).__name__} {k!r}")
-        if not 0 <= int(k) < len(scores):
+        elif not 0 <= int(k) < len(scores):
             raise ValueError(f"target {i} is class {k}, but there are {len(scores)} classes")
-        losses.append(logsumexp(scores) - scores[int(k)])
+        else:
+            right = scores[int(k)]
+        losses.append(logsumexp(scores) - right)
     return _reduce(losses[0] if one else losses, reduction)
 
 
 def binary_cross_entropy_with_logits(input: Any, target: Any, reduction: str = "mean") -> Any:
     """-target * log(p) - (1 - target) * log(1 - p), with p = sigmoid(input), without overflow.
 
-    Args:
-        input: scores (logits), a number or a nested list.
-        target: probabilities from 0 to 1, of the same shape; usually 0 or 1.
-        reduction: "mean", "sum" or "none".
+    Arguments as for mse_loss; outputs are scores (logits), targets probabilities, usually 0 or 1.
 
     Raises:
         ValueError: a target outside 0..1, or as for mse_loss.
@@ -178,10 +164,9 @@ def binary_cross_entropy_with_logits(input: Any, target: Any, reduction: str = "
 
 
 def _elementwise(f: Callable[[Any, Any], Any], input: Any, target: Any, reduction: str) -> Any:
-    if shape(input) != shape(target):
-        raise ValueError(
-            f"outputs of shape {shape(input)} do not fit targets of shape {shape(target)}"
-        )
+    came, wanted = shape(input), shape(target)
+    if came != wanted:
+        raise ValueError(f"outputs of shape {came} do not fit targets of shape {wanted}")
     return _reduce(map_nested(f, input, target), reduction)
 
 

@@ -32,7 +32,7 @@ ARROWS = {
     # learning
     "nn": {"engine", "functional", "nesting", "checks"},
     "losses": {"engine", "functional", "nesting", "checks"},
-    "optim": {"engine", "checks"},
+    "optim": {"engine", "functional", "checks"},
     "data": {"checks", "nesting"},
     "train": {"engine", "functional", "modes", "nesting", "checks", "optim", "data"},
     "micrograd": {"ops", "engine", "functional", "words", "nn"},
@@ -55,9 +55,9 @@ ARROWS = {
 LAZY = {"train": {"jit"}}
 INSIDE = {
     "nn": ["module", "init", "dense", "convolution", "regularization"],
-    "optim": ["resumable", "optimizers", "lr_scheduler"],
+    "optim": ["optimizers", "lr_scheduler"],
     "data": ["rows", "tables", "toys"],
-    "train": ["history", "metrics", "steps", "inference", "callbacks", "loop"],
+    "train": ["history", "steps", "metrics", "callbacks", "loop"],
     "plot": ["style", "inputs", "curves", "parameters", "outputs", "functions"],
     "explore": ["layout", "groups", "replay", "training", "page"],
     "tape": ["tape", "trace", "reroll"],

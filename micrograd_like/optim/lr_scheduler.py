@@ -1,12 +1,5 @@
 """Schedules: how the learning rate changes from epoch to epoch.
 
->>> from micrograd_like import SGD, Value
->>> optimizer = SGD([Value(1.0)], lr=1.0)
->>> schedule = ExponentialLR(optimizer, gamma=0.5)
->>> schedule.step()
->>> optimizer.lr
-0.5
-
 Names, argument order, defaults and arithmetic are those of torch.optim.lr_scheduler. A schedule
 knows of its optimiser that it has an ``lr``.
 """
@@ -14,16 +7,10 @@ knows of its optimiser that it has an ``lr``.
 import math
 from typing import Any, ClassVar
 
-from ..checks import COUNTED, Check, as_number, choice, integer, number
-from .resumable import Resumable
+from ..checks import COUNTED, as_number, choice, integer, number
+from .optimizers import Resumable
 
-__all__ = [
-    "CosineAnnealingLR",
-    "ExponentialLR",
-    "ReduceLROnPlateau",
-    "Scheduler",
-    "StepLR",
-]
+__all__ = ["CosineAnnealingLR", "ExponentialLR", "ReduceLROnPlateau", "Scheduler", "StepLR"]
 
 
 class Scheduler(Resumable):
@@ -33,7 +20,7 @@ class Scheduler(Resumable):
     optimiser had at the start is ``base_lr``.
     """
 
-    settings: ClassVar[dict[str, Check]] = {"base_lr": number(0.0), "epoch": integer(0, COUNTED)}
+    settings: ClassVar = {"base_lr": number(0.0), "epoch": integer(0, COUNTED)}
 
     def __init__(self, optimizer: Any) -> None:
         if not hasattr(optimizer, "lr"):
@@ -64,11 +51,7 @@ class StepLR(Scheduler):
     Source: torch.optim.lr_scheduler.StepLR.
     """
 
-    settings: ClassVar[dict[str, Check]] = {
-        **Scheduler.settings,
-        "step_size": integer(1, COUNTED),
-        "gamma": number(0.0),
-    }
+    settings = Scheduler.settings | {"step_size": integer(1, COUNTED), "gamma": number(0.0)}
 
     def __init__(self, optimizer: Any, step_size: int, gamma: float = 0.1) -> None:
         super().__init__(optimizer)
@@ -91,7 +74,7 @@ class ExponentialLR(Scheduler):
     Source: torch.optim.lr_scheduler.ExponentialLR.
     """
 
-    settings: ClassVar[dict[str, Check]] = {**Scheduler.settings, "gamma": number(0.0)}
+    settings = Scheduler.settings | {"gamma": number(0.0)}
 
     def __init__(self, optimizer: Any, gamma: float) -> None:
         super().__init__(optimizer)
@@ -114,11 +97,7 @@ class CosineAnnealingLR(Scheduler):
     Source: Loshchilov and Hutter (2017), equation 5; torch.optim.lr_scheduler.CosineAnnealingLR.
     """
 
-    settings: ClassVar[dict[str, Check]] = {
-        **Scheduler.settings,
-        "T_max": integer(1, COUNTED),
-        "eta_min": number(0.0),
-    }
+    settings = Scheduler.settings | {"T_max": integer(1, COUNTED), "eta_min": number(0.0)}
 
     def __init__(self, optimizer: Any, T_max: int, eta_min: float = 0.0) -> None:
         super().__init__(optimizer)
@@ -130,11 +109,10 @@ class CosineAnnealingLR(Scheduler):
         return self.eta_min + half * (1.0 + math.cos(math.pi * epoch / self.T_max))
 
 
-def _number_or_none(name: str, x: Any) -> float | None:
-    found = None if x is None else as_number(name, x)
-    if found is not None and math.isnan(found):
+def _number_or_none(name: str, x: Any) -> Any:
+    if x is not None and math.isnan(x := as_number(name, x)):
         raise ValueError(f"{name} must be a number or None, got nan")
-    return found
+    return x
 
 
 class ReduceLROnPlateau(Scheduler):
@@ -161,29 +139,17 @@ class ReduceLROnPlateau(Scheduler):
     Source: torch.optim.lr_scheduler.ReduceLROnPlateau, with threshold_mode="rel".
     """
 
-    settings: ClassVar[dict[str, Check]] = {
-        **Scheduler.settings,
-        "mode": choice("min", "max"),
-        "factor": number(0.0, 1.0, below=True),
-        "patience": integer(0, COUNTED),
-        "threshold": number(0.0),
-        "cooldown": integer(0, COUNTED),
-        "min_lr": number(0.0),
-        "best": _number_or_none,
-        "bad_epochs": integer(0, COUNTED),
-        "waiting": integer(0, COUNTED),
-    }
+    settings = Scheduler.settings | {
+        "mode": choice("min", "max"), "factor": number(0.0, 1.0, below=True),
+        "patience": integer(0, COUNTED), "threshold": number(0.0),
+        "cooldown": integer(0, COUNTED), "min_lr": number(0.0),
+        "best": _number_or_none, "bad_epochs": integer(0, COUNTED), "waiting": integer(0, COUNTED),
+    }  # fmt: skip
 
     def __init__(
-        self,
-        optimizer: Any,
-        mode: str = "min",
-        factor: float = 0.1,
-        patience: int = 10,
-        threshold: float = 1e-4,
-        cooldown: int = 0,
-        min_lr: float = 0.0,
-    ) -> None:
+        self, optimizer: Any, mode: str = "min", factor: float = 0.1, patience: int = 10,
+        threshold: float = 1e-4, cooldown: int = 0, min_lr: float = 0.0,
+    ) -> None:  # fmt: skip
         super().__init__(optimizer)
         self.mode, self.factor, self.patience = mode, factor, patience
         self.threshold, self.cooldown, self.min_lr = threshold, cooldown, min_lr
@@ -195,14 +161,10 @@ class ReduceLROnPlateau(Scheduler):
         """Counts one epoch, at the end of which the number was metric."""
         # A loss itself, kept as the best one, would keep its whole graph alive.
         metric = float(metric if hasattr(metric, "__float__") else metric.data)
-        if self.best is None:  # the first number that is neither nan nor infinitely bad
-            better = metric < math.inf if self.mode == "min" else metric > -math.inf
-        elif self.mode == "min":
-            better = metric < self.best * (1.0 - self.threshold)
-        else:
-            better = metric > self.best * (1.0 + self.threshold)
+        sign = 1.0 if self.mode == "min" else -1.0  # sign * metric: the smaller the better
+        bound = math.inf if self.best is None else sign * self.best * (1.0 - sign * self.threshold)
         self.epoch += 1
-        if better:
+        if sign * metric < bound:  # so nan or infinitely bad is never the best
             self.best, self.bad_epochs = metric, 0
         else:
             self.bad_epochs += 1

@@ -1,28 +1,51 @@
 """Optimisers: how parameters move along their gradients.
 
->>> from micrograd_like import Value
->>> p = Value(1.0)
->>> optimizer = SGD([p], lr=0.1)
->>> (p * p).backward()
->>> optimizer.step()
->>> p.data
-0.8
-
-Names, argument order, defaults and arithmetic are those of torch.optim. An optimiser reads its
-parameters' ``data`` and ``grad`` and writes them through engine.assign, all or nothing; of graphs
-it only knows that a parameter has none, and it knows no network. A class declares the ranges of its
-``settings`` and of what is ``kept`` for each parameter.
+Names, argument order, defaults and arithmetic are those of torch.optim. An optimiser knows no
+network; it reads its parameters' ``data`` and ``grad`` and writes them by engine.assign. A class
+declares the ranges of its ``settings`` and of what is ``kept`` for each parameter.
 """
 
+import copy
 import math
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
-from ..checks import Check, choice, number, pair
+from ..checks import Check, check_all, choice, number, pair
 from ..engine import assign
-from .resumable import Resumable
+from ..functional import sqrt
 
 __all__ = ["SGD", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_"]
+
+
+class Resumable:
+    """A class that declares its settings, checks them, and writes them down to go on later."""
+
+    settings: ClassVar[dict[str, Check]] = {}  # the range of everything in the state, by its name
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is needed to go on later: settings, and what steps have left."""
+        return {k: v for k, v in vars(self).items() if k not in ("params", "optimizer")}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Goes on from a state_dict of the same class, with as many parameters.
+
+        Raises:
+            ValueError: the state does not fit or cannot be; nothing has changed then.
+        """
+        own, name = self.state_dict(), type(self).__name__
+        if not isinstance(state, dict):
+            raise ValueError(f"the state of {name} must be a dict, got {state!r:.60}")
+        if state.keys() != own.keys():
+            wrong = ", ".join(sorted(map(str, state.keys() ^ own.keys())))
+            raise ValueError(f"this state does not fit {name}: {wrong:.200}")
+        loaded = copy.copy(self)
+        vars(loaded).update(state)
+        loaded.check()
+        assign([], also=[(self, name, vars(loaded)[name]) for name in own])
+
+    def check(self) -> None:
+        """Refuses what is out of its range, given or loaded; what counts as a float becomes one."""
+        vars(self).update(check_all(self.settings, vars(self)))
 
 
 class Optimizer(Resumable):
@@ -69,7 +92,6 @@ class Optimizer(Resumable):
         raise NotImplementedError(f"{type(self).__name__} does not define update(p, g, state)")
 
     def state_dict(self) -> dict[str, Any]:
-        """All that is needed to go on later: hyper-parameters and what is kept per parameter."""
         return {**super().state_dict(), "state": [dict(state) for state in self.state]}
 
     def check(self) -> None:
@@ -86,8 +108,7 @@ class Optimizer(Resumable):
         if any(self.state):  # else before the first step
             self.update(0.0, 0.0, needed)
         for i, state in enumerate(self.state):
-            if needed.keys() - state.keys():
-                missing = ", ".join(sorted(needed.keys() - state.keys()))
+            if missing := ", ".join(sorted(needed.keys() - state.keys())):
                 raise ValueError(f"the state of parameter {i} lacks {missing}")
             if state.get("step") != self.state[0].get("step"):
                 raise ValueError(f"parameters 0 and {i} are not at the same step")
@@ -113,7 +134,7 @@ class SGD(Optimizer):
         nesterov: look ahead along the momentum; needs momentum > 0 and dampening = 0.
 
     Raises:
-        ValueError: a hyper-parameter that is negative, not finite, or no number.
+        ValueError: a setting out of its range, not finite, or no number; so do all the others.
 
     Example:
         >>> from micrograd_like import Value
@@ -128,24 +149,16 @@ class SGD(Optimizer):
     Source: torch.optim.SGD.
     """
 
-    settings: ClassVar[dict[str, Check]] = {
-        "lr": number(0.0),
-        "momentum": number(0.0),
-        "dampening": number(0.0),
-        "weight_decay": number(0.0),
-        "nesterov": choice(True, False),
-    }
-    kept: ClassVar[dict[str, Check]] = {"momentum": number()}
+    settings: ClassVar = {
+        "lr": number(0.0), "momentum": number(0.0), "dampening": number(0.0),
+        "weight_decay": number(0.0), "nesterov": choice(True, False),
+    }  # fmt: skip
+    kept: ClassVar = {"momentum": number()}
 
     def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-3,
-        momentum: float = 0.0,
-        dampening: float = 0.0,
-        weight_decay: float = 0.0,
-        nesterov: bool = False,
-    ) -> None:
+        self, params: Iterable[Any], lr: float = 1e-3, momentum: float = 0.0,
+        dampening: float = 0.0, weight_decay: float = 0.0, nesterov: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(params)
         self.lr, self.momentum, self.dampening = lr, momentum, dampening
         self.weight_decay, self.nesterov = weight_decay, nesterov
@@ -171,16 +184,11 @@ class RMSprop(Optimizer):
     """p -= lr * g / sqrt(v), with v the running mean of g**2.
 
     Args:
-        params: the Values to move.
-        lr: the learning rate, at least 0.
+        params, lr, weight_decay: as for SGD.
         alpha: how much of the running mean is kept, 0 to 1.
         eps: added to the root, against division by zero.
-        weight_decay: adds weight_decay * p to the gradient (L2).
         momentum: how much of the last step is kept.
         centered: subtract the running mean of g from under the root.
-
-    Raises:
-        ValueError: a hyper-parameter that is negative, not finite, or no number.
 
     Example:
         >>> from micrograd_like import Value
@@ -193,26 +201,16 @@ class RMSprop(Optimizer):
     Source: Hinton's lecture 6e; torch.optim.RMSprop.
     """
 
-    settings: ClassVar[dict[str, Check]] = {
-        "lr": number(0.0),
-        "alpha": number(0.0, 1.0),
-        "eps": number(0.0),
-        "weight_decay": number(0.0),
-        "momentum": number(0.0),
-        "centered": choice(True, False),
-    }
-    kept: ClassVar[dict[str, Check]] = {"v": number(0.0), "mean": number(), "momentum": number()}
+    settings: ClassVar = {
+        "lr": number(0.0), "alpha": number(0.0, 1.0), "eps": number(0.0),
+        "weight_decay": number(0.0), "momentum": number(0.0), "centered": choice(True, False),
+    }  # fmt: skip
+    kept: ClassVar = {"v": number(0.0), "mean": number(), "momentum": number()}
 
     def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-2,
-        alpha: float = 0.99,
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-        momentum: float = 0.0,
-        centered: bool = False,
-    ) -> None:
+        self, params: Iterable[Any], lr: float = 1e-2, alpha: float = 0.99, eps: float = 1e-8,
+        weight_decay: float = 0.0, momentum: float = 0.0, centered: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(params)
         self.lr, self.alpha, self.eps = lr, alpha, eps
         self.weight_decay, self.momentum, self.centered = weight_decay, momentum, centered
@@ -224,7 +222,7 @@ class RMSprop(Optimizer):
         if self.centered:
             m = state["mean"] = self.alpha * state.get("mean", 0.0) + (1.0 - self.alpha) * g
             v = v - m * m
-        step = _divide(g, _root(v) + self.eps)
+        step = _divide(g, sqrt(v) + self.eps)
         if self.momentum:
             step = state["momentum"] = self.momentum * state.get("momentum", 0.0) + step
         return p - self.lr * step
@@ -234,14 +232,9 @@ class Adam(Optimizer):
     """Momentum divided by the root of the running mean of g**2, both corrected for their start.
 
     Args:
-        params: the Values to move.
-        lr: the learning rate, at least 0.
+        params, lr, weight_decay: as for SGD.
         betas: how much of the two running means is kept, each 0 or more and below 1.
         eps: added to the root, against division by zero.
-        weight_decay: adds weight_decay * p to the gradient (L2).
-
-    Raises:
-        ValueError: a hyper-parameter out of its range, not finite, or no number.
 
     Example:
         >>> from micrograd_like import Value
@@ -254,35 +247,30 @@ class Adam(Optimizer):
     Source: Kingma and Ba (2015), algorithm 1; torch.optim.Adam.
     """
 
-    settings: ClassVar[dict[str, Check]] = {
-        "lr": number(0.0),
-        "betas": pair(0.0, 1.0),
-        "eps": number(0.0),
-        "weight_decay": number(0.0),
-    }
-    kept: ClassVar[dict[str, Check]] = {"step": number(0.0), "m": number(), "v": number(0.0)}
+    settings: ClassVar = {
+        "lr": number(0.0), "betas": pair(0.0, 1.0), "eps": number(0.0), "weight_decay": number(0.0),
+    }  # fmt: skip
+    kept: ClassVar = {"step": number(0.0), "m": number(), "v": number(0.0)}
+    decoupled = False  # whether the weight decay shrinks the parameter itself
 
     def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 0.0,
-    ) -> None:
+        self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8, weight_decay: float = 0.0,
+    ) -> None:  # fmt: skip
         super().__init__(params)
         self.lr, self.betas, self.eps, self.weight_decay = lr, betas, eps, weight_decay
         self.check()
 
     def update(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
-        return self._move(p, g + self.weight_decay * p, state)
-
-    def _move(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
+        if self.decoupled:
+            p = p * (1.0 - self.lr * self.weight_decay)
+        else:
+            g = g + self.weight_decay * p
         beta1, beta2 = self.betas
         t = state["step"] = state.get("step", 0.0) + 1.0
         m = state["m"] = beta1 * state.get("m", 0.0) + (1.0 - beta1) * g
         v = state["v"] = beta2 * state.get("v", 0.0) + (1.0 - beta2) * g * g
-        root = _root(v / (1.0 - beta2**t))
+        root = sqrt(v / (1.0 - beta2**t))
         return p - _divide(self.lr / (1.0 - beta1**t) * m, root + self.eps)
 
 
@@ -301,18 +289,13 @@ class AdamW(Adam):
     Source: Loshchilov and Hutter (2019), algorithm 2; torch.optim.AdamW.
     """
 
-    def __init__(
-        self,
-        params: Iterable[Any],
-        lr: float = 1e-3,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-        weight_decay: float = 1e-2,
-    ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay)
+    decoupled = True
 
-    def update(self, p: Any, g: Any, state: dict[str, Any]) -> Any:
-        return self._move(p * (1.0 - self.lr * self.weight_decay), g, state)
+    def __init__(
+        self, params: Iterable[Any], lr: float = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8, weight_decay: float = 1e-2,
+    ) -> None:  # fmt: skip
+        super().__init__(params, lr, betas, eps, weight_decay)
 
 
 def clip_grad_norm_(parameters: Iterable[Any], max_norm: float) -> float:
@@ -339,14 +322,6 @@ def clip_grad_norm_(parameters: Iterable[Any], max_norm: float) -> float:
     return norm
 
 
-# --- arithmetic that gives nan or inf where Python raises; a Value (jit traces the rules) does ---
-
-
-def _root(x: Any) -> Any:
-    if not isinstance(x, float):
-        return x.sqrt()
-    return math.nan if x < 0.0 else math.sqrt(x)
-
-
 def _divide(x: Any, y: Any) -> Any:
+    """x / y, inf or nan where Python raises; jit traces the rules, on Values."""
     return x / y if not isinstance(y, float) or y else x * math.inf  # y is a root: never -0.0

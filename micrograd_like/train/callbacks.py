@@ -15,8 +15,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .history import History, Loss, RecordedEpoch, Recording
-from .inference import evaluate
-from .metrics import Metric
+from .metrics import Metric, evaluate
 from .steps import Steps
 
 __all__ = ["Callback", "EarlyStopping"]
@@ -39,20 +38,16 @@ class EarlyStopping:
     """
 
     def __init__(
-        self,
-        monitor: str = "val_loss",
-        patience: int = 10,
-        min_delta: float = 0.0,
-        restore_best: bool = True,
-    ) -> None:
+        self, monitor: str = "val_loss", patience: int = 10,
+        min_delta: float = 0.0, restore_best: bool = True,
+    ) -> None:  # fmt: skip
         self.monitor, self.patience, self.min_delta = monitor, patience, min_delta
         self.restore_best = restore_best
         self.start()
 
     def start(self, model: Any = None, history: Any = None) -> None:
         """Forgets what another training left."""
-        self.best = math.inf
-        self.waited = 0
+        self.best, self.waited = math.inf, 0
         self.best_state: dict[str, float] | None = None
 
     def __call__(self, model: Any, history: History) -> str | None:
@@ -72,51 +67,37 @@ class EarlyStopping:
             model.load_state_dict(self.best_state)
 
 
-# --- fit's own ---
+# --- fit's own: it gives the first arguments ---
 
 
-class Metrics:
+def add_metrics(
+    steps: Steps, metrics: Iterable[tuple[str, Metric]], model: Any, history: History
+) -> None:
     """Adds the metrics of the outputs that the last epoch's steps have computed."""
-
-    def __init__(self, steps: Steps, metrics: Iterable[tuple[str, Metric]]) -> None:
-        self.steps, self.metrics = steps, metrics
-
-    def __call__(self, model: Any, history: History) -> None:
-        outputs = self.steps.outputs()
-        targets = [self.steps.problem.y[j] for j in self.steps.order]
-        history.append({name: metric(outputs, targets) for name, metric in self.metrics})
+    outputs, targets = steps.outputs(), [steps.problem.y[j] for j in steps.order]
+    history.append({name: metric(outputs, targets) for name, metric in metrics})
 
 
-class Validation:
+def add_validation(
+    X: Any, y: Any, loss: Loss, metrics: Iterable[Any], model: Any, history: History
+) -> None:
     """Adds the loss and the metrics of other data, as ``val_``."""
-
-    def __init__(self, X: Any, y: Any, loss: Loss, metrics: Iterable[tuple[str, Metric]]) -> None:
-        self.given = X, y, loss, metrics
-
-    def __call__(self, model: Any, history: History) -> None:
-        scores = evaluate(model, *self.given)
-        history.append({f"val_{name}": number for name, number in scores.items()})
+    scores = evaluate(model, X, y, loss, metrics)
+    history.append({f"val_{name}": number for name, number in scores.items()})
 
 
-class Scheduling:
+def step_scheduler(scheduler: Any, monitor: str, model: Any, history: History) -> None:
     """Steps a scheduler; one with a patience gets the monitored number."""
-
-    def __init__(self, scheduler: Any, monitor: str) -> None:
-        self.scheduler, self.monitor = scheduler, monitor
-
-    def __call__(self, model: Any, history: History) -> None:
-        seen = [history[self.monitor][-1]] if hasattr(self.scheduler, "patience") else []
-        self.scheduler.step(*seen)
+    seen = [history[monitor][-1]] if hasattr(scheduler, "patience") else []
+    scheduler.step(*seen)
 
 
 class Recorder:
     """Records the parameters of the first epoch, of every so many and of the last."""
 
-    def __init__(self, every: int, recording: Recording) -> None:
-        self.every, self.recording = every, recording
-
-    def start(self, model: Any, history: History) -> None:
-        self.history, history.recorded = history, self.recording
+    def __init__(self, every: int, history: History, recording: Recording) -> None:
+        self.every, self.history = every, history
+        self.recording = history.recorded = recording
 
     def __call__(self, model: Any, history: History) -> None:
         if len(history) == 1 or len(history) % self.every == 0:
@@ -129,24 +110,19 @@ class Recorder:
             kept.append(RecordedEpoch(epoch, self.history["loss"][-1], model.state_dict()))
 
 
-class ProgressBar:
-    """Shows loss, metrics and learning rate, until it is closed."""
+def progress_bar(epochs: int) -> Any:
+    """A tqdm bar; leaving its ``with`` block leaves the line to others."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        raise ImportError(
+            'the progress bar needs tqdm: pip install "micrograd_like[train]", or progress=False'
+        ) from None
+    return tqdm(total=epochs, desc="training", unit="epoch")
 
-    def __init__(self, epochs: int) -> None:
-        try:
-            from tqdm import tqdm
-        except ImportError:
-            raise ImportError(
-                'the progress bar needs tqdm: pip install "micrograd_like[train]", '
-                "or progress=False"
-            ) from None
-        self.bar = tqdm(total=epochs, desc="training", unit="epoch")
 
-    def __call__(self, model: Any, history: History) -> None:
-        shown = [name for name in history if name not in ("time", "grad_norm")]
-        self.bar.set_postfix({name: f"{history[name][-1]:.4g}" for name in shown}, refresh=False)
-        self.bar.update(len(history) - self.bar.n)
-
-    def close(self) -> None:
-        """Leaves the bar as it is, and the line to others."""
-        self.bar.close()
+def show(bar: Any, model: Any, history: History) -> None:
+    """Shows loss, metrics and learning rate."""
+    shown = [name for name in history if name not in ("time", "grad_norm")]
+    bar.set_postfix({name: f"{history[name][-1]:.4g}" for name in shown}, refresh=False)
+    bar.update(len(history) - bar.n)

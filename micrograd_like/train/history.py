@@ -1,7 +1,4 @@
-"""history: what a training leaves, the numbers of its epochs and, if asked, their parameters.
-
-This file knows nothing of how training is done.
-"""
+"""history: what a training leaves, the numbers of its epochs and, if asked, their parameters."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple

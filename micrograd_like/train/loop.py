@@ -1,26 +1,21 @@
-"""loop: fit, the loop that everybody writes.
+"""loop: fit, the loop that everybody writes: some steps, then the callbacks, round after round.
 
->>> from micrograd_like import MLP, mse_loss
->>> fit(MLP(1, [1], rng=0), [[0.0], [1.0]], [0.5, -0.5], mse_loss, epochs=3, progress=False).stopped
-''
-
-A round of it is some steps and then the callbacks. It knows neither what a step does (steps.py) nor
-what is done between the epochs (callbacks.py).
+It knows neither what a step does (steps.py) nor what is done between the epochs (callbacks.py).
 """
 
 import random
 from collections.abc import Iterable, Iterator
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
+from functools import partial
 from itertools import islice
 from typing import Any
 
 from ..checks import integer
 from ..data import batches
 from ..optim import Adam
-from .callbacks import Metrics, ProgressBar, Recorder, Scheduling, Validation
+from .callbacks import Recorder, add_metrics, add_validation, progress_bar, show, step_scheduler
 from .history import History, Loss, Recording
-from .inference import samples
-from .metrics import Metric, named
+from .metrics import Metric, named, samples
 from .steps import Problem, check_jit, choose
 
 __all__ = ["fit"]
@@ -29,27 +24,14 @@ UNINTERRUPTED = 0.5  # seconds: how long compiled steps run before Ctrl-C is loo
 
 
 def fit(
-    model: Any,
-    X: Any,
-    y: Any,
-    loss: Loss,
-    optimizer: Any = Adam,
-    epochs: int = 100,
-    batch_size: int = 32,
-    shuffle: bool = True,
-    validation: tuple[Any, Any] | None = None,
-    scheduler: Any = None,
-    l1: float = 0.0,
-    l2: float = 0.0,
-    max_norm: float | None = None,
-    metrics: Iterable[str | Metric] = (),
-    callbacks: Iterable[Any] = (),
-    seed: int = 0,
-    progress: bool = True,
-    jit: bool | str = "auto",
-    threads: int = 1,
-    record: int = 0,
-) -> History:
+    model: Any, X: Any, y: Any, loss: Loss, optimizer: Any = Adam,
+    epochs: int = 100, batch_size: int = 32, shuffle: bool = True,
+    validation: tuple[Any, Any] | None = None, scheduler: Any = None,
+    l1: float = 0.0, l2: float = 0.0, max_norm: float | None = None,
+    metrics: Iterable[str | Metric] = (), callbacks: Iterable[Any] = (),
+    seed: int = 0, progress: bool = True,
+    jit: bool | str = "auto", threads: int = 1, record: int = 0,
+) -> History:  # fmt: skip
     """Trains a model on samples X and targets y.
 
     Args:
@@ -105,15 +87,18 @@ def fit(
     problem = Problem(model, X, y, loss, optimizer, l1, l2, max_norm, batch_size)
     history, orders = History(), _orders(len(X), shuffle, seed)
     steps, history.jit = choose(problem, jit, epochs, threads)
-    with closing(ProgressBar(epochs)) if progress else nullcontext() as bar:
-        own: list[Any] = [
-            measures and Metrics(steps, measures),
-            held_out and Validation(*held_out, loss, measures),
-            record and Recorder(record, Recording(model, loss, X, y)),
-            scheduler and Scheduling(scheduler, "val_loss" if held_out else "loss"),
-            bar,
+    with progress_bar(epochs) if progress else nullcontext() as bar:
+        looking: list[Any] = [
+            measures and partial(add_metrics, steps, measures),
+            held_out and partial(add_validation, *held_out, loss, measures),
+            scheduler and partial(step_scheduler, scheduler, "val_loss" if held_out else "loss"),
         ]
-        callbacks = [*filter(None, own), *callbacks]
+        showing: list[Any] = [
+            record and Recorder(record, history, Recording(model, loss, X, y)),
+            progress and partial(show, bar),
+        ]
+        every = 1 if callbacks or any(looking) or history.jit != "compiled" else record or epochs
+        callbacks = [*filter(None, looking + showing), *callbacks]
         try:
             _call_all(callbacks, "start", model, history)
             go = 1  # epochs
@@ -122,7 +107,7 @@ def fit(
                 reasons = [reason for call in callbacks if (reason := call(model, history))]
                 if reasons:
                     history.stopped = f"epoch {len(history)}: {reasons[0]}"
-                go = _together(go, history, epochs, callbacks) if steps.together else 1
+                go = _together(go, history, epochs, every)
         finally:
             model.eval()
     _call_all(callbacks, "finish", model)
@@ -144,13 +129,8 @@ def _call_all(callbacks: Iterable[Any], name: str, *args: Any) -> None:
             method(*args)
 
 
-def _together(go: int, history: History, epochs: int, callbacks: Iterable[Any]) -> int:
+def _together(go: int, history: History, epochs: int, every: int) -> int:
     """How many epochs to compute in one go: up to the next one that is looked at, or the last."""
-    seconds = go * history["time"][-1]
+    done, seconds = len(history), go * history["time"][-1]
     most = int(go * UNINTERRUPTED / max(seconds, UNINTERRUPTED / 100)) or 1
-    done = len(history)
-    for call in callbacks:
-        if not isinstance(call, ProgressBar):  # it shows what there is
-            every = call.every if isinstance(call, Recorder) else 1
-            most = min(most, every - done % every)
-    return min(most, epochs - done)
+    return min(most, epochs - done, every - done % every)

@@ -1,15 +1,25 @@
-"""metrics: how good outputs are, plain functions of outputs and targets, both lists of numbers.
+"""metrics: what a model says of samples that it does not learn from, and how good that is.
 
-A new metric is a function and a row in METRICS. This file knows nothing of Values.
+A model computes here in evaluation mode and records no graph; its modules are then in the modes
+that they were in. A metric is a plain function of outputs and targets, lists of numbers; a new one
+is a function and a row in METRICS.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import Context
 from typing import Any
 
-from ..nesting import is_list
+from ..checks import choice
+from ..data import check_finite, check_lengths
+from ..engine import Value, no_grad, topological_order
+from ..functional import sigmoid, softmax
+from ..modes import Mode
+from ..nesting import flatten, is_list
+from .history import Loss
+from .steps import check_jit, is_worth_compiling, mean, numbers
 
-__all__ = ["METRICS", "Metric", "accuracy", "mae", "r2"]
+__all__ = ["METRICS", "Metric", "accuracy", "evaluate", "mae", "predict", "predict_proba", "r2"]
 
 Metric = Callable[[list[Any], list[Any]], float]
 
@@ -25,13 +35,13 @@ def accuracy(outputs: Sequence[Any], targets: Sequence[Any]) -> float:
         (0.5, 1.0)
     """
     negative = -1 if any(t < 0 for t in targets) else 0
-    return mean([float(_vote(o, negative) == t) for o, t in zip(outputs, targets)])
 
+    def vote(output: Any) -> int:
+        if is_list(output):
+            return max(range(len(output)), key=output.__getitem__)
+        return 1 if output > 0 else negative
 
-def _vote(output: Any, negative: int) -> int:
-    if is_list(output):
-        return max(range(len(output)), key=output.__getitem__)
-    return 1 if output > 0 else negative
+    return mean([float(vote(o) == t) for o, t in zip(outputs, targets)])
 
 
 def r2(outputs: Sequence[float], targets: Sequence[float]) -> float:
@@ -63,21 +73,113 @@ METRICS: dict[str, Metric] = {"accuracy": accuracy, "r2": r2, "mae": mae}
 
 
 def named(metric: Any) -> tuple[str, Metric]:
-    """A metric's name and function, from either of them or both.
-
-    Example:
-        >>> named("mae") == named(mae) == ("mae", mae)
-        True
-    """
+    """A metric's name and function, from either of them or both."""
     if isinstance(metric, tuple):
         return metric
     if callable(metric):
         return metric.__name__, metric
-    if metric not in METRICS:
-        raise ValueError(f"unknown metric {metric!r}: choose from {', '.join(METRICS)}")
-    return metric, METRICS[metric]
+    return metric, METRICS[choice(*METRICS)("metric", metric)]
 
 
-def mean(numbers: Sequence[float]) -> float:
-    """Their sum, rounded once, divided by how many they are."""
-    return math.fsum(numbers) / len(numbers)
+# --- a model and samples ---
+
+
+def evaluate(
+    model: Any, X: Any, y: Any, loss: Loss, metrics: Iterable[Any] = ()
+) -> dict[str, float]:
+    """The loss and metrics of a model on data that it does not learn from.
+
+    Example:
+        >>> from micrograd_like import MLP, mse_loss
+        >>> model = MLP(1, [1], output_activation="linear", rng=0)
+        >>> model.load_state_dict({name: 0.0 for name in model.state_dict()})
+        >>> evaluate(model, [[1.0], [2.0]], [0.0, 2.0], mse_loss, metrics=["mae"])
+        {'loss': 2.0, 'mae': 1.0}
+    """
+    X, y = samples(X, y)
+    with _evaluating(model), no_grad():
+        outs = model.batch(X)
+        scores = {"loss": float(loss(outs, y).data)}
+    outputs = numbers(outs)
+    return scores | {name: f(outputs, y) for name, f in map(named, metrics)}
+
+
+def predict(model: Any, X: Any, jit: bool | str = "auto") -> list[Any]:
+    """The outputs for a list of samples, as plain numbers (lists of them for several outputs).
+
+    Args:
+        model: a Module, used in evaluation mode, or any function of one sample.
+        X: a list of samples.
+        jit: as for fit.
+
+    Example:
+        >>> from micrograd_like import MLP
+        >>> len(predict(MLP(2, [3, 2], rng=0), [[0.0, 1.0], [2.0, 3.0]])[0])
+        2
+    """
+    X = list(X)
+    check_finite(X, "X")
+    if not X:
+        return []
+    check_jit(jit)
+    with _evaluating(model), no_grad():
+        many = jit == "auto" and len(X) >= 100
+        if jit is True or (many and is_worth_compiling(_edges(model, X[0]) * len(X))):
+            try:
+                return _predict_compiled(model, X)
+            except Exception:  # of any kind: Python will say what it thinks of it
+                if jit is True:
+                    raise
+        outs = model.batch(X) if hasattr(model, "batch") else [model(x) for x in X]
+        return [numbers(out) for out in outs]
+
+
+def _predict_compiled(model: Any, X: list[Any]) -> list[Any]:
+    from ..jit import jit
+
+    rebuild = flatten(model(X[0]))[1]
+    rows = jit(lambda x: flatten(model(x))[0], batch=[True])(X).tolist()
+    return [numbers(rebuild(row)) for row in rows]
+
+
+def predict_proba(model: Any, X: Any) -> list[list[float]]:
+    """The probability of each class, for a model whose outputs are logits.
+
+    One output p is a logit of class 1 and gives [1 - sigmoid(p), sigmoid(p)]; several give their
+    softmax.
+
+    Example:
+        >>> from micrograd_like import MLP
+        >>> [row] = predict_proba(MLP(2, [3], rng=0), [[0.0, 0.0]])
+        >>> [round(p, 4) for p in row]
+        [0.3333, 0.3333, 0.3333]
+    """
+    outs = predict(model, X)
+    return [softmax(o) if isinstance(o, list) else [sigmoid(-o), sigmoid(o)] for o in outs]
+
+
+def samples(X: Any, y: Any) -> tuple[list[Any], list[Any]]:
+    """Samples and targets as lists, of one length and all finite."""
+    X, y = list(X), list(y)
+    check_lengths(X, y)
+    check_finite(X, "X")
+    check_finite(y, "y")
+    return X, y
+
+
+def _evaluating(model: Any) -> Mode:
+    """Inside, every module is in evaluation mode; afterwards each is in the mode it was in."""
+    modules = list(model.modules()) if hasattr(model, "modules") else []
+
+    def write(modes: list[bool]) -> None:
+        for module, training in zip(modules, modes):
+            module.training = training
+
+    return Mode(lambda: [m.training for m in modules], write, lambda modes: [False] * len(modes))
+
+
+def _edges(model: Any, x: Any) -> int:
+    """How many inputs the nodes have that one sample makes: the work for it."""
+    outs, _ = flatten(Context().run(model, x))  # in a context of its own, which records
+    nodes = [v for out in outs if isinstance(out, Value) for v in topological_order(out)]
+    return sum([len(v.inputs) for v in nodes])

@@ -1,20 +1,12 @@
 """steps: whole epochs of steps, as one would write them by hand, or as machine code.
 
->>> from micrograd_like import MLP, SGD, mse_loss
->>> model = MLP(1, [1], rng=0)
->>> problem = Problem(model, [[1.0], [2.0]], [0.5, 0.25], mse_loss, SGD(model.parameters(), lr=0.1))
->>> steps, why = choose(problem, "auto", epochs=3)
->>> sorted(steps.run([[0, 1]])), why
-(['grad_norm', 'loss', 'lr', 'time'], 'in Python: there is too little work for compiling to pay')
-
-This file knows no network and no gradient: a model is anything with ``parameters()`` that computes
-outputs, a loss is a function of outputs and targets.
+A model is anything with ``parameters()`` that computes outputs, a loss a function of outputs and
+targets: no network and no gradient is known here.
 """
 
 import math
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from .. import functional
@@ -22,7 +14,6 @@ from ..engine import Value, assign
 from ..nesting import map_nested
 from ..optim import clip_grad_norm_
 from .history import Loss
-from .metrics import mean
 
 __all__ = ["WORTH_COMPILING"]
 
@@ -46,28 +37,23 @@ class Problem(NamedTuple):
     max_norm: float | None = None
     batch_size: int = 32
 
-    def weights(self) -> list[Value]:
-        """The parameters that are penalised."""
-        ask = getattr(type(self.model), "weights", None)  # the class's: a list may have that name
-        if not callable(ask):
-            return list(self.model.parameters())
-        return list(ask(self.model))
-
     def batches(self, order: list[int]) -> list[list[int]]:
         """The samples of each step of an epoch."""
         size = self.batch_size
         return [order[i : i + size] for i in range(0, len(order), size)]
 
 
-class Steps(ABC):
-    """Trains epoch after epoch, and remembers the last one."""
-
-    together = False  # whether several epochs in one go are faster
+class Steps:
+    """Trains epoch after epoch as one would write it by hand, and remembers the last one."""
 
     def __init__(self, problem: Problem) -> None:
-        self.problem = problem
+        self.problem, model = problem, problem.model
+        weights = getattr(type(model), "weights", None)  # the class's: a list may have that name
+        self.penalised = list(weights(model) if callable(weights) else model.parameters())
+        self.kept = [p.data for p in problem.optimizer.params]  # when the loss was last finite
         self.done = 0  # epochs
         self.order: list[int] = []  # of the samples in the last epoch
+        self.said: list[Any] = []  # the model, of each of them
 
     def run(self, ways: Iterable[list[int]]) -> Columns:
         """Trains one epoch for each order of the samples; the columns of the history."""
@@ -79,34 +65,12 @@ class Steps(ABC):
         lr = self.problem.optimizer.lr
         return columns | {"lr": [lr] * len(orders), "time": [each] * len(orders)}
 
-    @abstractmethod
-    def _train(self, orders: list[list[int]]) -> Columns:
-        """The epochs, and their columns of loss and grad_norm."""
-
-    @abstractmethod
     def outputs(self) -> list[Any]:
         """What the model said of each sample of the last epoch, before its step."""
-
-    def _not_finite(self, loss: float, epoch: int, batch: int) -> FloatingPointError:
-        """The error of a step, both counted from 0."""
-        return FloatingPointError(
-            f"the loss is {loss} in epoch {self.done + epoch + 1}, batch {batch + 1}: the "
-            "parameters are those of the last step with a finite loss; try a smaller learning "
-            "rate, or max_norm to clip the gradients; run it inside `with detect_anomaly():` to "
-            "see the line that made it"
-        )
-
-
-class InPython(Steps):
-    """The steps as one would write them by hand, an epoch in one go."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem)
-        self.weights = problem.weights()
-        self.kept = [p.data for p in problem.optimizer.params]  # when the loss was last finite
-        self.said: list[Any] = []
+        return self.said
 
     def _train(self, orders: list[list[int]]) -> Columns:
+        """The epochs, here a single one, and their columns of loss and grad_norm."""
         self.problem.model.train()
         self.said = []
         steps = [self._step(i, some) for i, some in enumerate(self.problem.batches(orders[0]))]
@@ -125,7 +89,10 @@ class InPython(Steps):
         self.kept = [p.data for p in optimizer.params]
         optimizer.zero_grad()
         total.backward()
-        norm = _norm(optimizer.params, problem.max_norm)
+        if problem.max_norm is None:
+            norm = math.hypot(*[p.grad for p in optimizer.params])
+        else:
+            norm = clip_grad_norm_(optimizer.params, problem.max_norm)
         optimizer.step()
         self.said += numbers(outs)
         return loss.data * len(some), norm
@@ -134,18 +101,22 @@ class InPython(Steps):
         l1, l2 = self.problem.l1, self.problem.l2
         if not (l1 or l2):
             return loss
-        size = functional.sum([abs(w) for w in self.weights]) if l1 else 0.0
-        square = functional.dot(self.weights, self.weights) if l2 else 0.0
+        size = functional.sum([abs(w) for w in self.penalised]) if l1 else 0.0
+        square = functional.dot(self.penalised, self.penalised) if l2 else 0.0
         return loss + (l1 * size + l2 * square)
 
-    def outputs(self) -> list[Any]:
-        return self.said
+    def _not_finite(self, loss: float, epoch: int, batch: int) -> FloatingPointError:
+        """The error of a step, both counted from 0."""
+        return FloatingPointError(
+            f"the loss is {loss} in epoch {self.done + epoch + 1}, batch {batch + 1}: the "
+            "parameters are those of the last step with a finite loss; try a smaller learning "
+            "rate, or max_norm to clip the gradients; run it inside `with detect_anomaly():` to "
+            "see the line that made it"
+        )
 
 
 class Compiled(Steps):
     """The same steps as machine code, any number of epochs in one call: see jit/training.py."""
-
-    together = True
 
     def __init__(self, problem: Problem, threads: int) -> None:
         from ..jit.training import Trainer
@@ -155,7 +126,7 @@ class Compiled(Steps):
         penalty = (lambda w: l1 * abs(w) + l2 * w * w) if l1 or l2 else None
         self.trainer = Trainer(
             problem.model, problem.X, problem.y, problem.loss, problem.optimizer,
-            penalty, problem.weights(), problem.max_norm, problem.batch_size, threads,
+            penalty, self.penalised, problem.max_norm, problem.batch_size, threads,
         )  # fmt: skip
 
     def _train(self, orders: list[list[int]]) -> Columns:
@@ -169,22 +140,19 @@ class Compiled(Steps):
         return self.trainer.outputs()
 
 
-# --- the choice between them ---
-
-
 def choose(problem: Problem, jit: bool | str, epochs: int, threads: int = 1) -> tuple[Steps, str]:
     """Who runs the steps, and the sentence about it for the history."""
     if not jit:
-        return InPython(problem), "in Python, as asked"
+        return Steps(problem), "in Python, as asked"
     work = len(problem.optimizer.params) * len(problem.X) * epochs
     if jit == "auto" and not is_worth_compiling(work):
-        return InPython(problem), "in Python: there is too little work for compiling to pay"
+        return Steps(problem), "in Python: there is too little work for compiling to pay"
     try:
         return Compiled(problem, threads), "compiled"
     except Exception as error:  # of any kind: the steps in Python will say what they think of it
         if jit is True:
             raise
-        return InPython(problem), f"in Python: {error}"
+        return Steps(problem), f"in Python: {error}"
 
 
 def is_worth_compiling(work: int) -> bool:
@@ -203,7 +171,6 @@ def numbers(outs: Any) -> Any:
     return map_nested(lambda out: out.data if isinstance(out, Value) else out, outs)
 
 
-def _norm(parameters: list[Value], max_norm: float | None) -> float:
-    if max_norm is not None:
-        return clip_grad_norm_(parameters, max_norm)
-    return math.hypot(*[p.grad for p in parameters])
+def mean(numbers: Sequence[float]) -> float:
+    """Their sum, rounded once, divided by how many they are."""
+    return math.fsum(numbers) / len(numbers)

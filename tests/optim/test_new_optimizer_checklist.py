@@ -9,7 +9,7 @@ from helpers.still_missing import missing_words, public, report
 from micrograd_like import optim
 from micrograd_like.checks import number
 from micrograd_like.optim import Optimizer, Scheduler
-from micrograd_like.optim.resumable import Resumable
+from micrograd_like.optim.optimizers import Resumable
 
 KNOWN = "tests/helpers/known_optimizers.py: a row of"
 OPTIONS = {ours: options for ours, _, options in [*known.OPTIMISERS, *known.SCHEDULERS]}
