@@ -6,7 +6,7 @@ import argparse
 import io
 import math
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -219,24 +219,20 @@ def _results(model: MLP, recipe: Recipe, parts: Any, history: History) -> None:
     if history.stopped:
         best = min(range(len(history)), key=history["val_loss"].__getitem__) + 1
         say_line("stopped early", f"after {len(history)} epochs; epoch {best} was best and is kept")
-    metrics = [recipe.metric] if recipe.classes else [recipe.metric, "mae"]
+    if recipe.classes:
+        lines = [("cross entropy", "loss", ".4f"), ("accuracy", "accuracy", ".1%")]
+    else:
+        lines = [("squared error, target scaled", "loss", ".4f"), ("r2, at best 1", "r2", ".4f")]
+        lines.append(("mean absolute error", "mae", ".4g"))
+    metrics = [key for _, key, _ in lines if key != "loss"]
     results = [evaluate(model, X, y, recipe.loss, metrics) for X, y in parts]
     if not all(math.isfinite(result["loss"]) for result in results):
         raise FloatingPointError("the loss is not finite after the last step")
-
-    def row(name: str, numbers: Iterable[float], form: str = "") -> None:
-        say_line(name, "  ".join(format(x, f">10{form}") for x in numbers))
-
     say_line("", f"{'trained on':>10}  {'held out':>10}")
-    row("rows", [len(y) for _, y in parts])
-    name = "cross entropy" if recipe.classes else "squared error, target scaled"
-    row(name, [result["loss"] for result in results], ".4f")
-    if recipe.classes:
-        row("accuracy", [result["accuracy"] for result in results], ".1%")
-    else:
-        row("r2, at best 1", [result["r2"] for result in results], ".4f")
-        scale = recipe.outputs.scale[0]
-        row("mean absolute error", [scale * result["mae"] for result in results], ".4g")
+    say_line("rows", "  ".join(f"{len(y):>10}" for _, y in parts))
+    for name, key, form in lines:
+        unit = recipe.outputs.scale[0] if key == "mae" else 1.0
+        say_line(name, "  ".join(format(unit * result[key], f">10{form}") for result in results))
 
 
 def _keep(model: MLP, recipe: Recipe, history: History, options: argparse.Namespace) -> None:

@@ -21,9 +21,6 @@ Row = TypeVar("Row")
 Label = TypeVar("Label")
 
 
-# --- checks ---
-
-
 def check_finite(X: Any, name: str = "X") -> None:
     """Refuses nan, infinities and what is no number, at any depth of lists.
 
@@ -74,9 +71,6 @@ def check_lengths(X: Sized, y: Sized) -> None:
         raise ValueError(f"X has {len(X)} rows but y has {len(y)}: every row needs one target")
     if not len(X):
         raise ValueError("X and y are empty: expected at least one row")
-
-
-# --- scales ---
 
 
 class Scaler:

@@ -240,12 +240,12 @@ def _text(cell: str) -> str:
 
 
 def _number(cell: str) -> float:
-    x = _float(cell)
-    if x is not None and math.isfinite(x):
-        return x
-    _text(cell)  # nan is a missing value rather than a number
-    why = f"expected a number, got {cell!r:.60}" if x is None else f"{cell} is not finite"
-    raise ValueError(why)
+    x = _float(_text(cell))  # nan is a missing value rather than a number
+    if x is None:
+        raise ValueError(f"expected a number, got {cell!r:.60}")
+    if not math.isfinite(x):
+        raise ValueError(f"{cell} is not finite")
+    return x
 
 
 def _float(cell: str) -> float | None:

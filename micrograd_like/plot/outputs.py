@@ -13,12 +13,9 @@ from ..train import predict
 from .common import BLUE, INK, ORANGE, Axes, axes, colour, legend, number, pale, steps
 
 __all__ = [
-    "confusion_matrix",
-    "decision_scores",
-    "plot_confusion_matrix",
-    "plot_decision_boundary",
+    "confusion_matrix", "decision_scores", "plot_confusion_matrix", "plot_decision_boundary",
     "plot_predictions",
-]
+]  # fmt: skip
 
 _MARKERS = "osD^vph<>d"
 
@@ -230,8 +227,7 @@ def _int_labels(labels: Iterable[Any]) -> list[int]:
     """Labels as ints; a whole float (a target of hinge_loss, say) counts as one."""
     ints = []
     for i, label in enumerate(labels):
-        whole = isinstance(label, Integral) or (isinstance(label, float) and label.is_integer())
-        if not whole:
+        if not (isinstance(label, Integral) or (isinstance(label, float) and label.is_integer())):
             raise TypeError(f"label {i} must be an int, got {type(label).__name__} {label!r:.60}")
         ints.append(int(label))
     return ints

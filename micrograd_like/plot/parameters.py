@@ -11,20 +11,16 @@ from .common import BLUE, ORANGE, Axes, axes, integer_ticks, number, steps
 from .curves import plot_history
 
 __all__ = [
-    "loss_landscape",
-    "plot_histogram",
-    "plot_loss_landscape",
-    "plot_weight_norms",
-    "weight_norms",
-]
+    "loss_landscape", "plot_histogram", "plot_loss_landscape", "plot_weight_norms", "weight_norms",
+]  # fmt: skip
 
 
 def weight_norms(model: Any) -> dict[str, float]:
     """The L2 norm, sqrt(sum of squares), of the parameters of each layer, biases among them.
 
     Args:
-        model: a Module. A parameter belongs to the module that holds it, one of a Layer's neurons
-            to the Layer, one of the model's own to "model".
+        model: a Module. A parameter belongs to the module or dict that holds it, one of a Layer's
+            neurons to the Layer, one of the model's own to "model".
 
     Example:
         >>> from micrograd_like import MLP
