@@ -56,16 +56,16 @@ LAZY = {"train": {"jit"}}
 INSIDE = {
     "nn": ["module", "init", "dense", "convolution", "regularization"],
     "optim": ["optimizers", "lr_scheduler"],
-    "data": ["rows", "tables", "toys"],
+    "data": ["rows", "tables"],
     "train": ["history", "steps", "metrics", "callbacks", "loop"],
-    "plot": ["style", "inputs", "curves", "parameters", "outputs", "functions"],
+    "plot": ["common", "curves", "parameters", "outputs"],
     "explore": ["layout", "groups", "replay", "training", "page"],
     "tape": ["tape", "trace", "reroll"],
     "jit": [
         "signature", "vectormath", "loops", "tables", "plan", "lower", "native", "update",
         "training",
     ],
-    "cli": ["output", "errors", "recipe", "demo", "train", "predict"],
+    "cli": ["output", "errors", "demo", "train", "predict"],
 }
 FRONT = {"__init__", "__main__"}  # they import what they show
 HEAVY = {"numpy", "torch", "graphviz", "pygraphviz", "matplotlib", "llvmlite", "sklearn", "tqdm"}

@@ -1,13 +1,8 @@
 """The command line: what the package does, seen from a terminal.
 
-    python -m micrograd_like demo
-    python -m micrograd_like train iris.csv --target species --save model.json
-    python -m micrograd_like predict model.json new.csv
-
 A command is one file: its help, its options, and a function that takes them, prints what it did,
 and raises a CommandError for what the user can put right; ``main`` turns errors into one sentence
-and an exit code: 0 done, 1 failed, 2 wrongly called. All use errors.py and output.py; recipe.py is
-what train leaves to predict. The extras are imported where they are used: ``--help`` needs none.
+and an exit code: 0 done, 1 failed, 2 wrongly called. ``--help`` needs none of the extras.
 """
 
 import argparse

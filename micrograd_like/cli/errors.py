@@ -1,12 +1,10 @@
 """What can go wrong, and is one sentence for the terminal: most of it is said before any work."""
 
-import argparse
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 INSTALL = 'pip install "micrograd_like[all]"'
 
@@ -65,18 +63,3 @@ def computing(data: Path, advice: str = "") -> Iterator[None]:
         raise CommandError(f"{str(error).partition(':')[0]}: {advice}") from None
     except OverflowError:
         raise CommandError(f"{data} has numbers too large to compute with") from None
-
-
-def checked(kind: Callable[[str], Any], good: Callable[[Any], bool], expected: str) -> Any:
-    """A converter for argparse whose errors say what was expected."""
-
-    def convert(text: str) -> Any:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not good(value):
-            raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
-        return value
-
-    return convert

@@ -14,7 +14,7 @@ from ..train import mae, predict_proba, r2
 from ..train import predict as outputs_of
 from .errors import CommandError, check_outputs, computing, explained
 from .output import right, say, say_line
-from .recipe import Recipe
+from .train import Recipe
 
 PREDICT = """\
 Answer every row of a table with a network that train has saved.

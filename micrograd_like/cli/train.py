@@ -1,23 +1,28 @@
 """The command train: from a CSV file to a network, and to the file that predict needs."""
 
+from __future__ import annotations
+
 import argparse
 import io
 import math
 import textwrap
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..data import Scaler, Sheet, Table, feature_names, train_test_split
+from ..checks import number
+from ..data import Columns, Scaler, Sheet, Table, feature_names, train_test_split
 from ..files import write_whole
+from ..losses import cross_entropy, mse_loss
 from ..nn import ACTIVATIONS, MLP
 from ..optim import SGD, Adam, RMSprop
 from ..plot import plot_history
 from ..serialize import save
 from ..train import EarlyStopping, History, evaluate, fit
-from .errors import CommandError, check_outputs, checked, computing, explained, need
+from .errors import CommandError, check_outputs, computing, explained, need
 from .output import progress_bar, say, say_line
-from .recipe import Recipe
 
 TRAIN = """\
 Learn to predict one column of a table from its other columns.
@@ -46,18 +51,8 @@ The same seed gives the same numbers every time. Needs the train extra, and for
 
 OPTIMIZERS = {"adam": (Adam, 0.01), "rmsprop": (RMSprop, 0.01), "sgd": (SGD, 0.1)}  # with their lr
 FEW_NUMBERS = 10  # in a target: they may well stand for classes
+PICTURES = (".png", ".svg", ".pdf")
 MOST_VALUES = 100  # of a text feature; more are names or remarks rather than categories
-
-_widths = checked(
-    lambda text: [int(width) for width in text.split(",")],
-    lambda widths: min(widths) >= 1,
-    "widths of at least 1 such as 8,8",
-)
-_picture = checked(
-    Path,
-    lambda path: path.suffix.lower() in (".png", ".svg", ".pdf"),
-    "a name that ends in .png, .svg or .pdf",
-)
 
 
 def add_train(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -65,23 +60,23 @@ def add_train(add: Callable[..., argparse.ArgumentParser]) -> None:
     short = "train a network on the columns of a CSV file"
     usage = "python -m micrograd_like train DATA.csv --target COLUMN [options]"
     parser = add("train", help=short, usage=usage, description=TRAIN, epilog=TRAIN_NOTE)
-    _add_data_options(parser)
+    _add_data_options(parser.add_argument)
     _add_network_options(parser.add_argument_group("the network and its training"))
     parser.set_defaults(run=train)
 
 
-def _add_data_options(parser: argparse.ArgumentParser) -> None:
-    def add(name: str, metavar: str, text: str, **how: Any) -> None:
-        parser.add_argument(name, metavar=metavar, help=text, **how)
-
-    several: dict[str, Any] = {"action": "append", "default": []}
-    add("data", "DATA.csv", "a CSV file in UTF-8, with a header", type=Path)
-    add("--target", "COLUMN", "the column to predict", required=True)
+def _add_data_options(add: Any) -> None:
+    add("data", metavar="DATA.csv", help="a CSV file in UTF-8, with a header", type=Path)
+    add("--target", metavar="COLUMN", help="the column to predict", required=True)
     text = "take these numbers as words, such as 0 and 1 for no and yes; may be given again"
-    add("--category", "COLUMN", text, **several)
-    add("--ignore", "COLUMN", "leave this column out, such as an id; may be given again", **several)
-    add("--save", "MODEL.json", "where to keep the model", type=Path)
-    add("--plot", "PICTURE", "loss and score by epoch: .png, .svg, .pdf", type=_picture)
+    add("--category", metavar="COLUMN", help=text, action="append", default=[])
+    text = "leave this column out, such as an id; may be given again"
+    add("--ignore", metavar="COLUMN", help=text, action="append", default=[])
+    add("--save", metavar="MODEL.json", help="where to keep the model", type=Path)
+    picture = _checked(
+        Path, lambda path: path.suffix.lower() in PICTURES, "a name that ends in .png, .svg or .pdf"
+    )
+    add("--plot", metavar="PICTURE", help="loss and score by epoch: .png, .svg, .pdf", type=picture)
 
 
 def _add_network_options(group: Any) -> None:
@@ -89,11 +84,16 @@ def _add_network_options(group: Any) -> None:
         shown = "" if default is None else f" (default: {default})"
         group.add_argument(f"--{name}", default=default, help=text + shown, **how)
 
-    count = checked(int, lambda n: n >= 1, "a whole number of at least 1")
-    positive = checked(float, lambda x: 0.0 < x < math.inf, "a number above 0")
-    weight = checked(float, lambda x: 0.0 <= x < math.inf, "a number of at least 0")
-    share = checked(float, lambda x: 0.0 < x < 1.0, "a number between 0 and 1")
-    add("hidden", "16", "widths of the hidden layers", type=_widths, metavar="8,8")
+    widths = _checked(
+        lambda text: [int(width) for width in text.split(",")],
+        lambda widths: min(widths) >= 1,
+        "widths of at least 1 such as 8,8",
+    )
+    count = _checked(int, lambda n: n >= 1, "a whole number of at least 1")
+    positive = _checked(float, lambda x: 0.0 < x < math.inf, "a number above 0")
+    weight = _checked(float, lambda x: 0.0 <= x < math.inf, "a number of at least 0")
+    share = _checked(float, lambda x: 0.0 < x < 1.0, "a number between 0 and 1")
+    add("hidden", "16", "widths of the hidden layers", type=widths, metavar="8,8")
     add("activation", "tanh", ", ".join(ACTIVATIONS), choices=ACTIVATIONS, metavar="NAME")
     add("epochs", 100, "how often to go through the rows", type=count, metavar="N")
     add("batch-size", 16, "rows for each step", type=count, metavar="N")
@@ -107,6 +107,18 @@ def _add_network_options(group: Any) -> None:
     )
     add("patience", None, text, type=count, metavar="N")
     add("seed", 0, "of the split, the first weights and the order", type=int, metavar="N")
+
+
+def _checked(kind: Callable[[str], Any], good: Callable[[Any], bool], expected: str) -> Any:
+    """A converter for argparse whose errors say what was expected."""
+
+    def convert(text: str) -> Any:
+        with suppress(ValueError):
+            if good(value := kind(text)):
+                return value
+        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
+
+    return convert
 
 
 def train(options: argparse.Namespace) -> None:
@@ -207,24 +219,20 @@ def _results(model: MLP, recipe: Recipe, parts: Any, history: History) -> None:
     if history.stopped:
         best = min(range(len(history)), key=history["val_loss"].__getitem__) + 1
         say_line("stopped early", f"after {len(history)} epochs; epoch {best} was best and is kept")
-    metrics = [recipe.metric] if recipe.classes else [recipe.metric, "mae"]
+    if recipe.classes:
+        lines = [("cross entropy", "loss", ".4f"), ("accuracy", "accuracy", ".1%")]
+    else:
+        lines = [("squared error, target scaled", "loss", ".4f"), ("r2, at best 1", "r2", ".4f")]
+        lines.append(("mean absolute error", "mae", ".4g"))
+    metrics = [key for _, key, _ in lines if key != "loss"]
     results = [evaluate(model, X, y, recipe.loss, metrics) for X, y in parts]
     if not all(math.isfinite(result["loss"]) for result in results):
         raise FloatingPointError("the loss is not finite after the last step")
-
-    def row(name: str, numbers: Iterable[float], form: str = "") -> None:
-        say_line(name, "  ".join(format(number, f">10{form}") for number in numbers))
-
     say_line("", f"{'trained on':>10}  {'held out':>10}")
-    row("rows", [len(y) for _, y in parts])
-    name = "cross entropy" if recipe.classes else "squared error, target scaled"
-    row(name, [result["loss"] for result in results], ".4f")
-    if recipe.classes:
-        row("accuracy", [result["accuracy"] for result in results], ".1%")
-    else:
-        row("r2, at best 1", [result["r2"] for result in results], ".4f")
-        scale = recipe.outputs.scale[0]
-        row("mean absolute error", [scale * result["mae"] for result in results], ".4g")
+    say_line("rows", "  ".join(f"{len(y):>10}" for _, y in parts))
+    for name, key, form in lines:
+        unit = recipe.outputs.scale[0] if key == "mae" else 1.0
+        say_line(name, "  ".join(format(unit * result[key], f">10{form}") for result in results))
 
 
 def _keep(model: MLP, recipe: Recipe, history: History, options: argparse.Namespace) -> None:
@@ -244,3 +252,60 @@ def _keep(model: MLP, recipe: Recipe, history: History, options: argparse.Namesp
         with explained(f"cannot save {options.plot}"):
             write_whole(options.plot, picture.getvalue())
         say_line("curves", str(options.plot))
+
+
+# --- what predict needs ---
+
+_MEAN, _SCALE = number(), number(math.ulp(0.0))  # ulp: above 0
+
+
+@dataclass
+class Recipe:
+    """The columns of a file, their scale, and what the outputs mean."""
+
+    target: str
+    columns: Columns
+    classes: list[str] | None  # None: the target is a number, which is scaled too
+    inputs: Scaler
+    outputs: Scaler
+
+    @classmethod
+    def from_extra(cls, extra: Any, model: Any) -> Recipe:
+        """What as_extra has made; an error if it is something else, or not this network's."""
+        columns = {str(name): texts and list(map(str, texts)) for name, texts in extra["columns"]}
+        classes = list(map(str, extra["classes"] or [])) or None
+        if (len(feature_names(columns)), len(classes or [0])) != (model.nin, model.nouts[-1]):
+            raise ValueError("the recipe is not this network's")
+        inputs = _scaler(extra["inputs"], model.nin)
+        outputs = _scaler(extra["outputs"], 0 if classes else 1)
+        return cls(str(extra["target"]), columns, classes, inputs, outputs)
+
+    def as_extra(self) -> dict[str, Any]:
+        """As save takes it; columns in pairs, for the name of one may start with a $."""
+        return {
+            "target": self.target,
+            "columns": [list(pair) for pair in self.columns.items()],
+            "classes": self.classes,
+            "inputs": [self.inputs.mean, self.inputs.scale],
+            "outputs": [self.outputs.mean, self.outputs.scale],
+        }
+
+    @property
+    def loss(self) -> Callable[[Any, Any], Any]:
+        return cross_entropy if self.classes else mse_loss
+
+    @property
+    def metric(self) -> str:
+        return "accuracy" if self.classes else "r2"
+
+    def scaled(self, X: list[list[float]], y: list[Any]) -> tuple[list[list[float]], list[Any]]:
+        """Rows and targets as the network takes them."""
+        targets = y if self.classes else [t for [t] in self.outputs.transform([[t] for t in y])]
+        return self.inputs.transform(X), targets
+
+
+def _scaler(numbers: Any, width: int) -> Scaler:
+    means, scales = numbers
+    if not len(means) == len(scales) == width:
+        raise ValueError(f"expected the means and the scales of {width} columns")
+    return Scaler([_MEAN("mean", x) for x in means], [_SCALE("scale", x) for x in scales])

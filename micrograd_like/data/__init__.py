@@ -6,10 +6,9 @@
 >>> len(scaler.transform(X_test)), y
 (2, [0, 1, 1, 0, 0, 1, 1, 0])
 
-X is a list of rows, one row of floats for each sample; y is the list of what to predict. tables.py
-reads them, rows.py prepares them, toys.py makes some up; none knows of Values or networks.
+X is a list of rows, one row of floats for each sample; y is the list of what to predict. Nothing
+here knows of Values or networks.
 """
 
 from .rows import *
 from .tables import *
-from .toys import *

@@ -1,4 +1,4 @@
-"""Rows and targets on their way to a network: checked, scaled, split, in batches."""
+"""Rows and targets on their way to a network: checked, scaled, split, in batches; toy sets."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence, Sized
 from typing import Any, TypeVar
 
-from ..checks import integer
+from ..checks import integer, number
 from ..nesting import is_list
 
-__all__ = ["Scaler", "batches", "check_finite", "check_lengths", "train_test_split"]
+__all__ = [
+    "Scaler", "batches", "check_finite", "check_lengths", "make_noisy_line", "make_spirals",
+    "make_xor", "train_test_split",
+]  # fmt: skip
 
 Row = TypeVar("Row")
 Label = TypeVar("Label")
-
-
-# --- checks ---
 
 
 def check_finite(X: Any, name: str = "X") -> None:
@@ -33,14 +33,14 @@ def check_finite(X: Any, name: str = "X") -> None:
         Traceback (most recent call last):
         ValueError: X has nan in row 1, column 1 (X[1][1])
     """
-    for place, number in _leaves(X, ()):
+    for place, x in _leaves(X, ()):
         try:
-            finite = math.isfinite(number)
+            finite = math.isfinite(x)
         except (TypeError, OverflowError):  # such as 10**400
-            what = f"{type(number).__name__} {number!r:.60}"
+            what = f"{type(x).__name__} {x!r:.60}"
             raise TypeError(f"{name} has {what}{_at(name, place)}: expected a number") from None
         if not finite:
-            raise ValueError(f"{name} has {number}{_at(name, place)}")
+            raise ValueError(f"{name} has {x}{_at(name, place)}")
 
 
 def _leaves(x: Any, place: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Any]]:
@@ -73,9 +73,6 @@ def check_lengths(X: Sized, y: Sized) -> None:
         raise ValueError("X and y are empty: expected at least one row")
 
 
-# --- scales ---
-
-
 class Scaler:
     """Shifts and scales every column to mean 0 and variance 1: (x - mean) / scale.
 
@@ -106,7 +103,7 @@ class Scaler:
         """Takes mean and scale of every column from these rows; returns itself."""
         if not len(X) or not len(X[0]):
             raise ValueError("Scaler needs at least one row and one column")
-        self._check(X, len(X[0]))
+        _check_rows(X, len(X[0]))
         self.mean, self.scale = [list(pair) for pair in zip(*map(_mean_and_scale, zip(*X)))]
         return self
 
@@ -114,7 +111,7 @@ class Scaler:
         """The scaled rows; X is left as it is."""
         if not self.mean:
             raise ValueError("this Scaler has no mean and scale yet: call fit(X) first")
-        self._check(X, len(self.mean))
+        _check_rows(X, len(self.mean))
         columns = list(zip(self.mean, self.scale, strict=True))
         rows = [[float((x - mean) / scale) for x, (mean, scale) in zip(row, columns)] for row in X]
         if not all(math.isfinite(x) for row in rows for x in row):
@@ -125,14 +122,12 @@ class Scaler:
         """fit(X), then transform(X)."""
         return self.fit(X).transform(X)
 
-    @staticmethod
-    def _check(X: Sequence[Sequence[float]], width: int) -> None:
-        for i, row in enumerate(X):
-            if len(row) != width:
-                raise ValueError(
-                    f"Scaler expects rows of {width} numbers, got {len(row)} in row {i}"
-                )
-        check_finite(X)
+
+def _check_rows(X: Sequence[Sequence[float]], width: int) -> None:
+    for i, row in enumerate(X):
+        if len(row) != width:
+            raise ValueError(f"Scaler expects rows of {width} numbers, got {len(row)} in row {i}")
+    check_finite(X)
 
 
 def _mean_and_scale(column: Sequence[float]) -> tuple[float, float]:
@@ -216,9 +211,75 @@ def batches(
     """
     n = len(n_or_X) if isinstance(n_or_X, Sized) else n_or_X
     n, batch_size = integer(1)("the number of samples", n), integer(1)("batch_size", batch_size)
-    if rng is not None and not isinstance(rng, random.Random):
-        raise TypeError(f"rng must be a random.Random, got {type(rng).__name__} {rng!r:.60}")
     order = list(range(n))
     if rng is not None:
+        if not isinstance(rng, random.Random):
+            raise TypeError(f"rng must be a random.Random, got {type(rng).__name__} {rng!r:.60}")
         rng.shuffle(order)
     return (order[i : i + batch_size] for i in range(0, n, batch_size))
+
+
+# --- toy sets, made by a formula ---
+
+
+def make_xor(
+    n: int = 100, noise: float = 0.1, seed: int = 0
+) -> tuple[list[list[float]], list[int]]:
+    """Points around the four corners (+-1, +-1); the class is 1 where the signs differ.
+
+    Args:
+        n: how many points.
+        noise: its standard deviation; here of the distance from the corner, in each direction.
+        seed: the same seed gives the same points.
+
+    Example:
+        >>> make_xor(4, noise=0.0)
+        ([[-1.0, -1.0], [-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]], [0, 1, 1, 0])
+    """
+    rng = _rng(n, noise, seed)
+    corners = [(-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0)]
+    X = [[x + rng.gauss(0.0, noise) for x in corners[i % 4]] for i in range(n)]
+    return X, [(0, 1, 1, 0)[i % 4] for i in range(n)]
+
+
+def make_spirals(
+    n: int = 100, noise: float = 0.02, seed: int = 0, turns: float = 1.5
+) -> tuple[list[list[float]], list[int]]:
+    """Two arms that wind around each other inside the unit circle, class 0 and class 1 in turn.
+
+    Args are those of make_xor, and turns: how often an arm goes round.
+
+    Example:
+        >>> X, y = make_spirals(4, noise=0.0, turns=1.0)
+        >>> y, [round(v, 9) + 0.0 for v in X[2]]     # the end of the first arm
+        ([0, 1, 0, 1], [1.0, 0.0])
+    """
+    rng = _rng(n, noise, seed)
+    X = []
+    for i in range(n):
+        radius = (i // 2 + 1) / ((n + 1) // 2)
+        angle = 2.0 * math.pi * turns * radius + math.pi * (i % 2)
+        point = radius * math.cos(angle), radius * math.sin(angle)
+        X.append([x + rng.gauss(0.0, noise) for x in point])
+    return X, [i % 2 for i in range(n)]
+
+
+def make_noisy_line(
+    n: int = 100, slope: float = 2.0, intercept: float = 1.0, noise: float = 0.1, seed: int = 0
+) -> tuple[list[list[float]], list[float]]:
+    """y = slope * x + intercept + noise, with x uniform between -1 and 1; else as make_xor.
+
+    Example:
+        >>> X, y = make_noisy_line(3, slope=0.0, intercept=5.0, noise=0.0)
+        >>> len(X), y
+        (3, [5.0, 5.0, 5.0])
+    """
+    rng = _rng(n, noise, seed)
+    X = [[rng.uniform(-1.0, 1.0)] for _ in range(n)]
+    return X, [slope * x + intercept + rng.gauss(0.0, noise) for [x] in X]
+
+
+def _rng(n: int, noise: float, seed: int) -> random.Random:
+    integer(1)("n", n)
+    number(0.0)("noise", noise)
+    return random.Random(seed)

@@ -2,8 +2,7 @@
 
     file -> Sheet: texts by column -> which columns, with which values -> rows of numbers
 
-Until the last step time and memory grow with the file alone; a row has one number for each text
-that a column may hold. The command line looks at the columns before that step.
+Until the last step time and memory grow with the file alone: a row has one number for each text.
 """
 
 from __future__ import annotations
@@ -96,11 +95,10 @@ def feature_names(columns: Columns) -> list[str]:
         >>> feature_names({"kg": None, "coat": ["long", "short"]})
         ['kg', 'coat=long', 'coat=short']
     """
-    return [
-        feature
-        for name, values in columns.items()
-        for feature in ([name] if values is None else [f"{name}={value}" for value in values])
-    ]
+    names = []
+    for name, values in columns.items():
+        names += [name] if values is None else [f"{name}={value}" for value in values]
+    return names
 
 
 # --- the steps ---
@@ -149,10 +147,8 @@ class Sheet:
     def codes(self, columns: Columns) -> list[list[Any]]:
         """For each of the columns its floats, or for each row the index of its value."""
         if missing := [name for name in columns if name not in self.cells]:
-            raise ValueError(
-                f"{self.path} lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}: "
-                f"it has {', '.join(self.cells)}"
-            )
+            lacks = f"lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}"
+            raise ValueError(f"{self.path} {lacks}: it has {', '.join(self.cells)}")
         codes: list[list[Any]] = []
         unknown: dict[str, None] = {}
         for name, values in columns.items():
@@ -164,9 +160,8 @@ class Sheet:
             unknown |= {f"{name}={text}": None for text in texts if text not in index}
             codes.append(list(map(index.get, texts)))
         if unknown:
-            raise ValueError(
-                f"{self.path} has values that were not there in training: {', '.join(unknown)}"
-            )
+            news = ", ".join(unknown)
+            raise ValueError(f"{self.path} has values that were not there in training: {news}")
         return codes
 
     def rows(self, columns: Columns) -> list[list[float]]:
@@ -181,8 +176,8 @@ class Sheet:
 
     def table(self, columns: Columns) -> Table:
         """The rows of what was chosen, and their targets."""
-        *features, target = columns
-        inputs, classes = {name: columns[name] for name in features}, columns[target]
+        inputs = dict(columns)
+        target, classes = inputs.popitem()
         X, [y] = self.rows(inputs), self.codes({target: classes})
         return Table(X, y, inputs, classes)
 
@@ -245,13 +240,12 @@ def _text(cell: str) -> str:
 
 
 def _number(cell: str) -> float:
-    x = _float(cell)
-    if x is not None and math.isfinite(x):
-        return x
-    _text(cell)  # nan is a missing value rather than a number
-    raise ValueError(
-        f"expected a number, got {cell!r:.60}" if x is None else f"{cell} is not finite"
-    )
+    x = _float(_text(cell))  # nan is a missing value rather than a number
+    if x is None:
+        raise ValueError(f"expected a number, got {cell!r:.60}")
+    if not math.isfinite(x):
+        raise ValueError(f"{cell} is not finite")
+    return x
 
 
 def _float(cell: str) -> float | None:

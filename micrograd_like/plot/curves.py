@@ -1,20 +1,18 @@
-"""Over the epochs: what a training run recorded, and learning rates.
-
->>> ax = plot_history({"loss": [0.9, 0.5, 0.2], "val_loss": [1.0, 0.7, 0.6]})
->>> [line.get_label() for line in ax.get_lines()]
-['loss', 'val_loss']
-"""
+"""Curves: what a training run recorded, and functions of one number with their derivatives."""
 
 from collections.abc import Callable, Iterable
+from contextvars import Context
+from functools import wraps
 from typing import Any
 
 from ..checks import integer
-from .inputs import number
-from .style import BLUE, COLOURS, FEW, Axes, axes, colour, integer_ticks, legend
+from ..engine import Number, Value, as_value, grad
+from .common import BLUE, COLOURS, ORANGE, Axes, axes, colour, integer_ticks, legend, number, steps
 
-__all__ = ["plot_history", "plot_schedule"]
+__all__ = ["curve", "plot_activation", "plot_history", "plot_loss", "plot_schedule"]
 
 _STYLES = ("-", ":", "-.")  # "--" is for validation
+_FEW = 30  # points that are worth a marker each
 
 
 def plot_history(
@@ -37,18 +35,25 @@ def plot_history(
         >>> [int(epoch) for epoch in ax.get_lines()[0].get_xdata()]
         [1, 2]
     """
-    lines = _lines(history, keys)
+    if keys is None:
+        keys = [name for name in history if name not in ("lr", "grad_norm", "time")]
+    lines = {}
+    for name in [keys] if isinstance(keys, str) else keys:
+        if name not in list(history):
+            raise ValueError(f"the history has no {name!r}: choose from {', '.join(history)}")
+        lines[name] = [number(x, repr(name)) for x in history[name]]
+    if not any(lines.values()):
+        raise ValueError("there is nothing to plot: the history is empty")
     bases = list(dict.fromkeys(name.removeprefix("val_") for name in lines))
     ax = axes(ax)
     for name, numbers in lines.items():
         i = bases.index(name.removeprefix("val_"))
         style = "--" if name != bases[i] else _STYLES[i // len(COLOURS) % len(_STYLES)]
-        marker = "o" if len(numbers) <= FEW else None  # a line of one point would not be seen
+        marker = "o" if len(numbers) <= _FEW else None  # a line of one point would not be seen
         epochs = range(1, len(numbers) + 1)
         ax.plot(epochs, numbers, style, c=colour(i), marker=marker, markersize=4, label=name)
     integer_ticks(ax.xaxis)
-    ax.set_xlabel("epoch")
-    ax.set_ylabel(bases[0] if len(bases) == 1 else "value")
+    ax.set(xlabel="epoch", ylabel=bases[0] if len(bases) == 1 else "value")
     legend(ax)
     return ax
 
@@ -68,25 +73,87 @@ def plot_schedule(lr_at: Callable[[int], float], epochs: int, ax: Axes | None = 
     integer(1)("epochs", epochs)
     rates = [number(lr_at(epoch), "the learning rate") for epoch in range(epochs)]
     ax = axes(ax)
-    marker = "o" if epochs <= FEW else None
+    marker = "o" if epochs <= _FEW else None
     ax.plot(range(epochs), rates, color=BLUE, drawstyle="steps-post", marker=marker, markersize=4)
     integer_ticks(ax.xaxis)
-    ax.set_xlabel("epochs done")
-    ax.set_ylabel("learning rate")
+    ax.set(xlabel="epochs done", ylabel="learning rate")
     ax.set_ylim(bottom=min(0.0, *rates, ax.get_ylim()[0]))
     return ax
 
 
-def _lines(history: Any, keys: str | Iterable[str] | None) -> dict[str, list[float]]:
-    """The chosen names and their numbers, of which there must be some."""
-    there = list(history)
-    if keys is None:
-        keys = [name for name in there if name not in ("lr", "grad_norm", "time")]
-    wanted = [keys] if isinstance(keys, str) else list(keys)
-    for key in wanted:
-        if key not in there:
-            raise ValueError(f"the history has no {key!r}: choose from {', '.join(there)}")
-    lines = {key: [number(v, f"{key!r}") for v in history[key]] for key in wanted}
-    if not any(lines.values()):
-        raise ValueError("there is nothing to plot: the history is empty")
-    return lines
+def curve(
+    f: Callable[[Value], Number], low: float, high: float, points: int = 201
+) -> tuple[list[float], list[float], list[float]]:
+    """A function of one number and its derivative, at points from low to high.
+
+    Returns:
+        The lists of x, f(x) and f'(x).
+
+    Example:
+        >>> curve(lambda x: x**2, -1.0, 1.0, points=3)
+        ([-1.0, 0.0, 1.0], [1.0, 0.0, 1.0], [-2.0, 0.0, 2.0])
+    """
+    if not low < high:
+        raise ValueError(f"low must be below high, got {low!r} and {high!r}")
+    integer(2)("points", points)
+
+    def with_slope(x: float) -> tuple[float, float]:
+        y = as_value(f(leaf := Value(x)))
+        return y.data, grad(y, leaf)
+
+    xs = steps(low, high, points)
+    pairs = [Context().run(with_slope, x) for x in xs]  # a context of its own: not in no_grad
+    return xs, [y for y, _ in pairs], [slope for _, slope in pairs]
+
+
+def plot_activation(
+    f: Callable[[Value], Number], ax: Axes | None = None, low: float = -5.0, high: float = 5.0
+) -> Axes:
+    """Draws a function of one number and, dashed, its derivative as the engine computes it.
+
+    Args:
+        f: takes a Value, such as functional.tanh.
+        low: where x starts; it ends at high.
+
+    Example:
+        >>> ax = plot_activation(Value.tanh)
+        >>> [line.get_label() for line in ax.get_lines()]
+        ['tanh', 'derivative']
+    """
+    xs, ys, slopes = curve(f, low, high)
+    name = getattr(f, "__name__", "<lambda>").replace("<lambda>", "f(x)")
+    ax = axes(ax)
+    ax.plot(xs, ys, color=BLUE, linewidth=2, label=name)
+    ax.plot(xs, slopes, "--", color=ORANGE, linewidth=2, label="derivative")
+    ax.set_xlabel("x")
+    ax.legend()
+    return ax
+
+
+def plot_loss(
+    loss: Callable[[Value, Any], Number],
+    target: Any,
+    ax: Axes | None = None,
+    low: float | None = None,
+    high: float | None = None,
+) -> Axes:
+    """Draws the loss of one prediction and, dashed, its derivative: what training would follow.
+
+    Args:
+        loss: takes a prediction and a target, such as losses.mse_loss.
+        target: the wanted output; a dotted line marks it.
+        low: where the prediction starts; by default 3 below the target.
+        high: where it ends; by default 3 above the target.
+
+    Example:
+        >>> from micrograd_like import mse_loss
+        >>> [line.get_label() for line in plot_loss(mse_loss, 1.0).get_lines()]
+        ['mse_loss', 'derivative', 'target']
+    """
+    centre = number(target, "the target")
+    low, high = centre - 3.0 if low is None else low, centre + 3.0 if high is None else high
+    ax = plot_activation(wraps(loss)(lambda prediction: loss(prediction, target)), ax, low, high)
+    ax.set_xlabel("prediction")
+    ax.axvline(centre, color="#6b7280", linestyle=":", label="target")  # grey
+    ax.legend()
+    return ax

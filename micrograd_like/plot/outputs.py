@@ -1,28 +1,23 @@
-"""What a model says: which class it chooses where, and how often it is right.
-
->>> ax = plot_predictions([1.0, 2.0], [1.5, 1.75])
->>> ax.get_xlabel(), ax.get_ylabel()
-('target', 'prediction')
-"""
+"""What a model says: which class it chooses where, and how often it is right."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 from ..checks import integer
 from ..engine import Number
 from ..nesting import is_list
 from ..train import predict
-from .inputs import finite, int_labels, number, same_length, steps
-from .style import BLUE, INK, MARKERS, ORANGE, Axes, axes, colour, legend, pale
+from .common import BLUE, INK, ORANGE, Axes, axes, colour, legend, number, pale, steps
 
 __all__ = [
-    "confusion_matrix",
-    "decision_scores",
-    "plot_confusion_matrix",
-    "plot_decision_boundary",
+    "confusion_matrix", "decision_scores", "plot_confusion_matrix", "plot_decision_boundary",
     "plot_predictions",
-]
+]  # fmt: skip
+
+_MARKERS = "osD^vph<>d"
 
 
 def decision_scores(
@@ -42,13 +37,13 @@ def decision_scores(
     """
     integer(2)("resolution", resolution)
     columns, rows = (steps(*_widened(numbers), resolution) for numbers in zip(*_points(X)))
-    outs = iter(predict(model, [[x, y] for y in rows for x in columns]))
-    scores = [[_scores(next(outs)) for _ in columns] for _ in rows]
-    sizes = {len(at) for row in scores for at in row}
-    if len(sizes) > 1 or 0 in sizes:
-        found = " or ".join(map(str, sorted(sizes)))
+    outs = predict(model, [[x, y] for y in rows for x in columns])
+    lists = [out if is_list(out) else [out] for out in outs]
+    scores = [[number(score, "a score of the model") for score in out] for out in lists]
+    if len(sizes := sorted(set(map(len, scores)))) > 1 or sizes == [0]:
+        found = " or ".join(map(str, sizes))
         raise ValueError(f"the model must return the same number of scores, got {found}")
-    return columns, rows, scores
+    return columns, rows, [scores[i : i + resolution] for i in range(0, len(scores), resolution)]
 
 
 def plot_decision_boundary(
@@ -77,8 +72,8 @@ def plot_decision_boundary(
         >>> [text.get_text() for text in ax.get_legend().get_texts()]
         ['class -1', 'class 1']
     """
-    points, labels = _points(X), int_labels(y)
-    same_length("points in X", points, "labels in y", labels)
+    points, labels = _points(X), _int_labels(y)
+    _same_length("points in X", points, "labels in y", labels)
     columns, rows, scores = decision_scores(model, points, resolution)
     classes = _classes(labels, len(scores[0][0]))
     ax = axes(ax)
@@ -90,10 +85,9 @@ def plot_decision_boundary(
             ax.contourf(columns, rows, leads, [0.0, top or 1.0], colors=[pale(colour(k))])
     for label, k in sorted(set(zip(labels, classes))):
         here = zip(*[point for point, other in zip(points, labels) if other == label])
-        dots = ax.scatter(*here, marker=MARKERS[k % len(MARKERS)], label=f"class {label}")
+        dots = ax.scatter(*here, marker=_MARKERS[k % len(_MARKERS)], label=f"class {label}")
         dots.set(color=colour(k), sizes=[36.0], edgecolor="white", linewidth=0.6, zorder=3)
-    ax.set_xlabel("x[0]")
-    ax.set_ylabel("x[1]")
+    ax.set(xlabel="x[0]", ylabel="x[1]")
     legend(ax)
     return ax
 
@@ -118,17 +112,15 @@ def confusion_matrix(
 
     Source: sklearn.metrics.confusion_matrix.
     """
-    true, predicted = int_labels(y_true), int_labels(y_pred)
-    same_length("labels in y_true", true, "in y_pred", predicted)
+    true, predicted = _int_labels(y_true), _int_labels(y_pred)
+    _same_length("labels in y_true", true, "in y_pred", predicted)
     n = max(true + predicted, default=-1) + 1 if n is None else n
     for name, labels in (("y_true", true), ("y_pred", predicted)):
         for i, k in enumerate(labels):
             if not 0 <= k < n:
                 raise ValueError(f"{name}[{i}] is class {k}, but there are {n}: 0 to {n - 1}")
-    counts = [[0] * n for _ in range(n)]
-    for i, j in zip(true, predicted):
-        counts[i][j] += 1
-    return counts
+    counts = Counter(zip(true, predicted))
+    return [[counts[i, j] for j in range(n)] for i in range(n)]
 
 
 def plot_confusion_matrix(
@@ -139,8 +131,6 @@ def plot_confusion_matrix(
 ) -> Axes:
     """Draws which classes are taken for which: a row is the truth, the diagonal is right.
 
-    Needs scikit-learn.
-
     Args:
         y_true: the right classes, ints from 0.
         y_pred: the predicted ones, as many.
@@ -149,6 +139,7 @@ def plot_confusion_matrix(
     Raises:
         ValueError: there are no labels, the lengths differ, or a label is out of range.
         TypeError: a label is not an int.
+        ImportError: scikit-learn is not there.
 
     Example:
         >>> ax = plot_confusion_matrix([0, 0, 1], [0, 1, 1], classes=["cat", "dog"])
@@ -163,16 +154,18 @@ def plot_confusion_matrix(
         raise ValueError("a confusion matrix of nothing: y_true and y_pred are empty")
     names = [str(name) for name in (range(len(counts)) if classes is None else classes)]
     ax = axes(ax, grid=False)
-    upright = sum(map(len, names)) > 40  # characters that fit side by side
-    shown = _display(counts, names).plot(
-        ax=ax,
-        cmap="Blues",
-        colorbar=False,
-        values_format="d",
-        xticks_rotation=90 if upright else 0,
-        im_kw={"vmin": 0},
-    )
-    for text in shown.text_.flat:  # its own ink is too pale between the smallest and the largest
+    try:
+        import numpy as np
+        from sklearn.metrics import ConfusionMatrixDisplay
+    except ImportError:
+        raise ImportError(
+            'plot_confusion_matrix needs scikit-learn: pip install "micrograd_like[train]"'
+        ) from None
+    display = ConfusionMatrixDisplay(np.array(counts), display_labels=names)
+    rotation = 90 if sum(map(len, names)) > 40 else 0  # characters that fit side by side
+    look = {"cmap": "Blues", "im_kw": {"vmin": 0}, "colorbar": False, "values_format": "d"}
+    display.plot(ax=ax, xticks_rotation=rotation, **look)
+    for text in display.text_.flat:  # its own ink is too pale between the smallest and the largest
         text.set_color("white" if int(text.get_text()) > most / 2 else INK)
     ax.set(xlabel="predicted", ylabel="true")
     return ax
@@ -195,8 +188,8 @@ def plot_predictions(
         >>> [float(end) for end in ax.get_lines()[0].get_xdata()]
         [1.0, 2.0]
     """
-    x, y = finite(targets, "target"), finite(predictions, "prediction")
-    same_length("targets", x, "predictions", y)
+    x, y = _finite(targets, "target"), _finite(predictions, "prediction")
+    _same_length("targets", x, "predictions", y)
     if not x:
         raise ValueError("there are no predictions to plot: both lists are empty")
     ends = [min(x + y), max(x + y)]
@@ -204,21 +197,45 @@ def plot_predictions(
     ax.plot(ends, ends, "--", color=ORANGE, label="prediction = target")
     ax.scatter(x, y, s=22, color=BLUE, edgecolors="white", linewidths=0.5, zorder=3)
     ax.set_aspect("equal", adjustable="datalim")
-    ax.set_xlabel("target")
-    ax.set_ylabel("prediction")
+    ax.set(xlabel="target", ylabel="prediction")
     ax.legend()
     return ax
 
 
-def _display(counts: list[list[int]], names: list[str]) -> Any:
-    try:
-        import numpy as np
-        from sklearn.metrics import ConfusionMatrixDisplay
-    except ImportError:
-        raise ImportError(
-            'plot_confusion_matrix needs scikit-learn: pip install "micrograd_like[train]"'
-        ) from None
-    return ConfusionMatrixDisplay(np.array(counts), display_labels=names)
+def _points(X: Iterable[Iterable[Number]]) -> list[list[float]]:
+    points = []
+    for i, row in enumerate(X):
+        if not isinstance(row, Iterable) or isinstance(row, str):
+            raise ValueError(f"X expects rows of two numbers, got {row!r:.60} as row {i}")
+        points.append(_finite(row, f"number of row {i} of X"))
+        if len(points[i]) != 2:
+            raise ValueError(f"X expects rows of two numbers, got {len(points[i])} in row {i}")
+    if not points:
+        raise ValueError("X is empty: there are no points to plot")
+    return points
+
+
+def _finite(numbers: Iterable[Number], what: str) -> list[float]:
+    floats = [number(x, f"{what} {i}") for i, x in enumerate(numbers)]
+    for i, x in enumerate(floats):
+        if not math.isfinite(x):
+            raise ValueError(f"{what} {i} is {x}: only finite numbers can be plotted")
+    return floats
+
+
+def _int_labels(labels: Iterable[Any]) -> list[int]:
+    """Labels as ints; a whole float (a target of hinge_loss, say) counts as one."""
+    ints = []
+    for i, label in enumerate(labels):
+        if not (isinstance(label, Integral) or (isinstance(label, float) and label.is_integer())):
+            raise TypeError(f"label {i} must be an int, got {type(label).__name__} {label!r:.60}")
+        ints.append(int(label))
+    return ints
+
+
+def _same_length(what: str, xs: list[Any], other: str, ys: list[Any]) -> None:
+    if len(xs) != len(ys):
+        raise ValueError(f"there are {len(xs)} {what}, but {len(ys)} {other}")
 
 
 def _widened(numbers: Sequence[float]) -> tuple[float, float]:
@@ -252,21 +269,3 @@ def _classes(labels: list[int], n_scores: int) -> list[int]:
     if n_scores == 1 and {-1, 0} <= set(labels):
         raise ValueError("y has labels -1 and 0: for one score give -1 and 1, or 0 and 1")
     return [int(label > 0) for label in labels] if n_scores == 1 else labels
-
-
-def _scores(out: Any) -> list[float]:
-    outs = list(out) if is_list(out) else [out]
-    return [number(score, "a score of the model") for score in outs]
-
-
-def _points(X: Iterable[Iterable[Number]]) -> list[list[float]]:
-    points = []
-    for i, row in enumerate(X):
-        if not isinstance(row, Iterable) or isinstance(row, str):
-            raise ValueError(f"X expects rows of two numbers, got {row!r:.60} as row {i}")
-        points.append(finite(row, f"number of row {i} of X"))
-        if len(points[i]) != 2:
-            raise ValueError(f"X expects rows of two numbers, got {len(points[i])} in row {i}")
-    if not points:
-        raise ValueError("X is empty: there are no points to plot")
-    return points

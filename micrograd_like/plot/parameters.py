@@ -1,10 +1,4 @@
-"""The parameters of a model: norms, histograms, and the loss around them.
-
->>> from micrograd_like import MLP
->>> ax = plot_histogram(MLP(2, [16, 1], rng=0), of="grad")
->>> ax.get_xlabel(), ax.get_ylabel()
-('gradients', 'how many of 65')
-"""
+"""The parameters of a model: norms, histograms, and the loss around them."""
 
 import math
 import random
@@ -13,26 +7,20 @@ from typing import Any
 
 from ..checks import integer
 from ..engine import Number, Value, assign, no_grad
-from ..nesting import flat
+from .common import BLUE, ORANGE, Axes, axes, integer_ticks, number, steps
 from .curves import plot_history
-from .inputs import number, steps
-from .style import BLUE, ORANGE, Axes, axes, integer_ticks
 
 __all__ = [
-    "loss_landscape",
-    "plot_histogram",
-    "plot_loss_landscape",
-    "plot_weight_norms",
-    "weight_norms",
-]
+    "loss_landscape", "plot_histogram", "plot_loss_landscape", "plot_weight_norms", "weight_norms",
+]  # fmt: skip
 
 
 def weight_norms(model: Any) -> dict[str, float]:
     """The L2 norm, sqrt(sum of squares), of the parameters of each layer, biases among them.
 
     Args:
-        model: anything with named_parameters() and modules(). A parameter belongs to the module
-            that holds it, one of a Layer's neurons to the Layer, one of the model's own to "model".
+        model: a Module. A parameter belongs to the module or dict that holds it, one of a Layer's
+            neurons to the Layer, one of the model's own to "model".
 
     Example:
         >>> from micrograd_like import MLP
@@ -40,7 +28,10 @@ def weight_norms(model: Any) -> dict[str, float]:
         ['layers.0', 'layers.1']
     """
     layers: dict[str, list[float]] = {}
-    for p, layer in _owners(model).items():
+    parameters = _named_parameters(model)
+    tensors = {name: tensor for tensor, names in model.tensors().items() for name in names}
+    for name, p in parameters:
+        layer = tensors[name].rpartition(".")[0] or "model"
         layers.setdefault(layer, []).append(p.data)
     return {layer: math.hypot(*numbers) for layer, numbers in layers.items()}
 
@@ -86,11 +77,10 @@ def plot_histogram(model: Any, of: str = "data", ax: Axes | None = None, bins: i
             raise ValueError(f"the {of} of {name} is {x}, which no histogram can show")
     integer(1)("bins", bins)
     ax = axes(ax)
-    colour = BLUE if of == "data" else ORANGE
+    colour, what = (BLUE, "weights and biases") if of == "data" else (ORANGE, "gradients")
     edge = 20.0 / bins  # makes neighbours visible and hides no narrow bar
     ax.hist(list(numbers.values()), bins, color=colour, edgecolor="white", linewidth=edge)
-    ax.set_xlabel("weights and biases" if of == "data" else "gradients")
-    ax.set_ylabel(f"how many of {len(numbers)}")
+    ax.set(xlabel=what, ylabel=f"how many of {len(numbers)}")
     integer_ticks(ax.yaxis)
     return ax
 
@@ -174,9 +164,7 @@ def plot_loss_landscape(
     filled = ax.contourf(offsets, offsets, rows, levels=20, cmap="Blues")
     ax.figure.colorbar(filled, ax=ax, label="loss")
     ax.plot([0.0], [0.0], "*", color=ORANGE, markeredgecolor="white", markersize=14, label="now")
-    ax.set_aspect("equal")
-    ax.set_xlabel("along a random direction")
-    ax.set_ylabel("along another")
+    ax.set(aspect="equal", xlabel="along a random direction", ylabel="along another")
     ax.legend()
     return ax
 
@@ -188,20 +176,6 @@ def _named_parameters(model: Any) -> list[tuple[str, Value]]:
     if not pairs:
         raise ValueError(f"this {type(model).__name__} has no parameters")
     return pairs
-
-
-def _owners(model: Any) -> dict[Value, str]:
-    """Every parameter with the path of the module that holds it, or of that neuron's Layer."""
-    paths = {p: f"model.{name}" for name, p in _named_parameters(model)}
-    modules = model.modules()
-    neurons = {id(neuron) for m in modules for neuron in flat(getattr(m, "neurons", ()))}
-    owners = dict.fromkeys(paths, "model")
-    for module in modules:  # what holds a module comes before it
-        if id(module) not in neurons:
-            for name, p in module.named_parameters():
-                if paths[p].endswith(f".{name}"):  # else it is shared, and another's first
-                    owners[p] = paths[p].removesuffix(f".{name}").removeprefix("model.")
-    return owners
 
 
 def _two_directions(n: int, rng: random.Random | int) -> tuple[list[float], list[float]]:

@@ -1,6 +1,7 @@
 """The command predict as a user runs it, with every mistake that we could think of."""
 
 import json
+import math
 import re
 from unittest import mock
 
@@ -10,7 +11,8 @@ from helpers.commands import numbers, read_csv, write_csv, write_small
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.metrics import mean_absolute_error, r2_score
 
-from micrograd_like.serialize import load, load_state
+from micrograd_like.nn import MLP
+from micrograd_like.serialize import load, load_state, save
 
 # --- what works ---
 
@@ -158,3 +160,55 @@ def test_predict_called_wrongly_is_one_sentence(run, tmp_path, words, message):
     run("train", "d.csv", "--target", "answer", "--epochs", 1, "--save", "m.json")
     (tmp_path / "other.json").write_text(json.dumps({"a": 1}))
     assert run("predict", *words) == (1, "", f"micrograd_like: {message}\n")
+
+
+# --- what a model file says about the columns: what train wrote is used, and nothing else ---
+
+FINE = {
+    "target": "t",
+    "columns": [["a", None], ["b", ["x", "y"]]],
+    "classes": ["no", "yes"],
+    "inputs": [[0.0, 0.0, 0.0], [1.0, 1.0, 1.0]],
+    "outputs": [[], []],
+}
+OTHER_EXTRAS = {
+    "none": None,
+    "a list": [1, 2],
+    "another dict": {"epoch": 3},
+    "no target": {k: v for k, v in FINE.items() if k != "target"},
+    "too few columns": FINE | {"columns": [["a", None]]},
+    "too many classes": FINE | {"classes": ["a", "b", "c"]},
+    "a number for the classes": FINE | {"classes": 2},
+    "scale 0": FINE | {"inputs": [[0.0, 0.0, 0.0], [1.0, 0.0, 1.0]]},
+    "a scale below 0": FINE | {"inputs": [[0.0, 0.0, 0.0], [1.0, -1.0, 1.0]]},
+    "a scale too many": FINE | {"outputs": [[0.0], [1.0]]},
+    "words for the scale": FINE | {"inputs": [[0.0, 0.0, 0.0], ["a", "b", "c"]]},
+    "means missing": FINE | {"inputs": [[], []]},
+    "a scale missing": FINE | {"inputs": [[0.0, 0.0, 0.0], [1.0, 1.0]]},
+    "nan for the scale": FINE | {"inputs": [[0.0, 0.0, 0.0], [1.0, math.nan, 1.0]]},
+}
+
+
+def test_a_recipe_written_by_hand_is_used(run):
+    save(MLP(3, [2], output_activation="linear", rng=0), "m.json", extra=FINE)
+    write_csv("d.csv", ["a", "b"], [[1, "x"]])
+    assert run("predict", "m.json", "d.csv")[0] == 0
+
+
+def test_a_number_that_overflows_when_scaled_is_one_sentence(run):
+    extra = FINE | {"inputs": [[0.0, 0.0, 0.0], [1e-3, 1.0, 1.0]]}
+    save(MLP(3, [2], output_activation="linear", rng=0), "m.json", extra=extra)
+    write_csv("d.csv", ["a", "b"], [[1e308, "x"]])
+    message = "micrograd_like: d.csv has numbers too large to compute with\n"
+    assert run("predict", "m.json", "d.csv") == (1, "", message)
+
+
+@pytest.mark.parametrize("extra", OTHER_EXTRAS.values(), ids=OTHER_EXTRAS)
+def test_a_model_that_train_has_not_saved_is_one_sentence(run, extra):
+    save(MLP(3, [2], output_activation="linear", rng=0), "m.json", extra=extra)
+    code, out, err = run("predict", "m.json", "d.csv")
+    assert (code, out) == (1, "")
+    assert err == (
+        "micrograd_like: m.json holds a model, but not one of this command line: make it with "
+        "python -m micrograd_like train DATA.csv --target COLUMN --save MODEL.json\n"
+    )

@@ -10,7 +10,7 @@ from matplotlib.colors import to_hex
 from micrograd_like import plot
 from micrograd_like.engine import Value
 from micrograd_like.nn import MLP
-from micrograd_like.plot.style import BLUE, INK, ORANGE, pale
+from micrograd_like.plot.common import BLUE, INK, ORANGE, pale
 
 
 def regions(ax):

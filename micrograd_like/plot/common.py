@@ -1,23 +1,23 @@
-"""How the plots look: colours, and Axes of their own.
+"""What all plots share: their Axes and colours, plain numbers, and the points where they look.
 
 >>> pale(BLUE), colour(10) == colour(0)
 ('#cadaeb', True)
-
-Blue and orange come first: the colour-blind tell them apart.
+>>> steps(-1.0, 1.0, 5)
+[-1.0, -0.5, 0.0, 0.5, 1.0]
 """
 
 from typing import TYPE_CHECKING, Any
+
+from ..engine import as_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes as Axes
 else:
     Axes = Any  # matplotlib is loaded when something is drawn
 
-BLUE, ORANGE, INK, MUTED = "#2b6cb0", "#e07b00", "#1f2937", "#6b7280"
-_MORE = ("#6d28d9", "#56b4e9", "#c9a200", "#d177b0", "#6b7280", "#7a4a1e", "#1f2937", "#b9a6e8")
-COLOURS = (BLUE, ORANGE, *_MORE)
-MARKERS = "osD^vph<>d"
-FEW = 30  # points that are worth a marker each
+BLUE, ORANGE, INK = "#2b6cb0", "#e07b00", "#1f2937"
+_MORE = ("#6d28d9", "#56b4e9", "#c9a200", "#d177b0", "#6b7280", "#7a4a1e", INK, "#b9a6e8")
+COLOURS = (BLUE, ORANGE, *_MORE)  # the first two are those that the colour-blind tell apart
 
 
 def axes(ax: Axes | None, grid: bool = True) -> Axes:
@@ -61,3 +61,17 @@ def pale(colour: str) -> str:
     """The colour of a region behind points of this colour: mixed with three parts of white."""
     channels = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
     return "#" + "".join(f"{(c + 3 * 255) // 4:02x}" for c in channels)
+
+
+def number(x: Any, what: str) -> float:
+    """A number or Value as a float."""
+    try:
+        return as_value(x).data
+    except TypeError:
+        raise TypeError(f"{what} must be a number, got {type(x).__name__} {x!r:.60}") from None
+
+
+def steps(low: float, high: float, n: int) -> list[float]:
+    """n equal steps that meet both ends and, when n is odd, the middle exactly."""
+    middle, half = (low + high) / 2.0, (high - low) / 2.0
+    return [middle + half * (2 * i - n + 1) / (n - 1) for i in range(n)]
