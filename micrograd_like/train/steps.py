@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from .. import functional
 from ..engine import Value, assign
+from ..modes import uncollected
 from ..nesting import map_nested
 from ..optim import clip_grad_norm_
 from .history import Loss
@@ -77,6 +78,7 @@ class Steps:
         losses, norms = zip(*steps)
         return {"loss": [math.fsum(losses) / len(orders[0])], "grad_norm": [mean(norms)]}
 
+    @uncollected()
     def _step(self, batch: int, some: list[int]) -> tuple[float, float]:
         """One step on some samples: the sum of their losses, and the norm of the gradients."""
         problem, optimizer = self.problem, self.problem.optimizer

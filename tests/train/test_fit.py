@@ -1,6 +1,8 @@
 """The training loop: equal to torch's, the same bits for the same seed, and models that work."""
 
+import gc
 import random
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -8,7 +10,7 @@ from helpers.training import X, Y, network, train
 
 from micrograd_like import MLP
 from micrograd_like.data import batches
-from micrograd_like.losses import cross_entropy, hinge_loss
+from micrograd_like.losses import cross_entropy, hinge_loss, mse_loss
 from micrograd_like.nn import BatchNorm, Dropout, Linear, Sequential
 from micrograd_like.optim import Adam
 from micrograd_like.train import fit, predict
@@ -141,3 +143,20 @@ def test_without_shuffle_the_seed_does_not_matter():
         train(model, epochs=2, batch_size=4, shuffle=False, seed=seed)
         runs.append(model.state_dict())
     assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_step_in_python_runs_without_the_collector_and_puts_it_back(fails):
+    seen = []
+
+    def loss(outputs, targets):
+        seen.append(gc.isenabled())
+        if fails:
+            raise ArithmeticError
+        return mse_loss(outputs, targets)
+
+    model = MLP(1, [1], rng=0)
+    with pytest.raises(ArithmeticError) if fails else nullcontext():
+        fit(model, [[1.0], [2.0]], [0.5, 0.25], loss, epochs=1, progress=False, jit=False)
+    assert seen == [False]
+    assert gc.isenabled()
