@@ -64,10 +64,7 @@ INSIDE = {
     "plot": ["style", "inputs", "curves", "parameters", "outputs", "functions"],
     "explore": ["layout", "groups", "replay", "training", "page"],
     "tape": ["tape", "trace", "reroll"],
-    "jit": [
-        "signature", "vectormath", "loops", "tables", "plan", "lower", "native", "update",
-        "training",
-    ],
+    "jit": ["emit", "vectormath", "plan", "lower", "native", "update", "training"],
     "cli": ["output", "errors", "recipe", "demo", "train", "predict"],
 }
 FRONT = {"__init__", "__main__"}  # they import what they show
