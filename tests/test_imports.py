@@ -61,10 +61,7 @@ INSIDE = {
     "plot": ["common", "curves", "parameters", "outputs"],
     "explore": ["layout", "groups", "replay", "training", "page"],
     "tape": ["tape", "trace", "reroll"],
-    "jit": [
-        "signature", "vectormath", "loops", "tables", "plan", "lower", "native", "update",
-        "training",
-    ],
+    "jit": ["emit", "vectormath", "plan", "lower", "native", "update", "training"],
     "cli": ["output", "errors", "demo", "train", "predict"],
 }
 FRONT = {"__init__", "__main__"}  # they import what they show

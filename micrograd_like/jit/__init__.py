@@ -112,7 +112,7 @@ class Compiled:
 
     def llvm(self, *args: Any) -> str:
         """The LLVM code for such arguments, optimised."""
-        return self._for(_Call(args, self.batch), "values").native.module.text
+        return str(self._for(_Call(args, self.batch), "values").native.module.code)
 
     def _for(self, call: _Call, kind: str) -> _Specialisation:
         check_nobody_watches()

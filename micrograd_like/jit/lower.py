@@ -24,10 +24,8 @@ import numpy as np
 from llvmlite import ir
 
 from ..tape.tape import Instruction, Tape
-from .loops import accumulate, at, either, loop, plus, read, times
-from .plan import Reduction, is_large, make_plan
-from .signature import INT, Signature
-from .tables import INT32, Place, Table, row_length
+from .emit import INT, Signature, Table, accumulate, at, either, loop, plus, read, row_length, times
+from .plan import Reduction, is_large, make_plan, placed
 from .vectormath import COSTLY, LANES, Called, Vectors
 
 KERNEL = Signature("kernel", rows="doubles", scalars="doubles", sums="doubles", columns="int")
@@ -43,11 +41,6 @@ class Layout(NamedTuple):
     stride: int
     vector_library: bool = True
 
-    @property
-    def strip(self) -> int:
-        """Columns that are worked on at once."""
-        return self.width * self.vectors
-
 
 def lower(tape: Tape, module: Any, name: str, layout: Layout) -> tuple[Signature, Signature]:
     """Two functions with a KERNEL's arguments: what samples share, then the rest.
@@ -55,18 +48,13 @@ def lower(tape: Tape, module: Any, name: str, layout: Layout) -> tuple[Signature
     The first computes shared results into scalars; the second computes a block of ``columns``
     samples and adds to sums.
     """
-    varies = np.array(tape.varies())
-    places = np.where(varies, np.cumsum(varies), np.cumsum(~varies)) - 1
-    plan = make_plan(tape, varies, layout.width == 1)
-    lowering = _Lowering(tape, module, name, layout, varies, places)
-    alone = _Lowering(tape, module, f"{name}_shared", Layout(1, 1, 1), varies, places)
-    return (
-        alone.function([alone.nest(*nest) for nest in plan.shared]),
-        lowering.function(
-            [lowering.nest(*nest) for nest in plan.nests]
-            + [_Reduction(lowering, r, plan.direct) for r in plan.reductions]
-        ),
-    )
+    lowering = _Lowering(tape, module, name, layout)
+    alone = _Lowering(tape, module, f"{name}_shared", Layout(1, 1, 1))
+    plan = make_plan(tape, lowering.varies, layout.width == 1)
+    shared = [alone.nest(*nest) for nest in plan.shared]
+    nests = [lowering.nest(*nest) for nest in plan.nests]
+    nests += [_Reduction(lowering, r, plan.direct) for r in plan.reductions]
+    return alone.function(shared), lowering.function(nests)
 
 
 # --- the functions ---
@@ -80,11 +68,9 @@ def _divisor(n: int, limit: int) -> int:
 class _Lowering:
     """What the nests of one tape share."""
 
-    def __init__(
-        self, tape: Tape, module: Any, name: str, layout: Layout, varies: Any, places: Any
-    ) -> None:
+    def __init__(self, tape: Tape, module: Any, name: str, layout: Layout) -> None:
         self.tape, self.module, self.name, self.layout = tape, module, name, layout
-        self.varies, self.places = varies, places
+        self.varies, self.places = placed(tape)
         self.large = is_large(tape)
 
     def nest(self, code: list[Instruction], stored: set[int]) -> Any:
@@ -126,8 +112,10 @@ class _Nest:
         self.lowering, self.code, self.stored = lowering, code, stored
         self.layout, self.count = lowering.layout, code[0].count
         self.inside = {slot: c.start for c in code for slot in c.results}
-        self.cache: dict[Any, Any] = {}
         self.table: dict[Any, Any] = {}
+        self.factors: dict[int, list[tuple[Table, bool]]] = {}  # of a long dot: do they vary?
+        self.vectors = range(1)
+        self.known: dict[int, Any] = {}  # in this round of the loops, by the first row's slot
 
     # --- loops ---
 
@@ -139,36 +127,33 @@ class _Nest:
         #       ...
         #       store rows[out + i * di + k * dk][strip * 20]
         self._open(b, args)
-        n = row_length(self._tables(), self.count) if self.count > 1 else 1
-        m = self.count // n
+        self.vectors = range(self.layout.vectors)
+        n = row_length(self._places(), self.count) if self.count > 1 else 1
         folds = any(c.op in ("dot", "sum") and len(c.args) > UNROLLED for c in self.code)
         tile = _divisor(n, REGISTERS // self.layout.vectors) if folds else 1
         self._make_tables(n)
-        strip, stride = self.layout.strip, self.layout.stride
+        strip, stride = self.layout.width * self.layout.vectors, self.layout.stride
         strips = 1 if strip == stride else b.sdiv(b.add(args.columns, INT(strip - 1)), INT(strip))
         with loop(b, strips, name="strip") as s:
             self.column = times(b, s, strip)
-            with loop(b, m) as i, loop(b, n, tile, "k") as k:
+            with loop(b, self.count // n) as i, loop(b, n, tile, "k") as k:
                 self.members = [(i, plus(b, k, INT(d))) for d in range(tile)]
-                self._rows(range(self.layout.vectors))
+                self._rows()
 
     def _open(self, b: Any, args: Any) -> None:
         self.b, self.args = b, args
         kind = Called if self.lowering.large or self.layout.width == 1 else Vectors
         self.math: Any = kind(b, self.layout.width, self.layout.vector_library)
 
-    def _tables(self) -> list[Any]:
-        places = self.lowering.places
-        return [places[np.asarray(t)] for c in self.code for t in c.args]
+    def _places(self) -> list[Any]:
+        return [self.lowering.places[np.asarray(t)] for c in self.code for t in c.args]
 
     def _make_tables(self, n: int) -> None:
         """Where arguments and results lie; a long dot has one table for w and one for x."""
-        places = self.lowering.places
+        module, places, varies = self.lowering.module, self.lowering.places, self.lowering.varies
 
-        def table(slots: Sequence[int]) -> Any:
-            if self.count == 1:
-                return Place(int(places[slots[0]]))
-            return Table(self.lowering.module, places[np.asarray(slots)][None], n)
+        def table(slots: Sequence[int]) -> Table:
+            return Table(module, places[np.asarray(slots)][None], n)
 
         for c in self.code:
             if c.start in self.stored:
@@ -176,8 +161,9 @@ class _Nest:
             fold = self._fold(c)
             for a in range(1 if fold else len(c.args)):
                 self.table[c.start, a] = table(c.args[a])
-            for f, part in enumerate(fold):
-                self.table[c.start, "fold", f] = Table(self.lowering.module, places[part], n)
+            self.factors[c.start] = [
+                (Table(module, places[part], n), varies[part.flat[0]]) for part in fold
+            ]
 
     def _fold(self, c: Instruction) -> list[Any]:
         """The factors of a long dot (or the terms of a long sum) when a loop can read them."""
@@ -191,77 +177,64 @@ class _Nest:
                 return []
         return parts
 
-    # --- one round of the loops ---
+    # --- one round of the loops: for each row of the tile, for each vector ---
 
-    def _rows(self, vectors: Any) -> dict[int, list[list[Any]]]:
-        """The results of every instruction, for each row of the tile, for each vector."""
-        done: dict[int, list[list[Any]]] = {}
-        self.cache = {}
+    def _rows(self) -> None:
+        self.known = {}
         for c in self.code:
-            done[c.start] = self._instruction(c, done, vectors)
+            self.known[c.start] = self._instruction(c)
             if c.start in self.stored:
-                for (i, k), row in zip(self.members, done[c.start]):
+                for (i, k), row in zip(self.members, self.known[c.start]):
                     place = self.table[c.start].at(self.b, i, k)
-                    for v, x in zip(vectors, row):
+                    for v, x in zip(self.vectors, row):
                         self._store(c, place, v, x)
-        return done
 
-    def _instruction(self, c: Instruction, done: Any, vectors: Any) -> list[list[Any]]:
-        start = self._argument(c, 0, done, vectors)
-        fold = self._fold(c)
-        if fold:
-            return self._long(c, fold, start, vectors)
-        args = [start, *[self._argument(c, a, done, vectors) for a in range(1, len(c.args))]]
+    def _instruction(self, c: Instruction) -> list[list[Any]]:
+        if self.factors[c.start]:
+            return self._long(c)
+        args = [self._argument(c, a) for a in range(len(c.args))]
         return [
-            [self.math.apply(c.op, [arg[r][v] for arg in args]) for v in range(len(vectors))]
+            [self.math.apply(c.op, [arg[r][v] for arg in args]) for v in self.vectors]
             for r in range(len(self.members))
         ]
 
-    def _long(
-        self, c: Instruction, fold: list[Any], start: list[list[Any]], vectors: Any
-    ) -> list[list[Any]]:
+    def _long(self, c: Instruction) -> list[list[Any]]:
         """A dot product or sum by a loop over its terms, for all rows of the tile at once."""
-        b, math, width = self.b, self.math, len(vectors)
-        tables = [self.table[c.start, "fold", f] for f in range(len(fold))]
-        varies = [self.lowering.varies[part.flat[0]] for part in fold]
+        b, math, width, tables = self.b, self.math, len(self.vectors), self.factors[c.start]
 
         def body(j: Any, acc: list[Any]) -> list[Any]:
-            new = []
-            for r, (i, k) in enumerate(self.members):
-                factors = [
-                    self._load(table.at(b, i, k, j), kind, vectors)
-                    for table, kind in zip(tables, varies)
-                ]
-                for v in range(width):
-                    term = reduce(math.mul, [factor[v] for factor in factors])
-                    new.append(math.add(acc[r * width + v], term))
+            old, new = iter(acc), []
+            for i, k in self.members:
+                factors = [self._load(table.at(b, i, k, j), varies) for table, varies in tables]
+                new += [math.add(next(old), reduce(math.mul, term)) for term in zip(*factors)]
             return new
 
-        flat = accumulate(b, [x for row in start for x in row], len(fold[0]), body)
+        start = [x for row in self._argument(c, 0) for x in row]
+        flat = accumulate(b, start, (len(c.args) - 1) // len(tables), body)
         return [flat[r * width : (r + 1) * width] for r in range(len(self.members))]
 
-    def _argument(self, c: Instruction, a: int, done: Any, vectors: Any) -> Any:
+    def _argument(self, c: Instruction, a: int) -> list[list[Any]]:
         table = c.args[a]
         slot = int(table[0])
-        if self.inside.get(slot) in done:
-            return done[self.inside[slot]]
+        home = self.inside.get(slot, slot)
+        if home in self.known:
+            return self.known[home]  # type: ignore[no-any-return]
         number = self.lowering.tape.constant(slot)
         if number is not None and (np.asarray(table) == slot).all():
-            return [[self.math.constant(number)] * len(vectors)] * len(self.members)
-        if self.count == 1 and slot in self.cache:
-            return self.cache[slot]
+            return [[self.math.constant(number)] * len(self.vectors)] * len(self.members)
         places, varies = self.table[c.start, a], self.lowering.varies[slot]
-        found = [self._load(places.at(self.b, i, k), varies, vectors) for i, k in self.members]
-        self.cache[slot] = found
+        found = [self._load(places.at(self.b, i, k), varies) for i, k in self.members]
+        if self.count == 1:
+            self.known[slot] = found
         return found
 
-    def _load(self, place: Any, varies: bool, vectors: Any) -> list[Any]:
+    def _load(self, place: Any, varies: bool) -> list[Any]:
         b = self.b
         if not varies:
             scalar = read(b, self.args.scalars, place, name="scalar")
-            return [self.math.splat(scalar)] * len(vectors)
+            return [self.math.splat(scalar)] * len(self.vectors)
         kind, align = self.math.type, 8 * self.layout.width
-        return [b.load(self._column(place, v), "row", align, typ=kind) for v in vectors]
+        return [b.load(self._column(place, v), "row", align, typ=kind) for v in self.vectors]
 
     def _store(self, c: Instruction, place: Any, v: int, x: Any) -> None:
         if self.lowering.varies[c.start]:
@@ -277,24 +250,20 @@ class _Nest:
 
 
 class _Straight(_Nest):
-    """Single instructions, one after the other, for one vector of columns at a time.
+    """Single instructions, one after the other, for one sample at a time.
 
     Where there are no samples to fill a vector, instructions do it: costly functions of one number
     wait until a vector of equal ones can be computed, or until the result of one is needed.
     """
 
     def emit(self, b: Any, args: Any) -> None:
-        """For each vector of columns: the instructions."""
-        #   each_vector:
+        """For each column: the instructions."""
+        #   each_c:
         #       row = load rows[7];  3 = row * scalar;  4 = call softplus(3);  store 4, rows[10]
         self._open(b, args)
-        width = self.layout.width
-        vectors = b.sdiv(b.add(args.columns, INT(width - 1)), INT(width))
-        with loop(b, 1 if self.layout.stride == width else vectors, name="vector") as i:
-            self.column = times(b, i, width)
-            self.values: dict[int, Any] = {}
-            self.inside_op = {c.start: c.op for c in self.code}
+        with loop(b, 1 if self.layout.stride == 1 else args.columns, name="c") as self.column:
             self.waiting: dict[str, list[tuple[Instruction, Any]]] = {}
+            self.op = {c.start: c.op for c in self.code}
             for c in _by_stage(self.code):
                 self._single(c)
             for op in list(self.waiting):
@@ -317,22 +286,22 @@ class _Straight(_Nest):
             self._keep(c, x)
 
     def _keep(self, c: Instruction, x: Any) -> None:
-        self.values[c.start] = x
+        self.known[c.start] = x
         if c.start in self.stored:
             self._store(c, INT(int(self.lowering.places[c.start])), 0, x)
 
     def _value(self, slot: int) -> Any:
         """What is in a slot: a constant, or computed here, or loaded the first time."""
-        if slot not in self.values and slot in self.inside:
-            self._compute(self.inside_op[slot])
-        if slot not in self.values:
+        if slot not in self.known and slot in self.op:
+            self._compute(self.op[slot])
+        if slot not in self.known:
             number = self.lowering.tape.constant(slot)
-            self.values[slot] = (
-                self._load(INT(int(self.lowering.places[slot])), self.lowering.varies[slot], [0])[0]
-                if number is None
-                else self.math.constant(number)
-            )
-        return self.values[slot]
+            if number is not None:
+                self.known[slot] = self.math.constant(number)
+            else:
+                place = INT(int(self.lowering.places[slot]))
+                (self.known[slot],) = self._load(place, self.lowering.varies[slot])
+        return self.known[slot]
 
 
 def _waits(c: Instruction) -> bool:
@@ -353,15 +322,15 @@ class _Reduction(_Nest):
     def __init__(self, lowering: _Lowering, reduction: Reduction, direct: set[int]) -> None:
         code, rows, where = reduction
         self.where = np.asarray(where)
-        if code.start not in direct:  # it is stored: read it
+        if code.start not in direct:  # it is stored: read it, as a sum of one number
             slots = np.asarray(code.results)[list(rows)]
-            code = Instruction("stored", -1, (slots.tolist(),), len(rows))
+            code = Instruction("sum", -1, (slots.tolist(),), len(rows))
         super().__init__(lowering, [code], set())
 
     def emit(self, b: Any, args: Any) -> None:
         """For each row: for each vector of columns, add; the last one is masked."""
         self._open(b, args)
-        n = row_length([*self._tables(), self.where], self.count)
+        n = row_length([*self._places(), self.where], self.count)
         m = self.count // n
         self._make_tables(n)
         self.where_table = Table(self.lowering.module, self.where[None], n)
@@ -377,10 +346,10 @@ class _Reduction(_Nest):
             self._sum(args.columns)
 
     def _sum(self, columns: Any) -> None:
-        #   terms:   acc = phi [0, before], [acc + row, terms]          all full vectors
-        #   total:   br 0 < rest, masked, add_up
+        #   each_j:  acc = phi [0, before], [acc + row, each_j]         all full vectors
+        #   end_j:   br 0 < rest, masked, add_up
         #   masked:  more = acc + select(0 1 2 3 < rest, row, 0)        the one that is not
-        #   add_up:  sum = phi [acc, total], [more, masked]
+        #   add_up:  sum = phi [acc, end_j], [more, masked]
         #            sums[where] += sum[0] + sum[1] + sum[2] + sum[3]
         b, width = self.b, self.layout.width
         zero = self.math.constant(0.0)
@@ -388,8 +357,9 @@ class _Reduction(_Nest):
 
         def body(vector: Any, acc: list[Any], mask: Any = None) -> list[Any]:
             self.column = times(b, vector, width)
-            (results,) = self._rows(range(1)).values()
-            xs = [row[0] if mask is None else b.select(mask, row[0], zero) for row in results]
+            self._rows()
+            xs = [row[0] for row in self.known[self.code[0].start]]
+            xs = xs if mask is None else [b.select(mask, x, zero) for x in xs]
             return [self.math.add(a, x) for a, x in zip(acc, xs)]
 
         acc = accumulate(b, [zero] * len(self.members), full, body)
@@ -397,7 +367,8 @@ class _Reduction(_Nest):
         before, masked, end = b.block, *map(b.append_basic_block, ("masked", "add_up"))
         b.cbranch(b.icmp_signed("<", INT(0), rest), masked, end)
         b.position_at_end(masked)
-        more = body(full, acc, self._mask(rest))
+        lanes = INT(0) if width == 1 else ir.Constant(self.math.int, list(range(width)))
+        more = body(full, acc, b.icmp_signed("<", lanes, self.math.splat(rest)))
         masked = b.block
         b.branch(end)
         b.position_at_end(end)
@@ -406,17 +377,3 @@ class _Reduction(_Nest):
             place = at(b, self.args.sums, self.where_table.at(b, i, k))
             old = read(b, place, 0, name="old")
             b.store(b.fadd(old, self.math.horizontal(total)), place)
-
-    def _instruction(self, c: Instruction, done: Any, vectors: Any) -> Any:
-        if c.op == "stored":
-            return self._argument(c, 0, done, vectors)
-        return super()._instruction(c, done, vectors)
-
-    def _mask(self, rest: Any) -> Any:
-        """The first lanes of a vector, as many as there are columns left."""
-        if self.layout.width == 1:
-            return self.b.icmp_signed("<", INT(0), rest)
-        lanes = ir.Constant(self.math.int, list(range(self.layout.width)))
-        one = self.b.insert_element(ir.Constant(self.math.int, ir.Undefined), rest, INT(0))
-        zeros = ir.Constant(ir.VectorType(INT32, self.layout.width), [0] * self.layout.width)
-        return self.b.icmp_signed("<", lanes, self.b.shuffle_vector(one, one, zeros))

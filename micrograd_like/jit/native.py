@@ -16,10 +16,9 @@ from llvmlite import ir
 
 from ..tape.reroll import reroll
 from ..tape.tape import Tape
-from .loops import at, loop, read
+from .emit import INT, Signature, at, in_memory, loop, read
 from .lower import Layout, lower
-from .plan import is_large
-from .signature import INT, Signature
+from .plan import is_large, placed
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -51,7 +50,7 @@ def layout_for(samples: int) -> Layout:
 
 def count_rows(tape: Tape) -> int:
     """How many slots differ between samples."""
-    return int(np.count_nonzero(tape.varies()))
+    return sum(tape.varies())
 
 
 def buffer(rows: int, columns: int) -> Array:
@@ -70,14 +69,6 @@ class Module:
             llvm.initialize_native_asmprinter()
         self.ir = ir.Module("micrograd_like")
         self.ir.triple = llvm.get_default_triple()
-
-    def table(self, name: str, numbers: Any) -> Any:
-        """A constant array of 64-bit integers."""
-        kind = ir.ArrayType(INT, len(numbers))
-        table = ir.GlobalVariable(self.ir, kind, name)
-        table.initializer, table.global_constant = ir.Constant(kind, list(map(int, numbers))), True
-        table.linkage = "internal"
-        return table
 
     def compile(self, quickly: bool = False) -> None:
         """Verifies, optimises, makes machine code.
@@ -106,11 +97,6 @@ class Module:
             self.engine = llvm.create_mcjit_compiler(self.code, machine)
             self.engine.finalize_object()
 
-    @property
-    def text(self) -> str:
-        """The LLVM code, optimised."""
-        return str(self.code)
-
     def get(self, signature: Signature) -> Callable[..., Any]:
         """A Python function that calls the machine code."""
         return signature.bind(self.engine.get_function_address(signature.name), self.engine)
@@ -133,12 +119,8 @@ class Native:
         self.tape = reroll(tape)
         self.layout = layout_for(samples)._replace(vector_library=vector_library)
         self.module = Module()
-        _emit_work(self.module, self.tape, self.layout)
-        varies = np.array(self.tape.varies())
-        self.n_rows = int(varies.sum())
-        self.n_scalars = max(1, self.tape.size - self.n_rows)
-        self.vary = varies[self.tape.outputs]  # which outputs; where the others are found
-        self.where = (np.cumsum(~varies) - 1)[self.tape.outputs][~self.vary]
+        self.n_rows = _emit_work(self.module, self.tape, self.layout)
+        self.n_scalars = max(1, self.tape.size - count_rows(self.tape))
         self.extra = extra and extra(self)
         self.module.compile(is_large(self.tape))
         self.work = self.module.get(WORK)
@@ -167,27 +149,22 @@ class Native:
         outputs, sums = np.empty((len(self.tape.outputs), samples)), np.zeros(len(self.tape.sums))
         if not hasattr(self.memory, "rows"):
             self.memory.rows = self.new_rows()
-        scalars = self.new_scalars(shared)
         self.work(
             data=inputs, length=samples, order=np.arange(samples), samples=samples,
-            rows=self.memory.rows, scalars=scalars, sums=sums,
+            rows=self.memory.rows, scalars=self.new_scalars(shared), sums=sums,
             outputs=outputs, outputs_length=samples,
         )  # fmt: skip
-        if not len(self.where):
-            return outputs, sums
-        everything = np.empty_like(outputs)
-        everything[self.vary] = outputs[: self.vary.sum()]
-        everything[~self.vary] = scalars[self.where, None]
-        return everything, sums
+        return outputs, sums
 
 
-def _emit_work(module: Module, tape: Tape, layout: Layout) -> None:
-    """WORK: any number of samples, block by block.
+def _emit_work(module: Module, tape: Tape, layout: Layout) -> int:
+    """WORK: any number of samples, block by block; returns how many rows of memory it needs.
 
-    data has a row of ``length`` numbers for each input; order lists the columns to compute. The
-    outputs are those that differ between samples.
+    data has a row of ``length`` numbers for each input; order lists the columns to compute.
     """
     #   call tape_shared(rows, scalars, sums, 1)
+    #   each_alike:  each_c:                              outputs that do not differ get a row, too
+    #       rows[first + alike][c] = scalars[common[alike]]
     #   each_start:                                       start = 0, stride, 2 * stride, ...
     #       columns = min(samples - start, stride)
     #       each_row:  each_c:                            gather
@@ -196,13 +173,20 @@ def _emit_work(module: Module, tape: Tape, layout: Layout) -> None:
     #       each_out:  each_c:
     #           outputs[out][start + c] = rows[shown[out]][c]
     shared, kernel = lower(tape, module.ir, "tape", layout)
-    varies = np.array(tape.varies())
-    shown = (np.cumsum(varies) - 1)[[slot for slot in tape.outputs if varies[slot]]]
-    places = module.table("shown", shown)
+    varies, places = placed(tape)
+    shown, is_common = places[tape.outputs], ~varies[tape.outputs]
+    common = shown[is_common]
+    n_rows = int(varies.sum()) + len(common)
+    shown[is_common] = range(n_rows - len(common), n_rows)
+    shown_table, common_table = in_memory(module.ir, shown), in_memory(module.ir, common)
     b, args = WORK.define(module.ir)
     memory = {"rows": args.rows, "scalars": args.scalars, "sums": args.sums}
     stride = INT(layout.stride)
     shared.call(b, **memory, columns=INT(1))
+    with loop(b, INT(len(common)), name="alike") as i, loop(b, stride, name="c") as c:
+        number = read(b, args.scalars, read(b, common_table, i, INT, "place"), name="scalar")
+        target = at(b, args.rows, b.mul(b.add(INT(n_rows - len(common)), i), stride))
+        b.store(number, at(b, target, c))
     with loop(b, args.samples, layout.stride, "start") as start:
         left = b.sub(args.samples, start, "left")
         columns = b.select(b.icmp_signed("<", left, stride), left, stride, "columns")
@@ -218,7 +202,8 @@ def _emit_work(module: Module, tape: Tape, layout: Layout) -> None:
                 b.store(last, at(b, target, b.add(columns, c)))
         kernel.call(b, **memory, columns=columns)
         with loop(b, INT(len(shown)), name="out") as out, loop(b, columns, name="c") as c:
-            source = at(b, args.rows, b.mul(read(b, places, out, INT, "place"), stride))
+            source = at(b, args.rows, b.mul(read(b, shown_table, out, INT, "place"), stride))
             target = at(b, args.outputs, b.mul(out, args.outputs_length))
             b.store(read(b, source, c, name="output"), at(b, target, b.add(start, c)))
     b.ret_void()
+    return n_rows

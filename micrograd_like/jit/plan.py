@@ -63,6 +63,12 @@ def make_plan(tape: Tape, varies: Any, single: bool) -> Plan:
     )
 
 
+def placed(tape: Tape) -> tuple[Any, Any]:
+    """For each slot whether it differs between samples, and its row; or its place in scalars."""
+    varies = np.array(tape.varies())
+    return varies, np.where(varies, np.cumsum(varies), np.cumsum(~varies)) - 1
+
+
 def is_large(tape: Tape) -> bool:
     """Whether the tape is so long that the time of compiling decides how it is lowered."""
     return len(tape.code) > LARGE
@@ -94,19 +100,16 @@ def _singles(c: Instruction) -> list[Instruction]:
 def _depth_first(code: list[Instruction]) -> list[Instruction]:
     """What an instruction needs comes right before it, unless it was there already."""
     owner = {slot: c for c in code for slot in c.results}
-    done: set[int] = set()
-    order, stack = [], list(code)
+    done: dict[int, Instruction] = {}
+    stack = list(code)
     while stack:
         c = stack[-1]
         needs = [owner[slot] for table in c.args for slot in table if slot in owner]
         open = [n for n in needs if n.start not in done] if c.start not in done else []
         stack += open
         if not open:
-            stack.pop()
-            if c.start not in done:
-                done.add(c.start)
-                order.append(c)
-    return order
+            done.setdefault(stack.pop().start, c)
+    return list(done.values())
 
 
 def _reductions(tape: Tape) -> list[Reduction]:
@@ -127,63 +130,61 @@ def _read_by_sums_only(
     tape: Tape, code: list[Instruction], reductions: list[Reduction]
 ) -> set[int]:
     """The starts of instructions that need not be stored."""
+    read = _read(tape, np.arange(tape.size))
+    rows = defaultdict(list)
+    for r in reductions:
+        rows[r.code.start].append(len(r.rows))
+    once = [c for c in code if rows[c.start] == [c.count]]
+    return {c.start for c in once if not read[c.start : c.start + c.count].any()}
+
+
+def _read(tape: Tape, home: Any) -> Any:
+    """For each slot whether it is an output, or read by an instruction with another home."""
     read = np.zeros(tape.size, bool)
     read[tape.outputs] = True
     for c in tape.code:
         for table in c.args:
-            read[np.asarray(table)] = True
-    times = defaultdict(list)
-    for r in reductions:
-        times[r.code.start].append(len(r.rows))
-    return {
-        c.start
-        for c in code
-        if times[c.start] == [c.count] and not read[c.start : c.start + c.count].any()
-    }
+            t = np.asarray(table)
+            read[t[home[t] != home[c.start]]] = True
+    return read
 
 
 def _nests(code: list[Instruction], together: int) -> list[list[Instruction]]:
     """Nests of instructions of equal count that read each other row by row, in a valid order."""
     owner = {slot: c.start for c in code for slot in c.results}
     needs = {c.start: {owner[s] for table in c.args for s in {*table} if s in owner} for c in code}
-    waiting, nests = code, []
+    nests = []
     done: set[int] = set()
-    position = 0
-    left = [True] * len(code)
-    while position < len(waiting):
-        if not left[position]:
-            position += 1
+    for position, first in enumerate(code):
+        if first.start in done:
             continue
-        nest: list[Instruction] = []
-        inside: dict[int, Instruction] = {}
-        misses, i = 0, position
-        limit = together if waiting[position].count == 1 else 8
-        while i < len(waiting) and misses < AHEAD and len(nest) < limit:
-            c = waiting[i]
-            if left[i] and _fits(c, nest, inside, needs[c.start] - done):
-                nest.append(c)
-                inside[c.start] = c
-                left[i] = False
-            elif left[i]:
+        nest: dict[int, Instruction] = {}
+        misses, limit = 0, together if first.count == 1 else 8
+        for i in range(position, len(code)):
+            c = code[i]
+            if misses == AHEAD or len(nest) == limit:
+                break
+            if c.start in done:
+                continue
+            if c.count == first.count and _fits(c, nest, needs[c.start] - done):
+                nest[c.start] = c
+            else:
                 misses += 1
-            i += 1
-        done |= set(inside)
-        nests.append(nest)
+        done |= nest.keys()
+        nests.append(list(nest.values()))
     return nests
 
 
-def _fits(
-    c: Instruction, nest: list[Instruction], inside: dict[int, Instruction], open: set[int]
-) -> bool:
-    if not nest:
-        return True
-    if c.count != nest[0].count or not open <= inside.keys():
-        return False
-    return c.count == 1 or all(
-        np.array_equal(table, inside[start].results)
-        for start in open
-        for table in c.args
-        if np.isin(table, inside[start].results).any()
+def _fits(c: Instruction, nest: dict[int, Instruction], open: set[int]) -> bool:
+    """Whether c reads of the nest only the same rows, and nothing else that is not done."""
+    return open <= nest.keys() and (
+        c.count == 1
+        or all(
+            np.array_equal(table, nest[start].results)
+            for start in open
+            for table in c.args
+            if np.isin(table, nest[start].results).any()
+        )
     )
 
 
@@ -195,12 +196,7 @@ def _stored(
     for i, nest in enumerate(nests):
         for c in nest:
             home[c.start : c.start + c.count] = i
-    read = np.zeros(tape.size, bool)
-    read[tape.outputs] = True
-    for c in tape.code:
-        for table in c.args:
-            t = np.asarray(table)
-            read[t[home[t] != home[c.start]]] = True
+    read = _read(tape, home)
     for r in reductions:
         if home[r.code.start] >= 0:
             read[list(r.code.results)] = True

@@ -25,10 +25,10 @@ from ..engine import Value, apply, as_value, grad
 from ..tape.reroll import reroll
 from ..tape.tape import JitError
 from ..tape.trace import trace
-from .loops import accumulate, at, copy_numbers, loop, read
+from .emit import DOUBLE, INT, Signature, accumulate, at, copy_numbers, loop, read
 from .lower import Layout, lower
 from .native import WORK, Array, Module, Native, buffer, count_rows, host_width
-from .signature import DOUBLE, INT, Signature
+from .plan import placed
 from .vectormath import Vectors
 
 P, G, NEW, FLAG, KEPT, STATE = range(6)
@@ -133,8 +133,7 @@ class Update:
         memory = {"rows": args.table, "scalars": args.settings, "sums": args.cost}
         shared.call(b, **memory, columns=INT(1))
         kernel.call(b, **memory, columns=INT(self.n))
-        varies = np.array(tape.varies())
-        places = np.cumsum(varies) - 1
+        varies, places = placed(tape)
         targets = [NEW] if name == "penalise" else [P, *range(STATE, STATE + len(self.keys))]
         for target, slot in zip(targets, tape.outputs):
             if not varies[slot]:

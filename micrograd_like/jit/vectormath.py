@@ -1,10 +1,9 @@
 """Arithmetic of vectors in LLVM IR: what each op of the table becomes.
 
-``LOWERINGS`` has one emitter for each op. An emitter gets a Vectors (a builder that knows the
-width) and the arguments, one IR value each, and returns the result. exp, expm1 and tanh are
-computed here, because networks are full of them; the other transcendental functions call the
-platform's vector library where it has one, or else libm for each lane. ``Called`` makes functions
-of what takes much code.
+``LOWERINGS`` has one emitter for each op: from a Vectors (a builder that knows the width) and the
+arguments, one IR value each, to the result. exp, expm1 and tanh are computed here, because networks
+are full of them; the other transcendental functions call the platform's vector library where it has
+one, or else libm for each lane.
 
 Only the ``contract`` flag is set (a * b + c may be rounded once; then a * b alone cannot
 overflow), so nan, inf, -0.0 and subnormal numbers behave as in Python.
@@ -17,21 +16,20 @@ import ctypes.util
 import math
 import platform
 from collections.abc import Callable, Sequence
-from functools import cache, reduce
+from functools import cache, partial, reduce
 from typing import Any
 
 from llvmlite import binding as llvm
 from llvmlite import ir
 
-from .signature import DOUBLE, INT
+from .emit import DOUBLE, INT, INT32
 
 CONTRACT = ("contract",)
 
 # The names of glibc's vector functions by width: SSE2 and NEON two, AVX2 four, AVX-512 eight.
 _X86 = {2: "_ZGVbN2{}_{}", 4: "_ZGVdN4{}_{}", 8: "_ZGVeN8{}_{}"}
 _ARM = {2: "_ZGVnN2{}_{}"}
-_PREFIX = {"x86_64": _X86, "AMD64": _X86, "aarch64": _ARM, "arm64": _ARM}
-NAMES = _PREFIX.get(platform.machine(), {})
+NAMES = {"x86_64": _X86, "AMD64": _X86, "aarch64": _ARM, "arm64": _ARM}.get(platform.machine(), {})
 
 
 @cache
@@ -42,9 +40,8 @@ def _library(vector: bool) -> Any:
             return ctypes.CDLL("libmvec.so.1") if platform.system() == "Linux" else None
         except OSError:
             return None
-    if platform.system() == "Windows":
-        return ctypes.CDLL("ucrtbase")
-    return ctypes.CDLL(ctypes.util.find_library("m"))
+    windows = platform.system() == "Windows"
+    return ctypes.CDLL("ucrtbase" if windows else ctypes.util.find_library("m"))
 
 
 def _symbol(name: str, vector: bool) -> bool:
@@ -70,12 +67,12 @@ class Vectors:
         return ir.Constant(kind, number if self.width == 1 else [number] * self.width)
 
     def splat(self, scalar: Any) -> Any:
-        """One double in every lane."""
+        """One number in every lane."""
         if self.width == 1:
             return scalar
-        one = self.b.insert_element(ir.Constant(self.type, ir.Undefined), scalar, INT(0))
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.width), [0] * self.width)
-        return self.b.shuffle_vector(one, one, zeros)
+        nothing = ir.Constant(ir.VectorType(scalar.type, self.width), ir.Undefined)
+        one = self.b.insert_element(nothing, scalar, INT(0))
+        return self.b.shuffle_vector(one, one, ir.VectorType(INT32, self.width)([0] * self.width))
 
     def _both(self, x: Any, y: Any) -> tuple[Any, Any]:
         return tuple(self.constant(a) if isinstance(a, float) else a for a in (x, y))
@@ -91,9 +88,6 @@ class Vectors:
 
     def div(self, x: Any, y: Any) -> Any:
         return self.b.fdiv(*self._both(x, y))
-
-    def neg(self, x: Any) -> Any:
-        return self.b.fneg(x)
 
     def compare(self, relation: str, x: Any, y: Any) -> Any:
         """A mask; false where x or y is nan, except for != and "unordered"."""
@@ -221,23 +215,20 @@ def _flag(relation: str) -> Callable[..., Any]:
     return lambda m, x, y: m.select(m.compare(relation, x, y), 1.0, m.constant(0.0))
 
 
-def _maximum(m: Vectors, x: Any, y: Any) -> Any:
-    wins = m.b.or_(m.compare(">=", x, y), m.compare("uno", x, x))
-    return m.select(wins, x, y)
+def _winner(relation: str) -> Callable[..., Any]:
+    def select(m: Vectors, x: Any, y: Any) -> Any:
+        return m.select(m.b.or_(m.compare(relation, x, y), m.compare("uno", x, x)), x, y)
 
-
-def _minimum(m: Vectors, x: Any, y: Any) -> Any:
-    wins = m.b.or_(m.compare("<=", x, y), m.compare("uno", x, x))
-    return m.select(wins, x, y)
+    return select
 
 
 def _sigmoid(m: Vectors, x: Any) -> Any:
-    e = m.exp(m.neg(m.intrinsic("llvm.fabs", x)))
+    e = m.exp(m.b.fneg(m.intrinsic("llvm.fabs", x)))
     return m.div(m.select(m.compare("<", x, 0.0), e, 1.0), m.add(e, 1.0))
 
 
 def _softplus(m: Vectors, x: Any) -> Any:
-    tail = m.call("log1p", m.exp(m.neg(m.intrinsic("llvm.fabs", x))))
+    tail = m.call("log1p", m.exp(m.b.fneg(m.intrinsic("llvm.fabs", x))))
     return m.select(m.compare(">", x, 0.0), m.add(x, tail), tail)
 
 
@@ -264,7 +255,7 @@ def _logsumexp(m: Vectors, *xs: Any) -> Any:
 
 
 def _max(m: Vectors, *xs: Any) -> Any:
-    return reduce(lambda x, y: _maximum(m, x, y), xs, m.constant(-math.inf))
+    return reduce(partial(_winner(">="), m), xs, m.constant(-math.inf))
 
 
 def _library_call(name: str) -> Callable[..., Any]:
@@ -276,9 +267,8 @@ LOWERINGS: dict[str, Callable[..., Any]] = {
     "sub": Vectors.sub,
     "mul": Vectors.mul,
     "div": Vectors.div,
-    "neg": Vectors.neg,
+    "neg": lambda m, x: m.b.fneg(x),
     "abs": lambda m, x: m.intrinsic("llvm.fabs", x),
-    "pow": _library_call("pow"),
     "powc": _library_call("pow"),
     "sqrt": lambda m, x: m.intrinsic("llvm.sqrt", x),
     "exp": Vectors.exp,
@@ -286,7 +276,7 @@ LOWERINGS: dict[str, Callable[..., Any]] = {
     "tanh": Vectors.tanh,
     **{
         name: _library_call(name)
-        for name in ("log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "atan", "erfc")
+        for name in ("pow", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "atan", "erfc")
     },
     "sigmoid": _sigmoid,
     "softplus": _softplus,
@@ -299,8 +289,8 @@ LOWERINGS: dict[str, Callable[..., Any]] = {
     "ge": _flag(">="),
     "eq": _flag("=="),
     "where": lambda m, cond, x, y: m.select(m.compare("!=", cond, 0.0), x, y),
-    "maximum": _maximum,
-    "minimum": _minimum,
+    "maximum": _winner(">="),
+    "minimum": _winner("<="),
     "sum": lambda m, *xs: reduce(m.add, xs),
     "max": _max,
     "logsumexp": _logsumexp,

@@ -97,9 +97,41 @@ class Shared(Module):
         return x[0] - x[1] * self.scale
 
 
+class Deaf(Module):
+    """Its output does not depend on its input."""
+
+    def __init__(self):
+        self.w = Value(0.7)
+
+    def forward(self, x):
+        return self.w * 1.0
+
+
+class HalfDeaf(Deaf):
+    """Only its second output, of three, depends on its input."""
+
+    def forward(self, x):
+        return [self.w.exp(), self.w * x[0], self.w * 1.0]
+
+
 def one_of_each():
     names = ["sigmoid", "relu", "leaky_relu", "elu", "gelu", "softplus", "sin"]
     return MLP(2, [2] * len(names) + [1], names, output_activation="tanh", rng=3)
+
+
+def first(outs, targets, i=0):
+    """The mean of one output, whose place among the others must be right."""
+    return functional.mean([out[i] for out in outs])
+
+
+def second(outs, targets):
+    """The same for the second."""
+    return first(outs, targets, 1)
+
+
+def third(outs, targets):
+    """The same for the third."""
+    return first(outs, targets, 2)
 
 
 def move_a_weight(model, history):
@@ -201,6 +233,10 @@ TRAININGS = {
         "model": scores_for_images, "X": IMAGES, "loss": cross_entropy, "y": CLASSES, "epochs": 10,
     },
     "shared parameters": {"model": Shared, "l2": 0.01},
+    "an output that no input changes": {"model": Deaf, "metrics": ["mae"]},
+    "outputs that no input changes": {
+        "model": HalfDeaf, "y": [[b, a, a * b] for a, b in X], "metrics": [first, second, third],
+    },
     "frozen parameters": {"part": lambda m: m.layers[1].parameters(), "l2": 0.01, "max_norm": 0.5},
     # the data and its order
     "not shuffled": {"shuffle": False, "batch_size": 7},
@@ -269,7 +305,7 @@ def test_training_goes_on_from_a_file(tmp_path):
     assert_close(in_two_parts(True), in_two_parts(False))
 
 
-@pytest.mark.parametrize("model", [network, with_dropout_and_one_output], ids=["plain", "dropout"])
+@pytest.mark.parametrize("model", [network, with_dropout_and_one_output, Deaf])
 def test_the_number_of_threads_changes_no_bit(model):
     def bits(threads):
         settings = {"X": X * 15, "y": Y * 15, "batch_size": 300, "epochs": 3, "metrics": ["mae"]}

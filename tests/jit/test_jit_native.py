@@ -7,8 +7,8 @@ import pytest
 from llvmlite import ir
 
 from micrograd_like.jit import jit
+from micrograd_like.jit.emit import DOUBLE, KINDS, Signature
 from micrograd_like.jit.native import WORK, Module, Native
-from micrograd_like.jit.signature import DOUBLE, KINDS, Signature
 from micrograd_like.tape.tape import Tape
 
 WEIGH = Signature("weigh", returns="double", x="doubles", i="ints", factor="double", n="int")

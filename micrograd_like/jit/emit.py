@@ -1,0 +1,267 @@
+"""emit: what all emitters of LLVM code share: functions and their arguments, loops, memory.
+
+>>> TOTAL = Signature("total", returns="double", numbers="doubles", n="int")
+>>> b, args = TOTAL.define(ir.Module())
+>>> args.n
+<ir.Argument 'n' of type i64>
+
+Nothing here knows a tape. A number that is known while emitting, an ``ir.Constant``, is computed
+there and then.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+
+DOUBLE, INT, INT32, POINTER = ir.DoubleType(), ir.IntType(64), ir.IntType(32), ir.PointerType()
+
+_Memory = ctypes.c_char * 0  # at the beginning of an array
+
+
+# --- functions ---
+
+
+class Kind(NamedTuple):
+    """A type of argument: what LLVM and ctypes call it, and what an array of them holds."""
+
+    ir: Any
+    c: Any
+    dtype: Any = None
+
+
+KINDS = {
+    "double": Kind(DOUBLE, ctypes.c_double),
+    "int": Kind(INT, ctypes.c_int64),
+    "doubles": Kind(POINTER, ctypes.c_void_p, np.dtype(np.float64)),
+    "ints": Kind(POINTER, ctypes.c_void_p, np.dtype(np.int64)),
+}
+
+
+class Signature:
+    """The name of a function in machine code and its arguments, in their order, said once.
+
+    Whoever emits the function finds its arguments by name; whoever calls it, in LLVM code or from
+    Python, gives them by name. A wrong order of pointers would crash; what is missing, unknown or
+    of another type is a TypeError instead.
+
+    Args:
+        name: of the function in its LLVM module.
+        returns: the kind of its result, or None.
+        arguments: the kind of each, in this order: "double", "int", "doubles" or "ints"; the last
+            two are addresses, for which Python gives arrays that are C-contiguous and writable.
+    """
+
+    def __init__(self, name: str, returns: str | None = None, **arguments: str) -> None:
+        self.name, self.returns, self.arguments = name, returns, arguments
+        self.kinds = {argument: KINDS[kind] for argument, kind in arguments.items()}
+
+    def named(self, name: str) -> Signature:
+        """The same arguments for another function."""
+        return Signature(name, self.returns, **self.arguments)
+
+    def define(self, module: Any) -> tuple[Any, SimpleNamespace]:
+        """A new function in an LLVM module: its builder, and its arguments by name."""
+        result = KINDS[self.returns].ir if self.returns else ir.VoidType()
+        kind = ir.FunctionType(result, [kind.ir for kind in self.kinds.values()])
+        function = ir.Function(module, kind, self.name)
+        for argument, name in zip(function.args, self.kinds):
+            argument.name = name
+        builder = ir.IRBuilder(function.append_basic_block("entry"))
+        return builder, SimpleNamespace(**dict(zip(self.kinds, function.args)))
+
+    def call(self, b: Any, **values: Any) -> Any:
+        """Emits a call of the function, which is in the builder's module."""
+        self._check_names(values)
+        for name, kind in self.kinds.items():
+            if values[name].type != kind.ir:
+                raise self._wrong(name, f"an LLVM value of type {values[name].type}")
+        function, result = b.module.globals[self.name], self.name if self.returns else ""
+        return b.call(function, [values[name] for name in self.kinds], name=result)
+
+    def bind(self, address: int, owner: Any) -> Callable[..., Any]:
+        """The function at an address, called from Python by keyword; it lets go of the GIL.
+
+        Args:
+            address: where its machine code is.
+            owner: what the code is gone with: it will live as long as the function.
+        """
+        if not address:
+            raise LookupError(f"the machine code has no function {self.name}")
+        returns = KINDS[self.returns].c if self.returns else None
+        function = ctypes.CFUNCTYPE(returns, *[kind.c for kind in self.kinds.values()])(address)
+        function.owner = owner  # type: ignore[attr-defined]
+        dtypes = [(name, kind.dtype) for name, kind in self.kinds.items()]
+
+        def call(**values: Any) -> Any:
+            self._check_names(values)
+            given = [
+                values[name] if dtype is None else self._address(name, values[name], dtype)
+                for name, dtype in dtypes
+            ]
+            try:
+                return function(*given)
+            except ctypes.ArgumentError as error:  # "argument 2: ..."
+                raise TypeError(f"{self.name} takes {', '.join(self.kinds)}; {error}") from None
+
+        return call
+
+    def _address(self, name: str, array: Any, dtype: Any) -> int:
+        if type(array) is not np.ndarray or array.dtype != dtype:
+            raise self._wrong(name, f"{type(array).__name__} {array!r:.60}")
+        try:  # several times faster than array.ctypes.data
+            return ctypes.addressof(_Memory.from_buffer(array))  # type: ignore[arg-type]
+        except TypeError as error:
+            raise self._wrong(name, str(error)) from None
+
+    def _check_names(self, values: dict[str, Any]) -> None:
+        if values.keys() != self.kinds.keys():
+            takes = f"{self.name} takes {', '.join(self.kinds)}"
+            differ = ", ".join(sorted(values.keys() ^ self.kinds.keys()))
+            raise TypeError(f"{takes}; missing or unknown: {differ}")
+
+    def _wrong(self, name: str, came: str) -> TypeError:
+        return TypeError(f"{self.name}: {name} must be {self.arguments[name]}, got {came}")
+
+
+# --- memory by index ---
+
+
+def plus(b: Any, x: Any, y: Any) -> Any:
+    """x + y, now when both are known."""
+    if isinstance(x, ir.Constant) and isinstance(y, ir.Constant):
+        return INT(x.constant + y.constant)
+    return b.add(x, y)
+
+
+def times(b: Any, x: Any, n: int) -> Any:
+    """x * n, now when x is known."""
+    return INT(x.constant * n) if isinstance(x, ir.Constant) else b.mul(x, INT(n))
+
+
+def at(b: Any, base: Any, i: Any, kind: Any = DOUBLE) -> Any:
+    """The address of base[i]."""
+    return b.gep(base, [i if isinstance(i, ir.Value) else INT(i)], source_etype=kind)
+
+
+def read(b: Any, base: Any, i: Any, kind: Any = DOUBLE, name: str = "") -> Any:
+    """The number base[i]."""
+    return b.load(at(b, base, i, kind), typ=kind, name=name)
+
+
+def copy_numbers(b: Any, target: Any, source: Any, n: int) -> None:
+    """Emits a copy of n doubles."""
+    memcpy = b.module.declare_intrinsic("llvm.memcpy", [POINTER, POINTER, INT])
+    b.call(memcpy, [target, source, INT(8 * n), ir.IntType(1)(0)])
+
+
+def in_memory(module: Any, numbers: Any) -> Any:
+    """A global array, given as bytes: its text is short to parse."""
+    content = bytearray(numbers.tobytes())
+    kind = ir.ArrayType(ir.IntType(8), len(content))
+    table = ir.GlobalVariable(module, kind, module.get_unique_name("table"))
+    table.global_constant, table.linkage, table.align = True, "internal", numbers.itemsize
+    table.initializer = ir.Constant(kind, content)
+    return table
+
+
+class Table:
+    """Where an instruction reads in each of its rows.
+
+    That is base + i * di + k * dk + j * dj for row i * n + k and term j, or else in memory.
+    """
+
+    def __init__(self, module: Any, places: Any, n: int) -> None:
+        self.n, self.count, self.memory = n, places.shape[1], None
+        self.base, self.steps = int(places.flat[0]), [0, 0, 0]
+        if places.size == 1:
+            return
+        p = places.reshape(len(places), -1, n)
+        for axis in range(3):
+            if p.shape[axis] > 1:
+                self.steps[axis] = int(np.take(p, 1, axis).flat[0] - self.base)
+        grid = sum(step * i for step, i in zip(self.steps, np.indices(p.shape, sparse=True)))
+        if not np.array_equal(p, self.base + grid):
+            self.memory = in_memory(module, places.astype(np.int32))
+
+    def at(self, b: Any, i: Any, k: Any, j: Any = None) -> Any:
+        """The place in row i * n + k, term j."""
+        if self.memory is None:
+            place = INT(self.base)
+            dj, di, dk = self.steps
+            for index, step in ((i, di), (k, dk), (j, dj)):
+                if step:
+                    place = plus(b, place, times(b, index, step))
+            return place
+        t = b.add(b.mul(i, INT(self.n)), k)
+        if j is not None:
+            t = b.add(t, b.mul(j, INT(self.count)))
+        return b.zext(read(b, self.memory, t, INT32, "entry"), INT, "place")
+
+
+def row_length(tables: list[Any], count: int) -> int:
+    """The length n of the rows of a grid in which all tables are progressions; or count."""
+    for table in tables:
+        breaks = np.flatnonzero(np.diff(table, 2))
+        if len(breaks):
+            n = int(breaks[0]) + 2
+            return n if count % n == 0 else count
+    return count
+
+
+# --- loops ---
+
+
+@contextmanager
+def loop(b: Any, stop: Any, step: int = 1, name: str = "i") -> Iterator[Any]:
+    """Emits ``for i in range(0, stop, step)``; yields i. One round needs no loop."""
+    if isinstance(stop, int):
+        if stop <= step:
+            yield INT(0)
+            return
+        stop = INT(stop)
+    #   before:  br 0 < stop, each_i, end_i
+    #   each_i:  i = phi [0, before], [i_next, ...]
+    #            ...
+    #            i_next = i + step
+    #            br i_next < stop, each_i, end_i
+    before = b.block
+    body, end = b.append_basic_block(f"each_{name}"), b.append_basic_block(f"end_{name}")
+    b.cbranch(b.icmp_signed("<", INT(0), stop), body, end)
+    b.position_at_end(body)
+    i = b.phi(INT, name)
+    i.add_incoming(INT(0), before)
+    yield i
+    after = b.add(i, INT(step), f"{name}_next")
+    i.add_incoming(after, b.block)
+    b.cbranch(b.icmp_signed("<", after, stop), body, end)
+    b.position_at_end(end)
+
+
+def accumulate(b: Any, start: list[Any], stop: Any, body: Any) -> list[Any]:
+    """Emits ``acc = start; for j in range(stop): acc = body(j, acc)``; returns acc."""
+    #   each_j:  acc = phi [start, before], [new, ...]
+    #            new = ...
+    #   end_j:   sum = phi [start, before], [new, ...]
+    before = b.block
+    with loop(b, INT(stop) if isinstance(stop, int) else stop, name="j") as j:
+        acc = [b.phi(x.type, "acc") for x in start]
+        new, last = body(j, acc), b.block
+        for phi, first, value in zip(acc, start, new):
+            phi.add_incoming(first, before)
+            phi.add_incoming(value, last)
+    return [either(b, first, before, value, last) for first, value in zip(start, new)]
+
+
+def either(b: Any, x: Any, from_x: Any, y: Any, from_y: Any) -> Any:
+    """x or y, by the block that control came from."""
+    phi = b.phi(x.type, "sum")
+    phi.add_incoming(x, from_x)
+    phi.add_incoming(y, from_y)
+    return phi
