@@ -12,10 +12,12 @@ own come first: the numbers of the epoch are complete when yours is called.
 
 import math
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from typing import Any
 
+from ..checks import choice
 from .history import History, Loss, RecordedEpoch, Recording
-from .metrics import Metric, evaluate
+from .metrics import BETTER, Metric, evaluate
 from .steps import Steps
 
 __all__ = ["Callback", "EarlyStopping"]
@@ -27,11 +29,15 @@ class EarlyStopping:
     """A callback that ends training when a number has not improved for a while.
 
     Args:
-        monitor: a name from the history, where smaller is better ("loss", "val_loss") unless it is
-            accuracy or r2.
+        monitor: a name from the history, such as "loss" or "val_accuracy".
+        mode: "min" where a smaller number is better, "max" where a larger one is; "auto" knows that
+            of the losses and metrics of this library.
         patience: how many epochs without improvement are allowed.
         min_delta: the improvement that counts.
         restore_best: put the parameters of the best epoch back at the end.
+
+    Raises:
+        ValueError: with mode "auto", a number of which it is not known whether larger is better.
 
     Example:
         >>> stop = EarlyStopping("loss", patience=2)
@@ -39,10 +45,17 @@ class EarlyStopping:
 
     def __init__(
         self, monitor: str = "val_loss", patience: int = 10,
-        min_delta: float = 0.0, restore_best: bool = True,
+        min_delta: float = 0.0, restore_best: bool = True, mode: str = "auto",
     ) -> None:  # fmt: skip
         self.monitor, self.patience, self.min_delta = monitor, patience, min_delta
         self.restore_best = restore_best
+        choice("min", "max", "auto")("mode", mode)
+        self.mode = BETTER.get(monitor.removeprefix("val_"), "") if mode == "auto" else mode
+        if not self.mode:
+            raise ValueError(
+                f"whether a larger {monitor!r} is better is not known: write "
+                f'EarlyStopping({monitor!r}, mode="max"), or mode="min"'
+            )
         self.start()
 
     def start(self, model: Any = None, history: Any = None) -> None:
@@ -51,8 +64,7 @@ class EarlyStopping:
         self.best_state: dict[str, float] | None = None
 
     def __call__(self, model: Any, history: History) -> str | None:
-        sign = -1.0 if self.monitor.removeprefix("val_") in ("accuracy", "r2") else 1.0
-        now = sign * history[self.monitor][-1]
+        now = history[self.monitor][-1] * (-1.0 if self.mode == "max" else 1.0)
         if now < self.best - self.min_delta:
             self.best, self.waited, self.best_state = now, 0, model.state_dict()
             return None
@@ -111,13 +123,11 @@ class Recorder:
 
 
 def progress_bar(epochs: int) -> Any:
-    """A tqdm bar; leaving its ``with`` block leaves the line to others."""
+    """A tqdm bar; leaving its ``with`` block leaves the line to others. Without tqdm, no bar."""
     try:
         from tqdm import tqdm
     except ImportError:
-        raise ImportError(
-            'the progress bar needs tqdm: pip install "micrograd_like[train]", or progress=False'
-        ) from None
+        return nullcontext()
     return tqdm(total=epochs, desc="training", unit="epoch")
 
 

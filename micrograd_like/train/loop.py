@@ -52,7 +52,7 @@ def fit(
         callbacks: functions of (model, history), called after every epoch; a text that one returns
             ends training and says why. See callbacks.py.
         seed: of the shuffle.
-        progress: show a bar with loss, metrics and learning rate (needs tqdm).
+        progress: show a bar with loss, metrics and learning rate (with tqdm).
         jit: run the steps as machine code: True, False, or "auto" where it is possible and pays.
         threads: over how many cores the compiled step spreads a batch of more than 128 samples.
         record: keep the parameters of every so many epochs in the history, and those of the first
@@ -95,7 +95,7 @@ def fit(
         ]
         showing: list[Any] = [
             record and Recorder(record, history, Recording(model, loss, X, y)),
-            progress and partial(show, bar),
+            bar is not None and partial(show, bar),
         ]
         every = 1 if callbacks or any(looking) or history.jit != "compiled" else record or epochs
         callbacks = [*filter(None, looking + showing), *callbacks]

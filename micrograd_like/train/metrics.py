@@ -70,6 +70,7 @@ def mae(outputs: Sequence[float], targets: Sequence[float]) -> float:
 
 
 METRICS: dict[str, Metric] = {"accuracy": accuracy, "r2": r2, "mae": mae}
+BETTER = {"loss": "min", "accuracy": "max", "r2": "max", "mae": "min"}  # the smaller or the larger?
 
 
 def named(metric: Any) -> tuple[str, Metric]:

@@ -8,7 +8,8 @@ from helpers.training import X, Y, network, train
 
 from micrograd_like.losses import mse_loss
 from micrograd_like.optim import SGD, ReduceLROnPlateau, StepLR
-from micrograd_like.train import EarlyStopping, evaluate
+from micrograd_like.train import METRICS, EarlyStopping, evaluate
+from micrograd_like.train.metrics import BETTER
 
 
 def test_the_scheduler_is_stepped_after_every_epoch():
@@ -35,7 +36,7 @@ def test_early_stopping_puts_the_best_parameters_back():
         seen.append(model.state_dict())
         return next(scores)
 
-    stop = EarlyStopping("metric", patience=2)
+    stop = EarlyStopping("metric", patience=2, mode="min")
     history = train(model, epochs=6, metrics=[metric], callbacks=[stop])
     assert history.stopped == "epoch 5: metric has not improved for 3 epochs"
     assert len(history) == 5
@@ -43,7 +44,7 @@ def test_early_stopping_puts_the_best_parameters_back():
 
 
 def test_early_stopping_used_twice_starts_anew():
-    stop, scores = EarlyStopping("metric", patience=0), iter([1.0, 2.0, 3.0, 4.0])
+    stop, scores = EarlyStopping("metric", patience=0, mode="min"), iter([1.0, 2.0, 3.0, 4.0])
 
     def metric(outputs, targets):
         return next(scores)
@@ -117,8 +118,48 @@ def test_the_bar_shows_loss_and_learning_rate(capsys):
     assert "lr=0.1" in shown
 
 
-def test_without_tqdm_the_bar_is_refused_with_a_sentence(monkeypatch):
+def test_nothing_but_the_bar_is_missing_without_tqdm(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "tqdm", None)
-    with pytest.raises(ImportError, match=r'pip install "micrograd_like\[train\]", or progress='):
-        train(network(), epochs=1, progress=True)
-    train(network(), epochs=1, progress=False)
+    assert len(train(network(), epochs=2, progress=True)) == 2
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("monitor", "mode", "wanted"),
+    [
+        ("val_loss", "auto", "min"),
+        ("accuracy", "auto", "max"),
+        ("val_r2", "auto", "max"),
+        ("mae", "auto", "min"),
+        ("mae", "max", "max"),
+        ("mine", "min", "min"),
+    ],
+)
+def test_the_direction_is_that_of_the_metric(monitor, mode, wanted):
+    assert EarlyStopping(monitor, mode=mode).mode == wanted
+
+
+@pytest.mark.parametrize(
+    ("monitor", "mode", "words"),
+    [("f1", "auto", r"whether a larger 'f1' is better is not known: write EarlyStopping\('f1', "),
+     ("loss", "middle", "unknown mode 'middle': choose from min, max, auto")],
+)  # fmt: skip
+def test_an_unknown_direction_is_asked_for(monitor, mode, words):
+    with pytest.raises(ValueError, match=words):
+        EarlyStopping(monitor, mode=mode)
+
+
+def test_every_metric_says_what_is_better():
+    assert {"loss", *METRICS} == set(BETTER)
+
+
+def test_a_larger_number_is_better_where_the_mode_says_so():
+    model, seen, scores = network(), [], iter([1.0, 3.0, 2.0])
+
+    def mine(outputs, targets):
+        seen.append(model.state_dict())
+        return next(scores)
+
+    stop = EarlyStopping("mine", patience=0, mode="max")
+    assert len(train(model, epochs=5, metrics=[mine], callbacks=[stop])) == 3
+    assert model.state_dict() == seen[1]
