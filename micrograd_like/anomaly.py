@@ -1,18 +1,16 @@
 """Where does the nan come from? A mode that stops at the first number that is not finite.
 
->>> from micrograd_like import Value
->>> a, b = Value(1.0), Value(0.0)
 >>> with detect_anomaly():     # doctest: +ELLIPSIS
-...     c = a / b
+...     Value(1.0) / Value(0.0)
 Traceback (most recent call last):
-micrograd_like.anomaly.AnomalyError: inf in the forward pass of div (...:2: c = a / b)
+micrograd_like.anomaly.AnomalyError: inf in the forward pass of div (...: Value(1.0) / Value(0.0))
   1.0 / 0.0 = inf
   hint: the denominator is 0 or tiny; add a small constant to it
 
-It costs nothing when off: entering the mode puts watching functions in the place of the engine's
-own, and leaving it puts those back. This file knows no network and no training.
+It costs nothing when off: only inside the mode, watching functions stand in the place of the
+engine's own. This file knows no network and no training.
 
-Names: v is a node, x and y its inputs, g the gradient that reaches v, out the result of an op.
+Names: v is a node, x one of its inputs, g the gradient that reaches v, out the result of an op.
 """
 
 import os
@@ -85,22 +83,15 @@ def is_anomaly_enabled() -> bool:
 
 
 def _watched(own: Callable[..., Any], op: Any, *args: Any) -> Any:
-    v = own(op, *args)
-    if v is NotImplemented:
-        return v
-    if not isfinite(v.data):
+    v = _located(own, op, *args)
+    if v is not NotImplemented and not isfinite(v.data):
         raise AnomalyError(_forward_message(op, args, v.data))
-    return _located(v)
-
-
-def _noted(own: Callable[..., Any], op: Any, *args: Any) -> Any:
-    v = own(op, *args)
-    return v if v is NotImplemented else _located(v)
+    return v
 
 
 def _contributions(own: Callable[..., Any], v: Value, g: Any, recorded: bool = False) -> Any:
     if recorded:  # inside a rule an inf may be masked away: not yet an anomaly
-        with engine.swapped(**dict.fromkeys(_RECORDING, _noted)):
+        with engine.swapped(**dict.fromkeys(_RECORDING, _located)):
             received = own(v, g, recorded)
     else:
         received = own(v, g)
@@ -119,12 +110,34 @@ def _backward_pass(own: Callable[..., Any], root: Value, gradient: float) -> dic
             before = grads.get(x, 0.0)
             grads[x] = before + gx
             if not isfinite(grads[x]):
+                name = x.label or (x.op.name if x.op else "a number")
                 raise AnomalyError(
-                    f"{grads[x]!r} in the backward pass, where gradients add up at {_name(x)} "
-                    f"({_line_of(x)})\n  {_joined('+', [before, gx])} = {grads[x]!r}\n"
+                    f"{grads[x]!r} in the backward pass, where gradients add up at {name} "
+                    f"({_line_of(x)})\n  {_signed(before)} + {_signed(gx)} = {grads[x]!r}\n"
                     f"  hint: {words(ops.ADD).hint}"
                 )
     return grads
+
+
+class _Located(Value):
+    """A Value with the file and the line that made it, which live and die with it."""
+
+    __slots__ = ("line",)
+
+
+def _located(own: Callable[..., Any], op: Any, *args: Any) -> Any:
+    v = own(op, *args)
+    if v is NotImplemented or v.op is None or hasattr(v, "line"):
+        return v
+    if type(v) is Value:
+        plain, v = v, object.__new__(_Located)
+        for slot in Value.__slots__:
+            if slot != "__weakref__":
+                setattr(v, slot, getattr(plain, slot))
+    elif not hasattr(v, "__dict__"):  # of a class that takes no attributes
+        return v
+    v.line = _user_line()
+    return v
 
 
 _RECORDING = ("_unary", "_unary_with", "_binary", "_nary")
@@ -134,31 +147,7 @@ _WATCHING |= {"_contributions": _contributions, "_backward_pass": _backward_pass
 
 # --- source lines ---
 
-
-class _Located(Value):
-    """A Value with the file and the line that made it, which live and die with it."""
-
-    __slots__ = ("line",)
-
-    line: tuple[str, int]
-
-
 _PACKAGE = os.path.dirname(__file__) + os.sep
-
-
-def _located(v: Value) -> Value:
-    if v.op is None or hasattr(v, "line"):
-        return v
-    if type(v) is not Value:  # of a class that takes attributes, or else without a line
-        if hasattr(v, "__dict__"):
-            v.line = _user_line()  # type: ignore[attr-defined]
-        return v
-    located = object.__new__(_Located)
-    for slot in Value.__slots__:
-        if slot != "__weakref__":
-            setattr(located, slot, getattr(v, slot))
-    located.line = _user_line()
-    return located
 
 
 def _user_line() -> tuple[str, int]:
@@ -188,10 +177,14 @@ def _line_of(v: Value) -> str:
 def _forward_message(op: Any, args: Sequence[Any], out: float) -> str:
     if isinstance(args[0], tuple):  # of an op of many inputs
         args = args[0]
+    numbers = [_number(a) for a in args]
+    shown = [repr(a) for a in numbers[:8]] + ["..."] * (len(numbers) > 8)
+    applied = f"{op.name}({', '.join(shown)})"
+    if len(numbers) == 2 and not op.symbol.isalnum():
+        applied = f" {op.symbol} ".join(map(_signed, numbers))
     return (
         f"{out!r} in the forward pass of {op.name} ({_source(_user_line())})\n"
-        f"  {_applied(op, [_number(a) for a in args])} = {out!r}"
-        f"{_advice(args, words(op).hint)}"
+        f"  {applied} = {out!r}{_advice(args, words(op).hint)}"
     )
 
 
@@ -217,22 +210,11 @@ def _advice(inputs: Sequence[Any], hint: str) -> str:
     """Where a number that was not finite before came from, or else what to do."""
     for i, x in enumerate(inputs):
         if isinstance(x, Value) and not isfinite(x.data):
-            was = "is a leaf: see where its data comes from"
-            if x.op is not None:
-                was = "was computed before detect_anomaly() began: compute it inside"
+            was = "was computed before detect_anomaly() began: compute it inside"
+            if x.op is None:
+                was = "is a leaf: see where its data comes from"
             return f"\n  {_place(inputs, i)} was {x.data!r} already and {was}"
     return f"\n  hint: {hint}" if hint else ""
-
-
-def _applied(op: Any, numbers: list[float]) -> str:
-    if len(numbers) == 2 and not op.symbol.isalnum():
-        return _joined(op.symbol, numbers)
-    shown = [repr(a) for a in numbers[:8]] + ["..."] * (len(numbers) > 8)
-    return f"{op.name}({', '.join(shown)})"
-
-
-def _joined(symbol: str, numbers: Sequence[float]) -> str:
-    return f" {symbol} ".join(map(_signed, numbers))
 
 
 def _signed(number: float) -> str:
@@ -243,10 +225,6 @@ def _place(inputs: Sequence[Any], i: int) -> str:
     label = getattr(inputs[i], "label", "")
     values = [x for x in inputs if isinstance(x, Value)]
     return label or ("input" if len(values) == 1 else f"input {i + 1}")
-
-
-def _name(v: Value) -> str:
-    return v.label or (v.op.name if v.op else "a number")
 
 
 def _number(x: Any) -> float:

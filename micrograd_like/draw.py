@@ -1,37 +1,27 @@
 """Pictures of graphs and networks, laid out by Graphviz.
 
->>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
->>> picture = draw(a * b)
->>> picture
-<Drawing of 3 Values>
->>> "data 2.0000" in picture.svg()
-True
+>>> picture = draw(Value(2.0, label="a") * Value(-3.0, label="b"))
+>>> picture, "data 2.0000" in picture.svg()
+(<Drawing of 3 Values>, True)
 
-``draw`` shows how a Value was computed, ``draw_network`` shows the weights of a model. Both write
-text in Graphviz's DOT language; a ``Drawing`` turns it into a picture when asked. This file knows
-no op and no layer class: a graph is what ``topological_order`` lists, a model is anything that has
-the attributes ``draw_network`` names. A picture is a snapshot, and drawing changes nothing.
+Both functions write text in Graphviz's DOT language; a ``Drawing`` turns it into a picture when
+asked. This file knows no op and no layer class, and drawing changes nothing.
 
 Names: v is a node, x one of its inputs. In the DOT text n0, n1, ... are the Values in topological
 order, and op3 is the op that made n3.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 from .engine import Value, topological_order
 from .files import write_whole
-from .ops import Op
 from .words import symbol
-
-# Files and processes are imported where they are used: 20 ms for a package that loads in 40.
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # rankdir: where edges leave a box. Boxes are wide: sideways, from the middle of the short end.
 _TAILPORTS = {"LR": "e", "RL": "w", "TB": "c", "BT": "c"}
@@ -46,6 +36,10 @@ _INK, _MUTED, _LINE, _ACCENT = "#1f2937", "#6b7280", "#8a94a3", "#6d28d9"
 _LEAF, _INTERIOR, _ROOT = ("#e8f1fb", "#5b8fc7"), ("#ffffff", "#9aa5b1"), ("#fff3d6", "#d08700")
 _POSITIVE, _NEGATIVE, _NEITHER = "#2b6cb0", "#e07b00", "#9aa5b1"  # told apart by the colour-blind
 _FONT = 'fontname="Helvetica,Arial,sans-serif"'
+_ELLIPSE = (
+    f'shape=ellipse, style=filled, fillcolor="#eceff3", color="{_LINE}", fontsize=13, width=0.4, '
+    'height=0.35, margin="0.06,0.02", ordering=in'
+)
 
 
 class Drawing:
@@ -58,18 +52,10 @@ class Drawing:
         source: the DOT text.
         title: what it is a picture of, in a few words.
         engine: the Graphviz layout engine, "dot" or "neato".
-
-    Example:
-        >>> a = Value(2.0, label="a")
-        >>> drawing = draw(a * a)
-        >>> drawing.source.count("n0 -> op1")
-        2
     """
 
     def __init__(self, source: str, title: str = "a graph", engine: str = "dot") -> None:
-        self.source = source
-        self._title = title
-        self._engine = engine
+        self.source, self._title, self._engine = source, title, engine
 
     def svg(self) -> str:
         """The picture as an ``<svg>`` element, fit for a file or for the middle of an HTML page.
@@ -77,35 +63,17 @@ class Drawing:
         Raises:
             ImportError: Graphviz is not installed.
             RuntimeError: the ``dot`` program failed; with what it said.
-
-        Example:
-            >>> draw(Value(1.0)).svg()[:4]
-            '<svg'
         """
         text = _render(self.source, "svg", self._engine).decode()
         return text[text.index("<svg") :]
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the picture to a file; the suffix says which kind.
-
-        Args:
-            path: a name that ends in .svg, .png, .pdf or .dot (the DOT text itself).
-
-        Returns:
-            The path. The file appears whole or not at all.
+        """Writes a .svg, .png, .pdf or .dot file, whole or not at all; returns the path.
 
         Raises:
             ValueError: another suffix.
             ImportError: Graphviz is not installed (.dot does not need it).
-
-        Example:
-            >>> import tempfile
-            >>> with tempfile.TemporaryDirectory() as directory:
-            ...     draw(Value(1.0)).save(directory + "/one.png").name
-            'one.png'
         """
-        from pathlib import Path
-
         path = Path(path)
         suffix = path.suffix.lower()
         if suffix == ".dot":
@@ -115,10 +83,8 @@ class Drawing:
         elif suffix in (".png", ".pdf"):
             content = _render(self.source, suffix[1:], self._engine)
         else:
-            raise ValueError(
-                f"cannot save a picture as {path.name!r}: "
-                "use a name that ends in .svg, .png, .pdf or .dot"
-            )
+            expected = "use a name that ends in .svg, .png, .pdf or .dot"
+            raise ValueError(f"cannot save a picture as {path.name!r}: {expected}")
         write_whole(path, content)
         return path
 
@@ -191,15 +157,22 @@ def draw(
 def _nodes_and_edges(
     nodes: list[Value], roots: tuple[Value, ...], labels: dict[Value, str], local_derivatives: bool
 ) -> Iterator[str]:
-    name_of = {v: f"n{i}" for i, v in enumerate(nodes)}
+    place = {v: i for i, v in enumerate(nodes)}
     for i, v in enumerate(nodes):
         kind = _ROOT if v in roots else _INTERIOR if v.inputs else _LEAF
         yield f"  n{i} {_box(v, labels[v], kind)};"
-        if v.op is not None:
-            yield f"  op{i} {_ellipse(v, v.op)};"
-            for x, attributes in _edges(v, local_derivatives):
-                yield f"  {name_of[x]} -> op{i}{attributes};"
-            yield f"  op{i} -> n{i};"
+        if v.op is None:
+            continue
+        op = _text(symbol(v.op, v.arguments[len(v.inputs) :]))
+        yield f'  op{i} [label="{op}", {_ELLIPSE}];'
+        attributes = [""] * len(v.inputs)
+        if local_derivatives:
+            slopes = v.op.backward(1.0, v.data, *v.arguments)
+            attributes = [" [style=dashed]" if d is None else f' [label="{_number(d)}"]'
+                          for d in slopes]  # fmt: skip
+        for x, attribute in zip(v.inputs, attributes):  # no edge for a constant argument
+            yield f"  n{place[x]} -> op{i}{attribute};"
+        yield f"  op{i} -> n{i};"
 
 
 def _checked_roots(root: Any) -> tuple[Value, ...]:
@@ -253,25 +226,6 @@ def _box(v: Value, label: str, kind: tuple[str, str]) -> str:
     )
 
 
-def _ellipse(v: Value, op: Op) -> str:
-    label = _text(symbol(op, v.arguments[len(v.inputs) :]))
-    return (
-        f'[label="{label}", shape=ellipse, style=filled, fillcolor="#eceff3", '
-        f'color="{_LINE}", fontsize=13, width=0.4, height=0.35, margin="0.06,0.02", ordering=in]'
-    )
-
-
-def _edges(v: Value, local_derivatives: bool) -> list[tuple[Value, str]]:
-    """Each input of v with the attributes of its edge to v's op."""
-    if not local_derivatives or v.op is None:
-        return [(x, "") for x in v.inputs]
-    derivatives = v.op.backward(1.0, v.data, *v.arguments)
-    return [
-        (x, " [style=dashed]" if d is None else f' [label="{_number(d)}"]')
-        for x, d in zip(v.inputs, derivatives)  # the None of a constant argument has no input
-    ]
-
-
 # --- networks ---
 
 
@@ -297,6 +251,7 @@ def draw_network(model: Any) -> Drawing:
     """
     layers = _checked_layers(model)
     columns = [len(layers[0][0].w), *map(len, layers)]
+    _check_weights(layers, columns)
     title = "a network " + "-".join(map(str, columns))
     lines = [
         # neato keeps every node where its pos pins it, so a column is a column.
@@ -317,7 +272,7 @@ def draw_network(model: Any) -> Drawing:
 
 
 def _checked_layers(model: Any) -> list[list[Any]]:
-    """The model's layers, each a list of neurons; not empty, and they fit together."""
+    """The model's layers, each a list of neurons; not empty."""
     given = getattr(model, "layers", None)
     layers = []
     for i, layer in enumerate([model] if given is None else given):
@@ -331,21 +286,18 @@ def _checked_layers(model: Any) -> list[list[Any]]:
         layers.append(neurons)
     if not layers:
         raise TypeError("draw_network expects at least one layer, got a model whose .layers is []")
-    _check_weights(layers)
     return layers
 
 
-def _check_weights(layers: list[list[Any]]) -> None:
-    n_in, n_weights = len(layers[0][0].w), 0
-    for i, neurons in enumerate(layers):
+def _check_weights(layers: list[list[Any]], columns: list[int]) -> None:
+    for i, (n_in, neurons) in enumerate(zip(columns, layers)):
         for neuron in neurons:
             if len(neuron.w) != n_in:
                 raise ValueError(
                     f"layer {i} has a neuron with {len(neuron.w)} weights, expected {n_in}: one "
                     "for each output of the layer before"
                 )
-        n_weights += n_in * len(neurons)
-        n_in = len(neurons)
+    n_weights = sum(n_in * n_out for n_in, n_out in pairwise(columns))
     if n_weights > _MAX_WEIGHTS:
         raise ValueError(
             f"the network has {n_weights} weights, draw_network shows at most {_MAX_WEIGHTS}: "
@@ -416,20 +368,14 @@ def _number(x: float) -> str:
 
 
 def one_line(text: str) -> str:
-    """Any text as one line for a picture: short, and without what no picture can show.
-
-    >>> one_line("two\\nlines")
-    'two\\\\nlines'
-    """
+    """Any text as one line for a picture: short, and without what no picture can show."""
     # Control characters are no XML, and direction marks could turn the rest of the box around.
     # The two joiners stay: emoji and several scripts are written with them.
     shown = "".join(
         c if c.isprintable() or c in "\u200c\u200d" else c.encode("unicode_escape").decode()
         for c in text[: _LONGEST_LABEL + 1]
     )
-    if len(shown) > _LONGEST_LABEL:
-        shown = shown[: _LONGEST_LABEL - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    return shown
+    return shown if len(shown) <= _LONGEST_LABEL else shown[: _LONGEST_LABEL - 1] + "\u2026"
 
 
 def _text(text: str) -> str:
@@ -477,7 +423,6 @@ def _render_with_library(source: str, format: str, engine: str) -> bytes:
                 graph.graph_attr["dpi"] = str(_PNG_DPI)
             # From 1000 nodes on pygraphviz writes a warning to stderr; draw has its own limit.
             graph.number_of_nodes = lambda: 0
-            picture: bytes = graph.draw(format=format, prog=engine)
-            return picture
+            return bytes(graph.draw(format=format, prog=engine))
         finally:
             graph.close()

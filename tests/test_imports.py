@@ -62,7 +62,7 @@ INSIDE = {
     "data": ["rows", "tables", "toys"],
     "train": ["history", "metrics", "steps", "inference", "callbacks", "loop"],
     "plot": ["style", "inputs", "curves", "parameters", "outputs", "functions"],
-    "explore": ["layout", "groups", "replay", "training", "page"],
+    "explore": ["layout", "groups", "replay", "page"],
     "tape": ["tape", "trace", "reroll"],
     "jit": [
         "signature", "vectormath", "loops", "tables", "plan", "lower", "native", "update",

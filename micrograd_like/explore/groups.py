@@ -12,8 +12,6 @@ Names: a Value is its position in topological order, i (inputs before users). An
 view shows of a group: the Value i, or the group g as ~g.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +19,7 @@ from typing import Any, TypeAlias
 
 from ..engine import Value
 from ..words import words
+from .layout import neighbours, peeled
 
 Path: TypeAlias = tuple[str, ...]  # of groups from the outside in: ("layer 0", "neuron 3")
 
@@ -35,10 +34,8 @@ class Graph:
         self.nodes = nodes
         position = {v: i for i, v in enumerate(nodes)}
         self.inputs = [[position[x] for x in v.inputs] for v in nodes]
-        self.users: list[list[int]] = [[] for _ in nodes]
-        for i, xs in enumerate(self.inputs):
-            for x in dict.fromkeys(xs):
-                self.users[x].append(i)
+        edges = ((x, i) for i, xs in enumerate(self.inputs) for x in xs)
+        _, self.users = neighbours(len(nodes), edges)
         self.names: dict[int, str] = {}
         self.paths: dict[int, Path] = {}
         for name, v in named.items():
@@ -98,13 +95,9 @@ class Groups:
 
     def edges(self, items: list[int], slot: dict[int, int]) -> dict[tuple[int, int], None]:
         """Pairs of slots, each once, in a fixed order; slot says where each Value is."""
-        edges: dict[tuple[int, int], None] = {}
-        for i in (i for item in items for i in self.nodes_of(item)):
-            for x in self.graph.inputs[i]:
-                a, b = slot.get(x, slot[i]), slot[i]
-                if a != b:
-                    edges[a, b] = None
-        return edges
+        nodes = [i for item in items for i in self.nodes_of(item)]
+        pairs = ((slot.get(x, slot[i]), slot[i]) for i in nodes for x in self.graph.inputs[i])
+        return {(a, b): None for a, b in pairs if a != b}
 
     def module_of_output(self, i: int) -> str:
         """ "neuron 3" for a Value that stands for all that this numbered module does, else nothing.
@@ -194,11 +187,7 @@ class Groups:
     def _equal_parts(self, items: list[int]) -> Iterable[list[list[int]]]:
         """What hangs together in a view, as items; equal parts in one list."""
         slot = {i: k for k, item in enumerate(items) for i in self.nodes_of(item)}
-        inputs: list[list[int]] = [[] for _ in items]
-        users: list[list[int]] = [[] for _ in items]
-        for a, b in self.edges(items, slot):
-            inputs[b].append(a)
-            users[a].append(b)
+        inputs, users = neighbours(len(items), self.edges(items, slot))
         equal: dict[Any, list[list[int]]] = {}
         for part in _components(inputs, users):
             place = {k: j for j, k in enumerate(part)}
@@ -330,20 +319,9 @@ def _without_cycles(
 def _on_cycles(edges: Iterable[tuple[Any, Any]]) -> set[Any]:
     """The vertices on a cycle, or on the way from one to another: what peeling leaves over."""
     left = list(edges)
-    for start, end in ((0, 1), (1, 0)):  # peel from the front, then from the back
-        users: dict[Any, list[Any]] = {}
-        waiting: dict[Any, int] = {}
-        for edge in left:
-            users.setdefault(edge[start], []).append(edge[end])
-            waiting[edge[end]] = waiting.get(edge[end], 0) + 1
-        free = [v for v in users if v not in waiting]
-        for v in free:
-            for u in users.get(v, ()):
-                waiting[u] -= 1
-                if not waiting[u]:
-                    free.append(u)
-        gone = set(free)
-        left = [(a, b) for a, b in left if a not in gone and b not in gone]
+    for _ in range(2):  # from the front, then from the back
+        gone = set(peeled(left))
+        left = [(b, a) for a, b in left if a not in gone and b not in gone]
     return {v for edge in left for v in edge}
 
 
