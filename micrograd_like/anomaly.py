@@ -8,9 +8,7 @@ micrograd_like.anomaly.AnomalyError: inf in the forward pass of div (...: Value(
   hint: the denominator is 0 or tiny; add a small constant to it
 
 It costs nothing when off: only inside the mode, watching functions stand in the place of the
-engine's own. This file knows no network and no training.
-
-Names: v is a node, x one of its inputs, g the gradient that reaches v, out the result of an op.
+engine's own. This file knows no network and no training, and has the names of engine.py.
 """
 
 import os
@@ -23,6 +21,8 @@ from . import engine, ops
 from .engine import Value
 from .modes import Mode
 from .words import spelled, words
+
+_PACKAGE = os.path.dirname(__file__) + os.sep
 
 
 class AnomalyError(ArithmeticError):
@@ -84,17 +84,24 @@ def is_anomaly_enabled() -> bool:
 
 def _watched(own: Callable[..., Any], op: Any, *args: Any) -> Any:
     v = _located(own, op, *args)
-    if v is not NotImplemented and not isfinite(v.data):
-        raise AnomalyError(_forward_message(op, args, v.data))
-    return v
+    if v is NotImplemented or isfinite(v.data):
+        return v
+    inputs = args[0] if isinstance(args[0], tuple) else args  # of an op of many inputs, or few
+    numbers = [_number(x) for x in inputs]
+    shown = [repr(a) for a in numbers[:8]] + ["..."] * (len(numbers) > 8)
+    applied = f"{op.name}({', '.join(shown)})"
+    if len(numbers) == 2 and not op.symbol.isalnum():
+        applied = f" {op.symbol} ".join(map(_signed, numbers))
+    raise AnomalyError(
+        f"{v.data!r} in the forward pass of {op.name} ({_source(_user_line())})\n"
+        f"  {applied} = {v.data!r}{_advice(inputs, words(op).hint)}"
+    )
 
 
 def _contributions(own: Callable[..., Any], v: Value, g: Any, recorded: bool = False) -> Any:
     if recorded:  # inside a rule an inf may be masked away: not yet an anomaly
-        with engine.swapped(**dict.fromkeys(_RECORDING, _located)):
-            received = own(v, g, recorded)
-    else:
-        received = own(v, g)
+        own = engine.swapped(**dict.fromkeys(_RECORDING, _located))(own)
+    received = own(v, g, recorded)
     if not all(isfinite(_number(gx)) for _, gx in received):
         raise AnomalyError(_backward_message(v, _number(g)))
     return received
@@ -125,6 +132,13 @@ class _Located(Value):
     __slots__ = ("line",)
 
 
+def _user_line() -> tuple[str, int]:
+    frame = sys._getframe()
+    while frame.f_back and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
+
+
 def _located(own: Callable[..., Any], op: Any, *args: Any) -> Any:
     v = own(op, *args)
     if v is NotImplemented or v.op is None or hasattr(v, "line"):
@@ -145,47 +159,7 @@ _WATCHING: dict[str, Callable[..., Any]] = dict.fromkeys(_RECORDING, _watched)
 _WATCHING |= {"_contributions": _contributions, "_backward_pass": _backward_pass}
 
 
-# --- source lines ---
-
-_PACKAGE = os.path.dirname(__file__) + os.sep
-
-
-def _user_line() -> tuple[str, int]:
-    frame = sys._getframe()
-    while frame.f_back and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame = frame.f_back
-    return frame.f_code.co_filename, frame.f_lineno
-
-
-def _source(line: tuple[str, int]) -> str:
-    import linecache  # here, since it takes 2 ms to import and is rarely needed
-
-    path, number = line
-    text = linecache.getline(path, number).strip()
-    return f"{os.path.basename(path)}:{number}" + (f": {text}" if text else "")
-
-
-def _line_of(v: Value) -> str:
-    if hasattr(v, "line"):
-        return _source(v.line)
-    return "a leaf" if v.op is None else "recorded before detect_anomaly() began: line unknown"
-
-
 # --- messages ---
-
-
-def _forward_message(op: Any, args: Sequence[Any], out: float) -> str:
-    if isinstance(args[0], tuple):  # of an op of many inputs
-        args = args[0]
-    numbers = [_number(a) for a in args]
-    shown = [repr(a) for a in numbers[:8]] + ["..."] * (len(numbers) > 8)
-    applied = f"{op.name}({', '.join(shown)})"
-    if len(numbers) == 2 and not op.symbol.isalnum():
-        applied = f" {op.symbol} ".join(map(_signed, numbers))
-    return (
-        f"{out!r} in the forward pass of {op.name} ({_source(_user_line())})\n"
-        f"  {applied} = {out!r}{_advice(args, words(op).hint)}"
-    )
 
 
 def _backward_message(v: Value, g: float) -> str:
@@ -215,6 +189,20 @@ def _advice(inputs: Sequence[Any], hint: str) -> str:
                 was = "is a leaf: see where its data comes from"
             return f"\n  {_place(inputs, i)} was {x.data!r} already and {was}"
     return f"\n  hint: {hint}" if hint else ""
+
+
+def _source(line: tuple[str, int]) -> str:
+    import linecache  # here, since it takes 2 ms to import and is rarely needed
+
+    path, number = line
+    text = linecache.getline(path, number).strip()
+    return f"{os.path.basename(path)}:{number}" + (f": {text}" if text else "")
+
+
+def _line_of(v: Value) -> str:
+    if hasattr(v, "line"):
+        return _source(v.line)
+    return "a leaf" if v.op is None else "recorded before detect_anomaly() began: line unknown"
 
 
 def _signed(number: float) -> str:

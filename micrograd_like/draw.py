@@ -15,6 +15,7 @@ import math
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -46,12 +47,7 @@ class Drawing:
     """A picture: DOT text that Graphviz lays out when it is shown or saved.
 
     A notebook shows it by itself. Graphviz is the ``dot`` program if there is one on the PATH, or
-    else the library inside the pygraphviz package.
-
-    Args:
-        source: the DOT text.
-        title: what it is a picture of, in a few words.
-        engine: the Graphviz layout engine, "dot" or "neato".
+    else the library inside the pygraphviz package. The DOT text itself is ``source``.
     """
 
     def __init__(self, source: str, title: str = "a graph", engine: str = "dot") -> None:
@@ -140,18 +136,17 @@ def draw(
     labels = _labels(nodes, names or {})
     title = "1 Value" if len(nodes) == 1 else f"{len(nodes)} Values"
     caption = "on each edge: d(result) / d(input)" if local_derivatives else ""
-    lines = [
-        f'digraph "{title}" {{',
-        f'  graph [rankdir={rankdir}, bgcolor="white", charset="UTF-8", nodesep=0.2, ranksep=0.35,',
-        f'    {_FONT}, fontsize=11, fontcolor="{_MUTED}", label="{caption}"];',
-        f'  node [{_FONT}, fontsize=12, fontcolor="{_INK}", shape=plain];',
-        f'  edge [{_FONT}, fontsize=10, fontcolor="{_ACCENT}", color="{_LINE}", arrowsize=0.6,',
-        f"    tailport={_TAILPORTS[rankdir]}];",
-        *_nodes_and_edges(nodes, roots, labels, local_derivatives),
-        "}",
-        "",
-    ]
-    return Drawing("\n".join(lines), title)
+    body = "\n".join(_nodes_and_edges(nodes, roots, labels, local_derivatives))
+    source = f"""digraph "{title}" {{
+  graph [rankdir={rankdir}, bgcolor="white", charset="UTF-8", nodesep=0.2, ranksep=0.35,
+    {_FONT}, fontsize=11, fontcolor="{_MUTED}", label="{caption}"];
+  node [{_FONT}, fontsize=12, fontcolor="{_INK}", shape=plain];
+  edge [{_FONT}, fontsize=10, fontcolor="{_ACCENT}", color="{_LINE}", arrowsize=0.6,
+    tailport={_TAILPORTS[rankdir]}];
+{body}
+}}
+"""
+    return Drawing(source, title)
 
 
 def _nodes_and_edges(
@@ -191,14 +186,14 @@ def _checked_roots(root: Any) -> tuple[Value, ...]:
 
 
 def _check_size(nodes: list[Value], max_nodes: int) -> None:
-    smaller = "draw a smaller part, for example one neuron or the loss of one sample"
-    if len(nodes) > max_nodes:
-        raise ValueError(
-            f"the graph has {len(nodes)} Values, draw lays out at most {max_nodes}: {smaller}"
-        )
-    n_edges, most = sum(len(v.inputs) for v in nodes), _EDGES_PER_NODE * max_nodes
-    if n_edges > most:
-        raise ValueError(f"the graph has {n_edges} edges, draw lays out at most {most}: {smaller}")
+    n_edges = sum(len(v.inputs) for v in nodes)
+    sizes = ("Values", len(nodes), max_nodes), ("edges", n_edges, _EDGES_PER_NODE * max_nodes)
+    for what, size, most in sizes:
+        if size > most:
+            raise ValueError(
+                f"the graph has {size} {what}, draw lays out at most {most}: "
+                "draw a smaller part, for example one neuron or the loss of one sample"
+            )
 
 
 def _labels(nodes: list[Value], names: Mapping[str, Value]) -> dict[Value, str]:
@@ -215,9 +210,8 @@ def _labels(nodes: list[Value], names: Mapping[str, Value]) -> dict[Value, str]:
 
 def _box(v: Value, label: str, kind: tuple[str, str]) -> str:
     fill, border = kind
-    cells = [f"<TD>data {_number(v.data)}</TD>", f"<TD>grad {_number(v.grad)}</TD>"]
-    if label:
-        cells.insert(0, f"<TD><B>{_text(label)}</B></TD>")
+    cells = [f"<TD><B>{_text(label)}</B></TD>"] if label else []
+    cells += [f"<TD>data {_number(v.data)}</TD>", f"<TD>grad {_number(v.grad)}</TD>"]
     return (
         f'[tooltip="data {v.data!r}, grad {v.grad!r}", label=<'
         f'<TABLE STYLE="ROUNDED" BORDER="{2 if kind is _ROOT else 1}" CELLBORDER="0" '
@@ -253,22 +247,21 @@ def draw_network(model: Any) -> Drawing:
     columns = [len(layers[0][0].w), *map(len, layers)]
     _check_weights(layers, columns)
     title = "a network " + "-".join(map(str, columns))
-    lines = [
-        # neato keeps every node where its pos pins it, so a column is a column.
-        f'digraph "{title}" {{',
-        '  graph [layout=neato, inputscale=72, splines=line, bgcolor="white", charset="UTF-8",',
-        f'    outputorder=edgesfirst, {_FONT}, fontsize=11, fontcolor="{_MUTED}", pad=0.15,',
-        f'    label=<<BR/><FONT COLOR="{_POSITIVE}">positive</FONT>, '
-        f'<FONT COLOR="{_NEGATIVE}">negative</FONT>; lines are weights, rings are biases>];',
-        f'  node [{_FONT}, fontsize=12, fontcolor="{_INK}", shape=circle, style=filled,',
-        '    fixedsize=true, width=0.42, label=""];',
-        "  edge [arrowhead=none];",
-        *_columns(layers, columns),
-        *_weights(layers),
-        "}",
-        "",
-    ]
-    return Drawing("\n".join(lines), title, engine="neato")
+    body = "\n".join([*_columns(layers, columns), *_weights(layers)])
+    positive = f'<FONT COLOR="{_POSITIVE}">positive</FONT>'
+    negative = f'<FONT COLOR="{_NEGATIVE}">negative</FONT>'
+    # neato keeps every node where its pos pins it, so a column is a column.
+    source = f"""digraph "{title}" {{
+  graph [layout=neato, inputscale=72, splines=line, bgcolor="white", charset="UTF-8",
+    outputorder=edgesfirst, {_FONT}, fontsize=11, fontcolor="{_MUTED}", pad=0.15,
+    label=<<BR/>{positive}, {negative}; lines are weights, rings are biases>];
+  node [{_FONT}, fontsize=12, fontcolor="{_INK}", shape=circle, style=filled,
+    fixedsize=true, width=0.42, label=""];
+  edge [arrowhead=none];
+{body}
+}}
+"""
+    return Drawing(source, title, engine="neato")
 
 
 def _checked_layers(model: Any) -> list[list[Any]]:
@@ -359,7 +352,7 @@ def _stroke(name: str, v: Value, largest: float, width: float) -> str:
     return f'color="{color}", penwidth={penwidth:.3f}, tooltip="{name} = {x!r}"'
 
 
-# --- text ---
+# --- text, and Graphviz ---
 
 
 def _number(x: float) -> str:
@@ -383,8 +376,6 @@ def _text(text: str) -> str:
     return one_line(text).translate(_ESCAPES)
 
 
-# --- Graphviz ---
-
 _one_layout_at_a_time = threading.Lock()  # the library keeps global state
 
 
@@ -395,11 +386,9 @@ def _render(source: str, format: str, engine: str) -> bytes:
     program = shutil.which("dot")
     if program is None:
         return _render_with_library(source, format, engine)
-    done = subprocess.run(
-        [program, f"-K{engine}", f"-T{format}", *([f"-Gdpi={_PNG_DPI}"] * (format == "png"))],
-        input=source.encode(),
-        capture_output=True,
-    )
+    dpi = [f"-Gdpi={_PNG_DPI}"] if format == "png" else []
+    command = [program, f"-K{engine}", f"-T{format}", *dpi]
+    done = subprocess.run(command, input=source.encode(), capture_output=True)
     if done.returncode or not done.stdout:
         said = done.stderr.decode(errors="replace").strip()
         raise RuntimeError(
@@ -416,13 +405,9 @@ def _render_with_library(source: str, format: str, engine: str) -> bytes:
             'pictures need Graphviz: pip install "micrograd_like[draw]" '
             "(or put Graphviz's own dot program on the PATH)"
         ) from None
-    with _one_layout_at_a_time:
-        graph = pygraphviz.AGraph(string=source)
-        try:
-            if format == "png":
-                graph.graph_attr["dpi"] = str(_PNG_DPI)
-            # From 1000 nodes on pygraphviz writes a warning to stderr; draw has its own limit.
-            graph.number_of_nodes = lambda: 0
-            return bytes(graph.draw(format=format, prog=engine))
-        finally:
-            graph.close()
+    with _one_layout_at_a_time, closing(pygraphviz.AGraph(string=source)) as graph:
+        if format == "png":
+            graph.graph_attr["dpi"] = str(_PNG_DPI)
+        # From 1000 nodes on pygraphviz writes a warning to stderr; draw has its own limit.
+        graph.number_of_nodes = lambda: 0
+        return bytes(graph.draw(format=format, prog=engine))

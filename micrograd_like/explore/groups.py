@@ -110,9 +110,9 @@ class Groups:
             return ""
         made_from, seen = [i], {i}
         for v in made_from:  # the list grows meanwhile
-            new = {x: None for x in graph.inputs[v] if self.path[x] == path and x not in seen}
+            new = {x for x in graph.inputs[v] if self.path[x] == path} - seen
             made_from += new
-            seen.update(new)
+            seen |= new
         names = [graph.names[v] for v in made_from if v in graph.paths]
         # A table of weights, with names such as w0,1, has a row for each of several outputs.
         is_all = len(names) == self.parameters[path] and not any("," in name for name in names)
@@ -166,8 +166,6 @@ class Groups:
             return items
         bag = self._new(f"parameters ({len(named)})", g, "leaves", named)
         return [bag, *(i for i in items if i not in self.graph.paths)]
-
-    # --- equal parts ---
 
     def _fold_copies(self, g: int, items: list[int]) -> list[int]:
         """Many equal parts of a view, one after the other or side by side, become one item."""
@@ -225,19 +223,19 @@ class Groups:
 class Names:
     """A label wins, then the parameter's path, then what the Value was made from."""
 
-    def __init__(self, graph: Graph, groups: Groups) -> None:
-        self.graph = graph
+    def __init__(self, groups: Groups) -> None:
+        self.groups, self.graph = groups, groups.graph
         self.given: list[str | None] = []  # None: the page writes the expression
         short: list[bool] = []  # may be an operand in the name of another Value
         numbered: dict[tuple[int, int, str], list[int]] = {}
-        for i, v in enumerate(graph.nodes):
-            name = str(v.label).strip() or graph.names.get(i, "")
+        for i, v in enumerate(self.graph.nodes):
+            name = str(v.label).strip() or self.graph.names.get(i, "")
             name = name or (groups.module_of_output(i) if v.op else f"{v.data:.5g}")
             short.append(0 < len(name) <= 10)
             self.given.append(name or None)
             if v.op is None or name:
                 continue
-            if not all(short[x] for x in graph.inputs[i]) or len(self.expression(i)) > 16:
+            if not all(short[x] for x in self.graph.inputs[i]) or len(self.expression(i)) > 16:
                 noun = words(v.op).noun
                 same = numbered.setdefault((groups.home[i], groups.copy[i], noun), [])
                 same.append(i)
@@ -247,7 +245,6 @@ class Names:
                 self.given[same[0]] = noun  # the only one of its kind
 
     def of(self, i: int) -> str:
-        """The name of a Value."""
         return self.given[i] or self.expression(i).replace(" ", "")
 
     def expression(self, i: int) -> str:
@@ -292,7 +289,7 @@ def _without_cycles(
     part: dict[int, Any] = {i: i for i in nodes}
     part |= {i: name for name, members in modules.items() for i in members}
     edges = {(part[x], part[i]) for i in nodes for x in graph.inputs[i] if x in part}
-    cyclic = _on_cycles({e for e in edges if e[0] != e[1]})
+    cyclic = _on_cycles({(a, b) for a, b in edges if a != b})
     if not cyclic:
         return modules
     # A stage counts the changes of module on the way to a Value: it grows along every edge
@@ -311,9 +308,6 @@ def _without_cycles(
             use = f" ({stages.index(stage[i]) + 1})" if len(stages) > 1 else ""
             cut.setdefault(name + use, []).append(i)
     return cut
-
-
-# --- graphs of anything ---
 
 
 def _on_cycles(edges: Iterable[tuple[Any, Any]]) -> set[Any]:

@@ -61,11 +61,11 @@ def route(placed: dict[str, Any], edge: list[int]) -> str:
     return path
 
 
-# --- columns ---
+# --- columns, and the places in them ---
 
 
 def peeled(edges: Iterable[tuple[Any, Any]]) -> list[Any]:
-    """The ends of edges, inputs before users, up to the cycles; what follows a cycle is not told."""
+    """The ends of edges, inputs before users, without what is on a cycle or behind one."""
     users: dict[Any, list[Any]] = {}
     waiting: dict[Any, int] = {}
     for a, b in edges:
@@ -115,9 +115,6 @@ def _paths(edges: Sequence[Edge], rank: list[int]) -> list[list[int]]:
         paths.append([a, *[lanes.setdefault((a, r), count + len(lanes)) for r in passed], b])
     rank += [r for _, r in lanes]
     return paths
-
-
-# --- places in the columns ---
 
 
 def _sweeps(

@@ -1,16 +1,8 @@
 """One HTML page that replays the backward pass of a graph, step by step.
 
-Python does what can be computed once: it asks every op's rule for its local derivatives
-(replay.py), sorts the Values into groups (groups.py) and lays every group out (layout.py). The page
-adds up the gradients again, visit by visit, with the same arithmetic and so to the same last bit.
-
-explore.html is written into every page as it is, so it is compact, and its comments are here. A
-part between <!--name--> and <!--/name--> goes only into pages that need it. In its script, received
-is what every Value receives, in order: from which user, as its k-th input, how much, and the sum so
-far; shown are the items of the view, cards what is drawn of them; step is how many Values have been
-visited (step k of the backward pass visits n - k), at is the place and the scale of the picture.
-
-Values and items are numbers, as in groups.py.
+Python does what can be computed once: every op's rule gives its local derivatives (replay.py), the
+Values are sorted into groups (groups.py), and every group is laid out (layout.py). The page itself
+(explore.html) adds up the gradients again, visit by visit, to the same last bit.
 """
 
 import html
@@ -80,6 +72,8 @@ def explore(
 ) -> Explorer:
     """The backward pass of a Value as one HTML page, to step through and to look around in.
 
+    No ``.grad`` is written.
+
     Args:
         root: the Value whose ``backward()`` is replayed, for example a loss. Or the History of
             ``fit(..., record=n)`` for a model of two inputs: the first sample's loss, by epoch.
@@ -87,9 +81,6 @@ def explore(
         model: a Module; its parameters' names sort the Values into layers and neurons.
         names: more names, {name: Value}; dots in a name make groups. A Value's own label wins.
         open: show the page in the browser.
-
-    Returns:
-        An Explorer. No ``.grad`` is written.
 
     Raises:
         TypeError: root is not a Value, or a name's Value is not.
@@ -102,26 +93,21 @@ def explore(
         <Explorer of 2 Values>
     """
     path = path if path is None else _checked_path(path)
-    recorded, training = getattr(root, "recorded", None), dict[str, Any]()
+    recorded = getattr(root, "recorded", None)
     model = recorded.model if recorded else model
     named = {**(dict(model.named_parameters()) if model is not None else {}), **(names or {})}
     if recorded:
         walk, training = by_epoch(recorded, named)
     else:
-        walk = BackwardPass(Graph(_checked_nodes(root), named))
-    groups = Groups(walk.graph)
-    given = Names(walk.graph, groups)
-    svg = _static_svg(walk, groups, given)
-    data = _data(walk, groups, given) | training
-    explorer = Explorer(_page(data, svg), svg, len(walk.values))
+        walk, training = BackwardPass(Graph(_checked_nodes(root), named)), {}
+    given = Names(Groups(walk.graph))
+    svg = _static_svg(walk, given)
+    explorer = Explorer(_page(_data(walk, given) | training, svg), svg, len(walk.values))
     if path is not None:
         explorer.save(path)
     if open:
         explorer.open()
     return explorer
-
-
-# --- what came in ---
 
 
 def _checked_nodes(root: Any) -> list[Value]:
@@ -136,9 +122,10 @@ def _checked_nodes(root: Any) -> list[Value]:
     what = f"{type(root).__name__} {root!r:.60}"
     if hasattr(root, "recorded"):  # a History
         what += ", which has no recorded epochs: train with fit(..., record=1)"
-    if isinstance(root, list | tuple) and all(isinstance(v, Value) for v in root):
-        many = f"a list of {len(root)} Values: add them up, or choose one"
-        what = many if root else "an empty list"
+    elif isinstance(root, list | tuple) and not root:
+        what = "an empty list"
+    elif isinstance(root, list | tuple) and all(isinstance(v, Value) for v in root):
+        what = f"a list of {len(root)} Values: add them up, or choose one"
     raise TypeError(f"explore expects the Value whose backward pass to replay, got {what}")
 
 
@@ -158,13 +145,11 @@ def _checked_path(path: str | os.PathLike[str]) -> Path:
 def _views(groups: Groups) -> tuple[list[list[Any]], list[dict[str, Any]]]:
     """For each group its views; and the layouts, which equal views share.
 
-    A view is the number of its layout, how many items are the group's own, and the items: its own
-    and then its neighbours outside.
+    A view: its layout's number, how many items are the group's own, those and then the others.
     """
     number: dict[Any, int] = {}  # of the layout for so many items and these edges
-    views: list[list[Any]] = []
+    views: list[list[Any]] = [[] for _ in groups.all]
     for g, group in enumerate(groups.all):
-        views.append([])
         for items in group.copies:
             shown, edges = _shown(groups, g, items)
             k = number.setdefault((len(shown), tuple(edges)), len(number))
@@ -193,29 +178,27 @@ def _shown(groups: Groups, g: int, items: list[int]) -> tuple[list[int], Iterabl
 
 def _seen_from(groups: Groups, above: set[int], i: int) -> int:
     """The item that stands for i in the nearest view around a group."""
-    item = i
-    for g in groups.way(groups.home[i]):
-        if g in above:
-            break
-        item = ~g
+    item, g = i, groups.home[i]
+    while g not in above:
+        item, g = ~g, groups.all[g].parent
     return item
 
 
 # --- writing ---
 
 
-def _data(walk: BackwardPass, groups: Groups, names: Names) -> dict[str, Any]:
+def _data(walk: BackwardPass, names: Names) -> dict[str, Any]:
     """What the page knows; explore.html says how it reads it."""
-    graph, numbers, (views, layouts) = walk.graph, walk.numbers(), _views(groups)
+    graph, groups = walk.graph, names.groups
+    views, layouts = _views(groups)
     ops = list(dict.fromkeys(v.op for v in graph.nodes if v.op is not None))
     row = {op: k for k, op in enumerate(ops)}
     return {
         "card": [WIDTH, HEIGHT, GAP_Y],
         "ops": [[op.name, op.symbol, words(op).derivatives] for op in ops],
         "op": [-1 if v.op is None else row[v.op] for v in graph.nodes],
-        "value": numbers["value"],
         "inputs": graph.inputs,
-        "rule": numbers["rule"],
+        **walk.numbers(),
         "name": names.given,
         "constant": {i: str(v.arguments[-1]) for i, v in enumerate(graph.nodes)
                      if v.op is not None and v.op.constants},
@@ -233,6 +216,7 @@ def _page(data: dict[str, Any], svg: str) -> str:
     text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     page = files(__package__).joinpath("explore.html").read_text("utf-8")
     parts = {  # of explore.html, and whether this page needs them
+        "comment": False,
         "training": "epochs" in data,
         "large": any("big" in x for x in data["layouts"]),
         "groups": len(data["groups"]) > 1,
@@ -242,19 +226,20 @@ def _page(data: dict[str, Any], svg: str) -> str:
     return page.replace("<!--svg-->", svg).replace("/*data*/", text)
 
 
-def _static_svg(walk: BackwardPass, groups: Groups, names: Names) -> str:
+def _static_svg(walk: BackwardPass, names: Names) -> str:
     """The root's view as a picture; of a large one, the part that is nearest to the root.
 
     In the page its classes make it look like the page; elsewhere its attributes count.
     """
-    (items,), left = groups.all[0].copies, ""
+    groups, left = names.groups, ""
+    (items,) = groups.all[0].copies
     if len(items) > _MAX_STATIC:
         left = f'<text y="-8">the last {_MAX_STATIC} of {len(items)} items</text>\n'
         items = items[-_MAX_STATIC:]
     place = {i: k for k, item in enumerate(items) for i in groups.nodes_of(item)}
     placed = layout(len(items), list(groups.edges(items, place)))
     lines = "".join(route(placed, edge) for edge in placed["e"])
-    cards = [_card(walk, groups, names, item, x, y - HEIGHT // 2)
+    cards = [_card(walk, names, item, x, y - HEIGHT // 2)
              for x, y, item in zip(placed["x"], placed["y"], items)]  # fmt: skip
     boxes, heads, symbols, numbers = ("\n".join(filter(None, parts)) for parts in zip(*cards))
     width, height = max(placed["x"]) + WIDTH + 24, max(placed["y"]) + HEIGHT // 2 + 40
@@ -268,9 +253,7 @@ def _static_svg(walk: BackwardPass, groups: Groups, names: Names) -> str:
     )
 
 
-def _card(
-    walk: BackwardPass, groups: Groups, names: Names, item: int, x: int, y: int
-) -> tuple[str, str, str, str]:
+def _card(walk: BackwardPass, names: Names, item: int, x: int, y: int) -> tuple[str, ...]:
     """The markup of a card with its corner at x, y: its box, name, op and numbers."""
 
     def text(right: int, down: int, line: str) -> str:
@@ -279,7 +262,7 @@ def _card(
 
     box = f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="8"'
     if item < 0:
-        group = groups.all[~item]
+        group = names.groups.all[~item]
         size = text(12, 37, f"{len(group.nodes)} values")
         return f'{box} stroke-dasharray="5 3"/>', text(12, 20, group.name[:17]), "", size
     grad, op = walk.grads[item], walk.graph.nodes[item].op

@@ -120,9 +120,9 @@ def by_epoch(recorded: Any, named: Mapping[str, Value]) -> tuple[BackwardPass, d
 
 
 def _map(X: Any, y: Any) -> tuple[list[list[float]], list[list[Any]]]:
-    """A grid over the samples, row by row from the top; where on it, in percent, each is: x, y.
+    """A grid over the samples, row by row from the top; of each its x, y in percent, and its kind.
 
-    With it goes 1 for a target above 0.
+    The kind is 1 for a target above 0.
     """
     lows = [min(column) for column in zip(*X)]
     spans = [(max(column) - low) or 1.0 for column, low in zip(zip(*X), lows)]
