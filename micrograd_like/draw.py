@@ -203,8 +203,7 @@ def _labels(nodes: list[Value], names: Mapping[str, Value]) -> dict[Value, str]:
             raise TypeError(
                 f"names expects {{name: Value}}, got {type(v).__name__} {v!r:.60} for {name!r:.60}"
             )
-        if v in labels:
-            labels[v] = str(name)
+        labels[v] = str(name)
     return labels
 
 
@@ -308,9 +307,8 @@ def _columns(layers: list[list[Any]], columns: list[int]) -> list[str]:
         x = f"{depth * gap_x:.0f}"
         for j in range(width):
             y = (width - 1 - 2 * j) * gap_y // 2
-            if depth == 0:
-                look = f'label="x{j + 1}", color="{_LEAF[1]}", fillcolor="{_LEAF[0]}"'
-            else:
+            look = f'label="x{j + 1}", color="{_LEAF[1]}", fillcolor="{_LEAF[0]}"'
+            if depth:
                 look = 'fillcolor="white", ' + _stroke("b", layers[depth - 1][j].b, 1.0, 2.5)
             lines.append(f'  l{depth}_{j} [pos="{x},{y}!", {look}];')
         lines.append(
@@ -334,9 +332,8 @@ def _weights(layers: list[list[Any]]) -> list[str]:
 
 
 def _caption(layers: list[list[Any]], depth: int, width: int) -> str:
-    if depth == 0:
-        upper, lower = "inputs" if width > 1 else "input", str(width)
-    else:
+    upper, lower = "inputs" if width > 1 else "input", str(width)
+    if depth:
         names = [getattr(neuron, "activation", "") for neuron in layers[depth - 1]]
         upper = ", ".join(dict.fromkeys(str(name) for name in names if name)) or "layer"
         lower = "1 neuron" if width == 1 else f"{width} neurons"
@@ -348,8 +345,8 @@ def _stroke(name: str, v: Value, largest: float, width: float) -> str:
     x = v.data
     color = _POSITIVE if x > 0.0 else _NEGATIVE if x < 0.0 else _NEITHER
     share = min(abs(x) / largest, 1.0) if largest and x == x else 0.0
-    penwidth = width * (0.15 + 0.85 * share)
-    return f'color="{color}", penwidth={penwidth:.3f}, tooltip="{name} = {x!r}"'
+    width *= 0.15 + 0.85 * share
+    return f'color="{color}", penwidth={width:.3f}, tooltip="{name} = {x!r}"'
 
 
 # --- text, and Graphviz ---

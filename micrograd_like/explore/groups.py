@@ -14,7 +14,8 @@ view shows of a group: the Value i, or the group g as ~g.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, TypeAlias
 
 from ..engine import Value
@@ -87,11 +88,16 @@ class Groups:
         """The Values of an item, at any depth."""
         return [item] if item >= 0 else self.all[~item].nodes
 
-    def way(self, g: int) -> Iterator[int]:
-        """A group, the group around it, and so on."""
-        while g >= 0:
-            yield g
+    def seen_from(self, g: int, i: int) -> int:
+        """The item that stands for the Value i in the nearest view around a group."""
+        around = [g]
+        while g > 0:
             g = self.all[g].parent
+            around.append(g)
+        item, home = i, self.home[i]
+        while home not in around:
+            item, home = ~home, self.all[home].parent
+        return item
 
     def edges(self, items: list[int], slot: dict[int, int]) -> dict[tuple[int, int], None]:
         """Pairs of slots, each once, in a fixed order; slot says where each Value is."""
@@ -267,19 +273,13 @@ def _module_paths(graph: Graph) -> list[Path]:
         own = [paths[x] for x in xs if x in graph.paths]
         if i in graph.paths:
             path = graph.paths[i]
-        elif own:
-            path = _common(own)
+        elif own:  # what their paths begin with
+            common = takewhile(lambda parts: len(set(parts)) == 1, zip(*own))
+            path = tuple(parts[0] for parts in common)
         else:
             path = paths[xs[0]] if xs and len({paths[x] for x in xs}) == 1 else ()
         paths.append(path)
     return paths
-
-
-def _common(paths: list[Path]) -> Path:
-    """What all paths begin with."""
-    first, last = min(paths), max(paths)  # of sorted paths, those between share what these share
-    same = [a == b for a, b in zip(first, last)] + [False]
-    return first[: same.index(False)]
 
 
 def _without_cycles(
@@ -288,7 +288,9 @@ def _without_cycles(
     """A module that its own output comes back to (a recurrent one) is cut into its uses."""
     part: dict[int, Any] = {i: i for i in nodes}
     part |= {i: name for name, members in modules.items() for i in members}
-    edges = {(part[x], part[i]) for i in nodes for x in graph.inputs[i] if x in part}
+    inputs = {i: [x for x in graph.inputs[i] if x in part] for i in nodes}
+    users = {i: [u for u in graph.users[i] if u in part] for i in nodes}
+    edges = {(part[x], part[i]) for i in nodes for x in inputs[i]}
     cyclic = _on_cycles({(a, b) for a, b in edges if a != b})
     if not cyclic:
         return modules
@@ -296,11 +298,9 @@ def _without_cycles(
     # between modules, so what is cut by stage has no cycle. Leaves wait for their first user.
     stage: dict[int, int] = {}
     for i in nodes:
-        inside = [x for x in graph.inputs[i] if x in part]
-        stage[i] = max((stage[x] + (part[x] != part[i]) for x in inside), default=0)
+        stage[i] = max((stage[x] + (part[x] != part[i]) for x in inputs[i]), default=0)
     for i in (i for i in nodes if not graph.inputs[i]):
-        users = [u for u in graph.users[i] if u in part]
-        stage[i] = min((stage[u] - (part[u] != part[i]) for u in users), default=0)
+        stage[i] = min((stage[u] - (part[u] != part[i]) for u in users[i]), default=0)
     cut: dict[str, list[int]] = {}
     for name, members in modules.items():
         stages = sorted({stage[i] for i in members}) if name in cyclic else []

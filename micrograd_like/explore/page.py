@@ -33,12 +33,7 @@ class Explorer:
         self._path: Path | None = None
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the page to a file that ends in .html, whole or not at all; returns the path.
-
-        Raises:
-            ValueError: another suffix.
-            FileNotFoundError: the directory does not exist.
-        """
+        """Writes a file that ends in .html, whole or not at all; returns the path."""
         self._path = _checked_path(path)
         write_whole(self._path, self.page.encode("utf-8", "backslashreplace"))
         return self._path
@@ -168,20 +163,11 @@ def _shown(groups: Groups, g: int, items: list[int]) -> tuple[list[int], Iterabl
               *((i, u) for u in users[i])) if a not in place or b not in place]  # fmt: skip
     outside = {i: i for edge in around for i in edge if i not in place}
     if len(outside) > MANY:
-        above = set(groups.way(g))
-        outside = {i: _seen_from(groups, above, i) for i in outside}
+        outside = {i: groups.seen_from(g, i) for i in outside}
     shown = [*items, *dict.fromkeys(outside.values())]
     place_of = {item: k for k, item in enumerate(shown)}
     place |= {i: place_of[item] for i, item in outside.items()}
     return shown, edges | dict.fromkeys((place[a], place[b]) for a, b in around)
-
-
-def _seen_from(groups: Groups, above: set[int], i: int) -> int:
-    """The item that stands for i in the nearest view around a group."""
-    item, g = i, groups.home[i]
-    while g not in above:
-        item, g = ~g, groups.all[g].parent
-    return item
 
 
 # --- writing ---
@@ -227,10 +213,7 @@ def _page(data: dict[str, Any], svg: str) -> str:
 
 
 def _static_svg(walk: BackwardPass, names: Names) -> str:
-    """The root's view as a picture; of a large one, the part that is nearest to the root.
-
-    In the page its classes make it look like the page; elsewhere its attributes count.
-    """
+    """The root's view as a picture; of a large one, the part that is nearest to the root."""
     groups, left = names.groups, ""
     (items,) = groups.all[0].copies
     if len(items) > _MAX_STATIC:
@@ -243,7 +226,7 @@ def _static_svg(walk: BackwardPass, names: Names) -> str:
              for x, y, item in zip(placed["x"], placed["y"], items)]  # fmt: skip
     boxes, heads, symbols, numbers = ("\n".join(filter(None, parts)) for parts in zip(*cards))
     width, height = max(placed["x"]) + WIDTH + 24, max(placed["y"]) + HEIGHT // 2 + 40
-    return (
+    return (  # in the page its classes make it look like the page; elsewhere its attributes count
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-12 -22 {width} {height}" '
         f'width="{width}" font-family="system-ui,sans-serif" font-size="12" fill="#566070">\n'
         f'{left}<path class="edge" fill="none" stroke="#a3adb9" d="{lines}"/>\n'

@@ -120,27 +120,20 @@ def by_epoch(recorded: Any, named: Mapping[str, Value]) -> tuple[BackwardPass, d
 
 
 def _map(X: Any, y: Any) -> tuple[list[list[float]], list[list[Any]]]:
-    """A grid over the samples, row by row from the top; of each its x, y in percent, and its kind.
-
-    The kind is 1 for a target above 0.
-    """
-    lows = [min(column) for column in zip(*X)]
-    spans = [(max(column) - low) or 1.0 for column, low in zip(zip(*X), lows)]
+    """A grid over the samples, row by row from the top; of each x, y in percent, target > 0."""
+    ranges = [(min(column), (max(column) - min(column)) or 1.0) for column in zip(*X)]
     steps = [k * 1.2 / (_SIDE - 1) - 0.1 for k in range(_SIDE)]  # a margin of a tenth
-    across, up = ([low + span * s for s in steps] for low, span in zip(lows, spans))
+    across, up = ([low + span * s for s in steps] for low, span in ranges)
     points = []
     for row, target in zip(X, y):
-        a, b = (100 * (0.1 + (n - low) / span) / 1.2 for n, low, span in zip(row, lows, spans))
+        a, b = (100 * (0.1 + (n - low) / span) / 1.2 for n, (low, span) in zip(row, ranges))
         kind = isinstance(target, Real) and float(target) > 0.0
         points.append([round(float(a), 1), round(float(100 - b), 1), int(kind)])
     return [[a, b] for b in reversed(up) for a in across], points
 
 
 def _shade(out: Any) -> int:
-    """A byte for an output, 0 at -3 or below, 255 at 3 or above; nan in the middle.
-
-    With several outputs it is for how much the second is ahead of the first.
-    """
+    """0 for an output of -3 or less, 255 for 3 or more; of several, how far the second leads."""
     scores = [v.data for v in out] if isinstance(out, list) else [0.0, out.data]
     score = scores[1] - scores[0] if len(scores) > 1 else scores[0]
     return round(127.5 + 42.5 * max(-3.0, min(3.0, score))) if score == score else 128
