@@ -1,18 +1,11 @@
 """Where does the nan come from? A mode that stops at the first number that is not finite.
 
->>> from micrograd_like import Value
->>> a, b = Value(1.0), Value(0.0)
->>> with detect_anomaly():     # doctest: +ELLIPSIS
-...     c = a / b
-Traceback (most recent call last):
-micrograd_like.anomaly.AnomalyError: inf in the forward pass of div (...:2: c = a / b)
-  1.0 / 0.0 = inf
-  hint: the denominator is 0 or tiny; add a small constant to it
+>>> with detect_anomaly():
+...     is_anomaly_enabled()
+True
 
-It costs nothing when off: entering the mode puts watching functions in the place of the engine's
-own, and leaving it puts those back. This file knows no network and no training.
-
-Names: v is a node, x and y its inputs, g the gradient that reaches v, out the result of an op.
+It costs nothing when off: only inside the mode, watching functions stand in the place of the
+engine's own. This file knows no network and no training, and has the names of engine.py.
 """
 
 import os
@@ -26,17 +19,19 @@ from .engine import Value
 from .modes import Mode
 from .words import spelled, words
 
+_PACKAGE = os.path.dirname(__file__) + os.sep
+
 
 class AnomalyError(ArithmeticError):
     """The first number that was not finite, with the line and the arithmetic that made it.
 
     Example:
-        >>> try:
-        ...     with detect_anomaly():
-        ...         Value(0.0).log()
-        ... except AnomalyError as error:
-        ...     print(str(error).splitlines()[1].strip())
-        log(0.0) = -inf
+        >>> with detect_anomaly():     # doctest: +ELLIPSIS
+        ...     Value(0.0).log()
+        Traceback (most recent call last):
+        micrograd_like.anomaly.AnomalyError: -inf in the forward pass of log (...: Value(0.0).log())
+          log(0.0) = -inf
+          hint: log is -inf at 0 and nan below, and steep just above; add a small constant ...
     """
 
 
@@ -85,25 +80,25 @@ def is_anomaly_enabled() -> bool:
 
 
 def _watched(own: Callable[..., Any], op: Any, *args: Any) -> Any:
-    v = own(op, *args)
-    if v is NotImplemented:
+    v = _located(own, op, *args)
+    if v is NotImplemented or isfinite(v.data):
         return v
-    if not isfinite(v.data):
-        raise AnomalyError(_forward_message(op, args, v.data))
-    return _located(v)
-
-
-def _noted(own: Callable[..., Any], op: Any, *args: Any) -> Any:
-    v = own(op, *args)
-    return v if v is NotImplemented else _located(v)
+    inputs = args[0] if isinstance(args[0], tuple) else args  # of an op of many inputs, or few
+    numbers = [_number(x) for x in inputs]
+    shown = [repr(a) for a in numbers[:8]] + ["..."] * (len(numbers) > 8)
+    applied = f"{op.name}({', '.join(shown)})"
+    if len(numbers) == 2 and not op.symbol.isalnum():
+        applied = f" {op.symbol} ".join(map(_signed, numbers))
+    raise AnomalyError(
+        f"{v.data!r} in the forward pass of {op.name} ({_source(_user_line())})\n"
+        f"  {applied} = {v.data!r}{_advice(inputs, words(op).hint)}"
+    )
 
 
 def _contributions(own: Callable[..., Any], v: Value, g: Any, recorded: bool = False) -> Any:
     if recorded:  # inside a rule an inf may be masked away: not yet an anomaly
-        with engine.swapped(**dict.fromkeys(_RECORDING, _noted)):
-            received = own(v, g, recorded)
-    else:
-        received = own(v, g)
+        own = engine.swapped(**dict.fromkeys(_RECORDING, _located))(own)
+    received = own(v, g, recorded)
     if not all(isfinite(_number(gx)) for _, gx in received):
         raise AnomalyError(_backward_message(v, _number(g)))
     return received
@@ -119,45 +114,19 @@ def _backward_pass(own: Callable[..., Any], root: Value, gradient: float) -> dic
             before = grads.get(x, 0.0)
             grads[x] = before + gx
             if not isfinite(grads[x]):
+                name = x.label or (x.op.name if x.op else "a number")
                 raise AnomalyError(
-                    f"{grads[x]!r} in the backward pass, where gradients add up at {_name(x)} "
-                    f"({_line_of(x)})\n  {_joined('+', [before, gx])} = {grads[x]!r}\n"
+                    f"{grads[x]!r} in the backward pass, where gradients add up at {name} "
+                    f"({_line_of(x)})\n  {_signed(before)} + {_signed(gx)} = {grads[x]!r}\n"
                     f"  hint: {words(ops.ADD).hint}"
                 )
     return grads
-
-
-_RECORDING = ("_unary", "_unary_with", "_binary", "_nary")
-_WATCHING: dict[str, Callable[..., Any]] = dict.fromkeys(_RECORDING, _watched)
-_WATCHING |= {"_contributions": _contributions, "_backward_pass": _backward_pass}
-
-
-# --- source lines ---
 
 
 class _Located(Value):
     """A Value with the file and the line that made it, which live and die with it."""
 
     __slots__ = ("line",)
-
-    line: tuple[str, int]
-
-
-_PACKAGE = os.path.dirname(__file__) + os.sep
-
-
-def _located(v: Value) -> Value:
-    if v.op is None or hasattr(v, "line"):
-        return v
-    if type(v) is not Value:  # of a class that takes attributes, or else without a line
-        if hasattr(v, "__dict__"):
-            v.line = _user_line()  # type: ignore[attr-defined]
-        return v
-    located = object.__new__(_Located)
-    for slot in Value.__slots__:
-        setattr(located, slot, getattr(v, slot))
-    located.line = _user_line()
-    return located
 
 
 def _user_line() -> tuple[str, int]:
@@ -167,31 +136,26 @@ def _user_line() -> tuple[str, int]:
     return frame.f_code.co_filename, frame.f_lineno
 
 
-def _source(line: tuple[str, int]) -> str:
-    import linecache  # here, since it takes 2 ms to import and is rarely needed
+def _located(own: Callable[..., Any], op: Any, *args: Any) -> Any:
+    v = own(op, *args)
+    if v is NotImplemented or v.op is None or hasattr(v, "line"):
+        return v
+    if type(v) is Value:
+        plain, v = v, object.__new__(_Located)
+        for slot in Value.__slots__:
+            setattr(v, slot, getattr(plain, slot))
+    elif not hasattr(v, "__dict__"):  # of a class that takes no attributes
+        return v
+    v.line = _user_line()
+    return v
 
-    path, number = line
-    text = linecache.getline(path, number).strip()
-    return f"{os.path.basename(path)}:{number}" + (f": {text}" if text else "")
 
-
-def _line_of(v: Value) -> str:
-    if hasattr(v, "line"):
-        return _source(v.line)
-    return "a leaf" if v.op is None else "recorded before detect_anomaly() began: line unknown"
+_RECORDING = ("_unary", "_unary_with", "_binary", "_nary")
+_WATCHING: dict[str, Callable[..., Any]] = dict.fromkeys(_RECORDING, _watched)
+_WATCHING |= {"_contributions": _contributions, "_backward_pass": _backward_pass}
 
 
 # --- messages ---
-
-
-def _forward_message(op: Any, args: Sequence[Any], out: float) -> str:
-    if isinstance(args[0], tuple):  # of an op of many inputs
-        args = args[0]
-    return (
-        f"{out!r} in the forward pass of {op.name} ({_source(_user_line())})\n"
-        f"  {_applied(op, [_number(a) for a in args])} = {out!r}"
-        f"{_advice(args, words(op).hint)}"
-    )
 
 
 def _backward_message(v: Value, g: float) -> str:
@@ -216,22 +180,25 @@ def _advice(inputs: Sequence[Any], hint: str) -> str:
     """Where a number that was not finite before came from, or else what to do."""
     for i, x in enumerate(inputs):
         if isinstance(x, Value) and not isfinite(x.data):
-            was = "is a leaf: see where its data comes from"
-            if x.op is not None:
-                was = "was computed before detect_anomaly() began: compute it inside"
+            was = "was computed before detect_anomaly() began: compute it inside"
+            if x.op is None:
+                was = "is a leaf: see where its data comes from"
             return f"\n  {_place(inputs, i)} was {x.data!r} already and {was}"
     return f"\n  hint: {hint}" if hint else ""
 
 
-def _applied(op: Any, numbers: list[float]) -> str:
-    if len(numbers) == 2 and not op.symbol.isalnum():
-        return _joined(op.symbol, numbers)
-    shown = [repr(a) for a in numbers[:8]] + ["..."] * (len(numbers) > 8)
-    return f"{op.name}({', '.join(shown)})"
+def _source(line: tuple[str, int]) -> str:
+    import linecache  # here, since it takes 2 ms to import and is rarely needed
+
+    path, number = line
+    text = linecache.getline(path, number).strip()
+    return f"{os.path.basename(path)}:{number}" + (f": {text}" if text else "")
 
 
-def _joined(symbol: str, numbers: Sequence[float]) -> str:
-    return f" {symbol} ".join(map(_signed, numbers))
+def _line_of(v: Value) -> str:
+    if hasattr(v, "line"):
+        return _source(v.line)
+    return "a leaf" if v.op is None else "recorded before detect_anomaly() began: line unknown"
 
 
 def _signed(number: float) -> str:
@@ -242,10 +209,6 @@ def _place(inputs: Sequence[Any], i: int) -> str:
     label = getattr(inputs[i], "label", "")
     values = [x for x in inputs if isinstance(x, Value)]
     return label or ("input" if len(values) == 1 else f"input {i + 1}")
-
-
-def _name(v: Value) -> str:
-    return v.label or (v.op.name if v.op else "a number")
 
 
 def _number(x: Any) -> float:

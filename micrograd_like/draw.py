@@ -1,37 +1,28 @@
 """Pictures of graphs and networks, laid out by Graphviz.
 
->>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
->>> picture = draw(a * b)
->>> picture
-<Drawing of 3 Values>
->>> "data 2.0000" in picture.svg()
-True
+>>> picture = draw(Value(2.0, label="a") * Value(-3.0, label="b"))
+>>> picture, "data 2.0000" in picture.svg()
+(<Drawing of 3 Values>, True)
 
-``draw`` shows how a Value was computed, ``draw_network`` shows the weights of a model. Both write
-text in Graphviz's DOT language; a ``Drawing`` turns it into a picture when asked. This file knows
-no op and no layer class: a graph is what ``topological_order`` lists, a model is anything that has
-the attributes ``draw_network`` names. A picture is a snapshot, and drawing changes nothing.
+Both functions write text in Graphviz's DOT language; a ``Drawing`` turns it into a picture when
+asked. This file knows no op and no layer class, and drawing changes nothing.
 
 Names: v is a node, x one of its inputs. In the DOT text n0, n1, ... are the Values in topological
 order, and op3 is the op that made n3.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 from .engine import Value, topological_order
 from .files import write_whole
-from .ops import Op
 from .words import symbol
-
-# Files and processes are imported where they are used: 20 ms for a package that loads in 40.
-if TYPE_CHECKING:
-    from pathlib import Path
 
 # rankdir: where edges leave a box. Boxes are wide: sideways, from the middle of the short end.
 _TAILPORTS = {"LR": "e", "RL": "w", "TB": "c", "BT": "c"}
@@ -46,30 +37,21 @@ _INK, _MUTED, _LINE, _ACCENT = "#1f2937", "#6b7280", "#8a94a3", "#6d28d9"
 _LEAF, _INTERIOR, _ROOT = ("#e8f1fb", "#5b8fc7"), ("#ffffff", "#9aa5b1"), ("#fff3d6", "#d08700")
 _POSITIVE, _NEGATIVE, _NEITHER = "#2b6cb0", "#e07b00", "#9aa5b1"  # told apart by the colour-blind
 _FONT = 'fontname="Helvetica,Arial,sans-serif"'
+_ELLIPSE = (
+    f'shape=ellipse, style=filled, fillcolor="#eceff3", color="{_LINE}", fontsize=13, width=0.4, '
+    'height=0.35, margin="0.06,0.02", ordering=in'
+)
 
 
 class Drawing:
     """A picture: DOT text that Graphviz lays out when it is shown or saved.
 
     A notebook shows it by itself. Graphviz is the ``dot`` program if there is one on the PATH, or
-    else the library inside the pygraphviz package.
-
-    Args:
-        source: the DOT text.
-        title: what it is a picture of, in a few words.
-        engine: the Graphviz layout engine, "dot" or "neato".
-
-    Example:
-        >>> a = Value(2.0, label="a")
-        >>> drawing = draw(a * a)
-        >>> drawing.source.count("n0 -> op1")
-        2
+    else the library inside the pygraphviz package. The DOT text itself is ``source``.
     """
 
     def __init__(self, source: str, title: str = "a graph", engine: str = "dot") -> None:
-        self.source = source
-        self._title = title
-        self._engine = engine
+        self.source, self._title, self._engine = source, title, engine
 
     def svg(self) -> str:
         """The picture as an ``<svg>`` element, fit for a file or for the middle of an HTML page.
@@ -77,35 +59,17 @@ class Drawing:
         Raises:
             ImportError: Graphviz is not installed.
             RuntimeError: the ``dot`` program failed; with what it said.
-
-        Example:
-            >>> draw(Value(1.0)).svg()[:4]
-            '<svg'
         """
         text = _render(self.source, "svg", self._engine).decode()
         return text[text.index("<svg") :]
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the picture to a file; the suffix says which kind.
-
-        Args:
-            path: a name that ends in .svg, .png, .pdf or .dot (the DOT text itself).
-
-        Returns:
-            The path. The file appears whole or not at all.
+        """Writes a .svg, .png, .pdf or .dot file, whole or not at all; returns the path.
 
         Raises:
             ValueError: another suffix.
             ImportError: Graphviz is not installed (.dot does not need it).
-
-        Example:
-            >>> import tempfile
-            >>> with tempfile.TemporaryDirectory() as directory:
-            ...     draw(Value(1.0)).save(directory + "/one.png").name
-            'one.png'
         """
-        from pathlib import Path
-
         path = Path(path)
         suffix = path.suffix.lower()
         if suffix == ".dot":
@@ -115,10 +79,8 @@ class Drawing:
         elif suffix in (".png", ".pdf"):
             content = _render(self.source, suffix[1:], self._engine)
         else:
-            raise ValueError(
-                f"cannot save a picture as {path.name!r}: "
-                "use a name that ends in .svg, .png, .pdf or .dot"
-            )
+            expected = "use a name that ends in .svg, .png, .pdf or .dot"
+            raise ValueError(f"cannot save a picture as {path.name!r}: {expected}")
         write_whole(path, content)
         return path
 
@@ -174,32 +136,38 @@ def draw(
     labels = _labels(nodes, names or {})
     title = "1 Value" if len(nodes) == 1 else f"{len(nodes)} Values"
     caption = "on each edge: d(result) / d(input)" if local_derivatives else ""
-    lines = [
-        f'digraph "{title}" {{',
-        f'  graph [rankdir={rankdir}, bgcolor="white", charset="UTF-8", nodesep=0.2, ranksep=0.35,',
-        f'    {_FONT}, fontsize=11, fontcolor="{_MUTED}", label="{caption}"];',
-        f'  node [{_FONT}, fontsize=12, fontcolor="{_INK}", shape=plain];',
-        f'  edge [{_FONT}, fontsize=10, fontcolor="{_ACCENT}", color="{_LINE}", arrowsize=0.6,',
-        f"    tailport={_TAILPORTS[rankdir]}];",
-        *_nodes_and_edges(nodes, roots, labels, local_derivatives),
-        "}",
-        "",
-    ]
-    return Drawing("\n".join(lines), title)
+    body = "\n".join(_nodes_and_edges(nodes, roots, labels, local_derivatives))
+    source = f"""digraph "{title}" {{
+  graph [rankdir={rankdir}, bgcolor="white", charset="UTF-8", nodesep=0.2, ranksep=0.35,
+    {_FONT}, fontsize=11, fontcolor="{_MUTED}", label="{caption}"];
+  node [{_FONT}, fontsize=12, fontcolor="{_INK}", shape=plain];
+  edge [{_FONT}, fontsize=10, fontcolor="{_ACCENT}", color="{_LINE}", arrowsize=0.6,
+    tailport={_TAILPORTS[rankdir]}];
+{body}
+}}
+"""
+    return Drawing(source, title)
 
 
 def _nodes_and_edges(
     nodes: list[Value], roots: tuple[Value, ...], labels: dict[Value, str], local_derivatives: bool
 ) -> Iterator[str]:
-    name_of = {v: f"n{i}" for i, v in enumerate(nodes)}
+    place = {v: i for i, v in enumerate(nodes)}
     for i, v in enumerate(nodes):
         kind = _ROOT if v in roots else _INTERIOR if v.inputs else _LEAF
         yield f"  n{i} {_box(v, labels[v], kind)};"
-        if v.op is not None:
-            yield f"  op{i} {_ellipse(v, v.op)};"
-            for x, attributes in _edges(v, local_derivatives):
-                yield f"  {name_of[x]} -> op{i}{attributes};"
-            yield f"  op{i} -> n{i};"
+        if v.op is None:
+            continue
+        op = _text(symbol(v.op, v.arguments[len(v.inputs) :]))
+        yield f'  op{i} [label="{op}", {_ELLIPSE}];'
+        attributes = [""] * len(v.inputs)
+        if local_derivatives:
+            slopes = v.op.backward(1.0, v.data, *v.arguments)
+            attributes = [" [style=dashed]" if d is None else f' [label="{_number(d)}"]'
+                          for d in slopes]  # fmt: skip
+        for x, attribute in zip(v.inputs, attributes):  # no edge for a constant argument
+            yield f"  n{place[x]} -> op{i}{attribute};"
+        yield f"  op{i} -> n{i};"
 
 
 def _checked_roots(root: Any) -> tuple[Value, ...]:
@@ -218,14 +186,14 @@ def _checked_roots(root: Any) -> tuple[Value, ...]:
 
 
 def _check_size(nodes: list[Value], max_nodes: int) -> None:
-    smaller = "draw a smaller part, for example one neuron or the loss of one sample"
-    if len(nodes) > max_nodes:
-        raise ValueError(
-            f"the graph has {len(nodes)} Values, draw lays out at most {max_nodes}: {smaller}"
-        )
-    n_edges, most = sum(len(v.inputs) for v in nodes), _EDGES_PER_NODE * max_nodes
-    if n_edges > most:
-        raise ValueError(f"the graph has {n_edges} edges, draw lays out at most {most}: {smaller}")
+    n_edges = sum(len(v.inputs) for v in nodes)
+    sizes = ("Values", len(nodes), max_nodes), ("edges", n_edges, _EDGES_PER_NODE * max_nodes)
+    for what, size, most in sizes:
+        if size > most:
+            raise ValueError(
+                f"the graph has {size} {what}, draw lays out at most {most}: "
+                "draw a smaller part, for example one neuron or the loss of one sample"
+            )
 
 
 def _labels(nodes: list[Value], names: Mapping[str, Value]) -> dict[Value, str]:
@@ -235,41 +203,20 @@ def _labels(nodes: list[Value], names: Mapping[str, Value]) -> dict[Value, str]:
             raise TypeError(
                 f"names expects {{name: Value}}, got {type(v).__name__} {v!r:.60} for {name!r:.60}"
             )
-        if v in labels:
-            labels[v] = str(name)
+        labels[v] = str(name)
     return labels
 
 
 def _box(v: Value, label: str, kind: tuple[str, str]) -> str:
     fill, border = kind
-    cells = [f"<TD>data {_number(v.data)}</TD>", f"<TD>grad {_number(v.grad)}</TD>"]
-    if label:
-        cells.insert(0, f"<TD><B>{_text(label)}</B></TD>")
+    cells = [f"<TD><B>{_text(label)}</B></TD>"] if label else []
+    cells += [f"<TD>data {_number(v.data)}</TD>", f"<TD>grad {_number(v.grad)}</TD>"]
     return (
         f'[tooltip="data {v.data!r}, grad {v.grad!r}", label=<'
         f'<TABLE STYLE="ROUNDED" BORDER="{2 if kind is _ROOT else 1}" CELLBORDER="0" '
         f'CELLSPACING="0" CELLPADDING="6" COLOR="{border}" BGCOLOR="{fill}">'
         f"<TR>{'<VR/>'.join(cells)}</TR></TABLE>>]"
     )
-
-
-def _ellipse(v: Value, op: Op) -> str:
-    label = _text(symbol(op, v.arguments[len(v.inputs) :]))
-    return (
-        f'[label="{label}", shape=ellipse, style=filled, fillcolor="#eceff3", '
-        f'color="{_LINE}", fontsize=13, width=0.4, height=0.35, margin="0.06,0.02", ordering=in]'
-    )
-
-
-def _edges(v: Value, local_derivatives: bool) -> list[tuple[Value, str]]:
-    """Each input of v with the attributes of its edge to v's op."""
-    if not local_derivatives or v.op is None:
-        return [(x, "") for x in v.inputs]
-    derivatives = v.op.backward(1.0, v.data, *v.arguments)
-    return [
-        (x, " [style=dashed]" if d is None else f' [label="{_number(d)}"]')
-        for x, d in zip(v.inputs, derivatives)  # the None of a constant argument has no input
-    ]
 
 
 # --- networks ---
@@ -297,27 +244,27 @@ def draw_network(model: Any) -> Drawing:
     """
     layers = _checked_layers(model)
     columns = [len(layers[0][0].w), *map(len, layers)]
+    _check_weights(layers, columns)
     title = "a network " + "-".join(map(str, columns))
-    lines = [
-        # neato keeps every node where its pos pins it, so a column is a column.
-        f'digraph "{title}" {{',
-        '  graph [layout=neato, inputscale=72, splines=line, bgcolor="white", charset="UTF-8",',
-        f'    outputorder=edgesfirst, {_FONT}, fontsize=11, fontcolor="{_MUTED}", pad=0.15,',
-        f'    label=<<BR/><FONT COLOR="{_POSITIVE}">positive</FONT>, '
-        f'<FONT COLOR="{_NEGATIVE}">negative</FONT>; lines are weights, rings are biases>];',
-        f'  node [{_FONT}, fontsize=12, fontcolor="{_INK}", shape=circle, style=filled,',
-        '    fixedsize=true, width=0.42, label=""];',
-        "  edge [arrowhead=none];",
-        *_columns(layers, columns),
-        *_weights(layers),
-        "}",
-        "",
-    ]
-    return Drawing("\n".join(lines), title, engine="neato")
+    body = "\n".join([*_columns(layers, columns), *_weights(layers)])
+    positive = f'<FONT COLOR="{_POSITIVE}">positive</FONT>'
+    negative = f'<FONT COLOR="{_NEGATIVE}">negative</FONT>'
+    # neato keeps every node where its pos pins it, so a column is a column.
+    source = f"""digraph "{title}" {{
+  graph [layout=neato, inputscale=72, splines=line, bgcolor="white", charset="UTF-8",
+    outputorder=edgesfirst, {_FONT}, fontsize=11, fontcolor="{_MUTED}", pad=0.15,
+    label=<<BR/>{positive}, {negative}; lines are weights, rings are biases>];
+  node [{_FONT}, fontsize=12, fontcolor="{_INK}", shape=circle, style=filled,
+    fixedsize=true, width=0.42, label=""];
+  edge [arrowhead=none];
+{body}
+}}
+"""
+    return Drawing(source, title, engine="neato")
 
 
 def _checked_layers(model: Any) -> list[list[Any]]:
-    """The model's layers, each a list of neurons; not empty, and they fit together."""
+    """The model's layers, each a list of neurons; not empty."""
     given = getattr(model, "layers", None)
     layers = []
     for i, layer in enumerate([model] if given is None else given):
@@ -331,21 +278,18 @@ def _checked_layers(model: Any) -> list[list[Any]]:
         layers.append(neurons)
     if not layers:
         raise TypeError("draw_network expects at least one layer, got a model whose .layers is []")
-    _check_weights(layers)
     return layers
 
 
-def _check_weights(layers: list[list[Any]]) -> None:
-    n_in, n_weights = len(layers[0][0].w), 0
-    for i, neurons in enumerate(layers):
+def _check_weights(layers: list[list[Any]], columns: list[int]) -> None:
+    for i, (n_in, neurons) in enumerate(zip(columns, layers)):
         for neuron in neurons:
             if len(neuron.w) != n_in:
                 raise ValueError(
                     f"layer {i} has a neuron with {len(neuron.w)} weights, expected {n_in}: one "
                     "for each output of the layer before"
                 )
-        n_weights += n_in * len(neurons)
-        n_in = len(neurons)
+    n_weights = sum(n_in * n_out for n_in, n_out in pairwise(columns))
     if n_weights > _MAX_WEIGHTS:
         raise ValueError(
             f"the network has {n_weights} weights, draw_network shows at most {_MAX_WEIGHTS}: "
@@ -363,9 +307,8 @@ def _columns(layers: list[list[Any]], columns: list[int]) -> list[str]:
         x = f"{depth * gap_x:.0f}"
         for j in range(width):
             y = (width - 1 - 2 * j) * gap_y // 2
-            if depth == 0:
-                look = f'label="x{j + 1}", color="{_LEAF[1]}", fillcolor="{_LEAF[0]}"'
-            else:
+            look = f'label="x{j + 1}", color="{_LEAF[1]}", fillcolor="{_LEAF[0]}"'
+            if depth:
                 look = 'fillcolor="white", ' + _stroke("b", layers[depth - 1][j].b, 1.0, 2.5)
             lines.append(f'  l{depth}_{j} [pos="{x},{y}!", {look}];')
         lines.append(
@@ -389,9 +332,8 @@ def _weights(layers: list[list[Any]]) -> list[str]:
 
 
 def _caption(layers: list[list[Any]], depth: int, width: int) -> str:
-    if depth == 0:
-        upper, lower = "inputs" if width > 1 else "input", str(width)
-    else:
+    upper, lower = "inputs" if width > 1 else "input", str(width)
+    if depth:
         names = [getattr(neuron, "activation", "") for neuron in layers[depth - 1]]
         upper = ", ".join(dict.fromkeys(str(name) for name in names if name)) or "layer"
         lower = "1 neuron" if width == 1 else f"{width} neurons"
@@ -403,11 +345,11 @@ def _stroke(name: str, v: Value, largest: float, width: float) -> str:
     x = v.data
     color = _POSITIVE if x > 0.0 else _NEGATIVE if x < 0.0 else _NEITHER
     share = min(abs(x) / largest, 1.0) if largest and x == x else 0.0
-    penwidth = width * (0.15 + 0.85 * share)
-    return f'color="{color}", penwidth={penwidth:.3f}, tooltip="{name} = {x!r}"'
+    width *= 0.15 + 0.85 * share
+    return f'color="{color}", penwidth={width:.3f}, tooltip="{name} = {x!r}"'
 
 
-# --- text ---
+# --- text, and Graphviz ---
 
 
 def _number(x: float) -> str:
@@ -416,28 +358,20 @@ def _number(x: float) -> str:
 
 
 def one_line(text: str) -> str:
-    """Any text as one line for a picture: short, and without what no picture can show.
-
-    >>> one_line("two\\nlines")
-    'two\\\\nlines'
-    """
+    """Any text as one line for a picture: short, and without what no picture can show."""
     # Control characters are no XML, and direction marks could turn the rest of the box around.
     # The two joiners stay: emoji and several scripts are written with them.
     shown = "".join(
         c if c.isprintable() or c in "\u200c\u200d" else c.encode("unicode_escape").decode()
         for c in text[: _LONGEST_LABEL + 1]
     )
-    if len(shown) > _LONGEST_LABEL:
-        shown = shown[: _LONGEST_LABEL - 1] + "\N{HORIZONTAL ELLIPSIS}"
-    return shown
+    return shown if len(shown) <= _LONGEST_LABEL else shown[: _LONGEST_LABEL - 1] + "\u2026"
 
 
 def _text(text: str) -> str:
     """One line that DOT shows as it is, between quotes and in an HTML-like label."""
     return one_line(text).translate(_ESCAPES)
 
-
-# --- Graphviz ---
 
 _one_layout_at_a_time = threading.Lock()  # the library keeps global state
 
@@ -449,11 +383,9 @@ def _render(source: str, format: str, engine: str) -> bytes:
     program = shutil.which("dot")
     if program is None:
         return _render_with_library(source, format, engine)
-    done = subprocess.run(
-        [program, f"-K{engine}", f"-T{format}", *([f"-Gdpi={_PNG_DPI}"] * (format == "png"))],
-        input=source.encode(),
-        capture_output=True,
-    )
+    dpi = [f"-Gdpi={_PNG_DPI}"] if format == "png" else []
+    command = [program, f"-K{engine}", f"-T{format}", *dpi]
+    done = subprocess.run(command, input=source.encode(), capture_output=True)
     if done.returncode or not done.stdout:
         said = done.stderr.decode(errors="replace").strip()
         raise RuntimeError(
@@ -470,14 +402,9 @@ def _render_with_library(source: str, format: str, engine: str) -> bytes:
             'pictures need Graphviz: pip install "micrograd_like[draw]" '
             "(or put Graphviz's own dot program on the PATH)"
         ) from None
-    with _one_layout_at_a_time:
-        graph = pygraphviz.AGraph(string=source)
-        try:
-            if format == "png":
-                graph.graph_attr["dpi"] = str(_PNG_DPI)
-            # From 1000 nodes on pygraphviz writes a warning to stderr; draw has its own limit.
-            graph.number_of_nodes = lambda: 0
-            picture: bytes = graph.draw(format=format, prog=engine)
-            return picture
-        finally:
-            graph.close()
+    with _one_layout_at_a_time, closing(pygraphviz.AGraph(string=source)) as graph:
+        if format == "png":
+            graph.graph_attr["dpi"] = str(_PNG_DPI)
+        # From 1000 nodes on pygraphviz writes a warning to stderr; draw has its own limit.
+        graph.number_of_nodes = lambda: 0
+        return bytes(graph.draw(format=format, prog=engine))

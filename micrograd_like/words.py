@@ -52,26 +52,18 @@ def spelled(derivative: str, numbers: Mapping[str, str]) -> str:
     return re.sub(r"\b(x|y|k|c|out)\b", lambda name: numbers[name[0]], wide)
 
 
-_TOO_LARGE = (
-    "numbers beyond 1.8e308 become inf; scale the data, lower the learning rate or clip the "
-    "gradients"
-)
-_EXPONENTIAL = (
-    "it overflows above 709.78; subtract the largest input first, as softmax and logsumexp "
-    "do, or lower the learning rate"
-)
-_LOG = (
-    "log{} is -inf at {} and nan below, and steep just above; add a small constant inside, or use "
-    "log_softmax or a loss of logits"
-)
+# fmt: off
+_TOO_LARGE = ("numbers beyond 1.8e308 become inf; scale the data, lower the learning rate or clip "
+              "the gradients")
+_EXPONENTIAL = ("it overflows above 709.78; subtract the largest input first, as softmax and "
+                "logsumexp do, or lower the learning rate")
+_LOG = ("log{} is -inf at {} and nan below, and steep just above; add a small constant inside, or "
+        "use log_softmax or a loss of logits")
 _DENOMINATOR = "the denominator is 0 or tiny; add a small constant to it"
-_BASE = (
-    "a negative base to a fraction gives nan, 0 to a negative power inf, and a large base "
-    "overflows; look at the base"
-)
+_BASE = ("a negative base to a fraction gives nan, 0 to a negative power inf, and a large base "
+         "overflows; look at the base")
 _POWER = "a power below 1 has an infinite slope at 0"
 
-# fmt: off
 WORDS: dict[str, Words] = {
     "add": Words("sum", ("1", "1"), _TOO_LARGE),
     "sub": Words("difference", ("1", "-1"), _TOO_LARGE),

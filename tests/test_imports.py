@@ -59,7 +59,7 @@ INSIDE = {
     "data": ["rows", "tables"],
     "train": ["history", "steps", "metrics", "callbacks", "loop"],
     "plot": ["common", "curves", "parameters", "outputs"],
-    "explore": ["layout", "groups", "replay", "training", "page"],
+    "explore": ["layout", "groups", "replay", "page"],
     "tape": ["tape", "trace", "reroll"],
     "jit": ["emit", "vectormath", "plan", "lower", "native", "update", "training"],
     "cli": ["output", "errors", "demo", "train", "predict"],

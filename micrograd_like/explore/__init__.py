@@ -1,7 +1,4 @@
-"""One HTML page that replays the backward pass of a graph, step by step.
-
-page.py writes it; replay.py computes the gradients, groups.py sorts and names the Values, layout.py
-says where they go, training.py adds the recorded epochs; explore.html is the page itself.
+"""The page that replays a backward pass (page.py): its gradients, its groups, its layout.
 
 >>> from micrograd_like import Value
 >>> explore(Value(3.0) ** 2)

@@ -12,15 +12,15 @@ Names: a Value is its position in topological order, i (inputs before users). An
 view shows of a group: the Value i, or the group g as ~g.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any, TypeAlias
 
 from ..engine import Value
 from ..words import words
+from .layout import neighbours, peeled
 
 Path: TypeAlias = tuple[str, ...]  # of groups from the outside in: ("layer 0", "neuron 3")
 
@@ -35,10 +35,8 @@ class Graph:
         self.nodes = nodes
         position = {v: i for i, v in enumerate(nodes)}
         self.inputs = [[position[x] for x in v.inputs] for v in nodes]
-        self.users: list[list[int]] = [[] for _ in nodes]
-        for i, xs in enumerate(self.inputs):
-            for x in dict.fromkeys(xs):
-                self.users[x].append(i)
+        edges = ((x, i) for i, xs in enumerate(self.inputs) for x in xs)
+        _, self.users = neighbours(len(nodes), edges)
         self.names: dict[int, str] = {}
         self.paths: dict[int, Path] = {}
         for name, v in named.items():
@@ -90,21 +88,22 @@ class Groups:
         """The Values of an item, at any depth."""
         return [item] if item >= 0 else self.all[~item].nodes
 
-    def way(self, g: int) -> Iterator[int]:
-        """A group, the group around it, and so on."""
-        while g >= 0:
-            yield g
+    def seen_from(self, g: int, i: int) -> int:
+        """The item that stands for the Value i in the nearest view around a group."""
+        around = [g]
+        while g > 0:
             g = self.all[g].parent
+            around.append(g)
+        item, home = i, self.home[i]
+        while home not in around:
+            item, home = ~home, self.all[home].parent
+        return item
 
     def edges(self, items: list[int], slot: dict[int, int]) -> dict[tuple[int, int], None]:
         """Pairs of slots, each once, in a fixed order; slot says where each Value is."""
-        edges: dict[tuple[int, int], None] = {}
-        for i in (i for item in items for i in self.nodes_of(item)):
-            for x in self.graph.inputs[i]:
-                a, b = slot.get(x, slot[i]), slot[i]
-                if a != b:
-                    edges[a, b] = None
-        return edges
+        nodes = [i for item in items for i in self.nodes_of(item)]
+        pairs = ((slot.get(x, slot[i]), slot[i]) for i in nodes for x in self.graph.inputs[i])
+        return {(a, b): None for a, b in pairs if a != b}
 
     def module_of_output(self, i: int) -> str:
         """ "neuron 3" for a Value that stands for all that this numbered module does, else nothing.
@@ -117,9 +116,9 @@ class Groups:
             return ""
         made_from, seen = [i], {i}
         for v in made_from:  # the list grows meanwhile
-            new = {x: None for x in graph.inputs[v] if self.path[x] == path and x not in seen}
+            new = {x for x in graph.inputs[v] if self.path[x] == path} - seen
             made_from += new
-            seen.update(new)
+            seen |= new
         names = [graph.names[v] for v in made_from if v in graph.paths]
         # A table of weights, with names such as w0,1, has a row for each of several outputs.
         is_all = len(names) == self.parameters[path] and not any("," in name for name in names)
@@ -174,8 +173,6 @@ class Groups:
         bag = self._new(f"parameters ({len(named)})", g, "leaves", named)
         return [bag, *(i for i in items if i not in self.graph.paths)]
 
-    # --- equal parts ---
-
     def _fold_copies(self, g: int, items: list[int]) -> list[int]:
         """Many equal parts of a view, one after the other or side by side, become one item."""
         if len(items) <= MANY:
@@ -194,11 +191,7 @@ class Groups:
     def _equal_parts(self, items: list[int]) -> Iterable[list[list[int]]]:
         """What hangs together in a view, as items; equal parts in one list."""
         slot = {i: k for k, item in enumerate(items) for i in self.nodes_of(item)}
-        inputs: list[list[int]] = [[] for _ in items]
-        users: list[list[int]] = [[] for _ in items]
-        for a, b in self.edges(items, slot):
-            inputs[b].append(a)
-            users[a].append(b)
+        inputs, users = neighbours(len(items), self.edges(items, slot))
         equal: dict[Any, list[list[int]]] = {}
         for part in _components(inputs, users):
             place = {k: j for j, k in enumerate(part)}
@@ -236,19 +229,19 @@ class Groups:
 class Names:
     """A label wins, then the parameter's path, then what the Value was made from."""
 
-    def __init__(self, graph: Graph, groups: Groups) -> None:
-        self.graph = graph
+    def __init__(self, groups: Groups) -> None:
+        self.groups, self.graph = groups, groups.graph
         self.given: list[str | None] = []  # None: the page writes the expression
         short: list[bool] = []  # may be an operand in the name of another Value
         numbered: dict[tuple[int, int, str], list[int]] = {}
-        for i, v in enumerate(graph.nodes):
-            name = str(v.label).strip() or graph.names.get(i, "")
+        for i, v in enumerate(self.graph.nodes):
+            name = str(v.label).strip() or self.graph.names.get(i, "")
             name = name or (groups.module_of_output(i) if v.op else f"{v.data:.5g}")
             short.append(0 < len(name) <= 10)
             self.given.append(name or None)
             if v.op is None or name:
                 continue
-            if not all(short[x] for x in graph.inputs[i]) or len(self.expression(i)) > 16:
+            if not all(short[x] for x in self.graph.inputs[i]) or len(self.expression(i)) > 16:
                 noun = words(v.op).noun
                 same = numbered.setdefault((groups.home[i], groups.copy[i], noun), [])
                 same.append(i)
@@ -258,7 +251,6 @@ class Names:
                 self.given[same[0]] = noun  # the only one of its kind
 
     def of(self, i: int) -> str:
-        """The name of a Value."""
         return self.given[i] or self.expression(i).replace(" ", "")
 
     def expression(self, i: int) -> str:
@@ -281,19 +273,13 @@ def _module_paths(graph: Graph) -> list[Path]:
         own = [paths[x] for x in xs if x in graph.paths]
         if i in graph.paths:
             path = graph.paths[i]
-        elif own:
-            path = _common(own)
+        elif own:  # what their paths begin with
+            common = takewhile(lambda parts: len(set(parts)) == 1, zip(*own))
+            path = tuple(parts[0] for parts in common)
         else:
             path = paths[xs[0]] if xs and len({paths[x] for x in xs}) == 1 else ()
         paths.append(path)
     return paths
-
-
-def _common(paths: list[Path]) -> Path:
-    """What all paths begin with."""
-    first, last = min(paths), max(paths)  # of sorted paths, those between share what these share
-    same = [a == b for a, b in zip(first, last)] + [False]
-    return first[: same.index(False)]
 
 
 def _without_cycles(
@@ -302,19 +288,19 @@ def _without_cycles(
     """A module that its own output comes back to (a recurrent one) is cut into its uses."""
     part: dict[int, Any] = {i: i for i in nodes}
     part |= {i: name for name, members in modules.items() for i in members}
-    edges = {(part[x], part[i]) for i in nodes for x in graph.inputs[i] if x in part}
-    cyclic = _on_cycles({e for e in edges if e[0] != e[1]})
+    inputs = {i: [x for x in graph.inputs[i] if x in part] for i in nodes}
+    users = {i: [u for u in graph.users[i] if u in part] for i in nodes}
+    edges = {(part[x], part[i]) for i in nodes for x in inputs[i]}
+    cyclic = _on_cycles({(a, b) for a, b in edges if a != b})
     if not cyclic:
         return modules
     # A stage counts the changes of module on the way to a Value: it grows along every edge
     # between modules, so what is cut by stage has no cycle. Leaves wait for their first user.
     stage: dict[int, int] = {}
     for i in nodes:
-        inside = [x for x in graph.inputs[i] if x in part]
-        stage[i] = max((stage[x] + (part[x] != part[i]) for x in inside), default=0)
+        stage[i] = max((stage[x] + (part[x] != part[i]) for x in inputs[i]), default=0)
     for i in (i for i in nodes if not graph.inputs[i]):
-        users = [u for u in graph.users[i] if u in part]
-        stage[i] = min((stage[u] - (part[u] != part[i]) for u in users), default=0)
+        stage[i] = min((stage[u] - (part[u] != part[i]) for u in users[i]), default=0)
     cut: dict[str, list[int]] = {}
     for name, members in modules.items():
         stages = sorted({stage[i] for i in members}) if name in cyclic else []
@@ -324,26 +310,12 @@ def _without_cycles(
     return cut
 
 
-# --- graphs of anything ---
-
-
 def _on_cycles(edges: Iterable[tuple[Any, Any]]) -> set[Any]:
     """The vertices on a cycle, or on the way from one to another: what peeling leaves over."""
     left = list(edges)
-    for start, end in ((0, 1), (1, 0)):  # peel from the front, then from the back
-        users: dict[Any, list[Any]] = {}
-        waiting: dict[Any, int] = {}
-        for edge in left:
-            users.setdefault(edge[start], []).append(edge[end])
-            waiting[edge[end]] = waiting.get(edge[end], 0) + 1
-        free = [v for v in users if v not in waiting]
-        for v in free:
-            for u in users.get(v, ()):
-                waiting[u] -= 1
-                if not waiting[u]:
-                    free.append(u)
-        gone = set(free)
-        left = [(a, b) for a, b in left if a not in gone and b not in gone]
+    for _ in range(2):  # from the front, then from the back
+        gone = set(peeled(left))
+        left = [(b, a) for a, b in left if a not in gone and b not in gone]
     return {v for edge in left for v in edge}
 
 

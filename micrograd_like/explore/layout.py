@@ -13,7 +13,6 @@ from itertools import pairwise
 from typing import Any, TypeAlias
 
 Edge: TypeAlias = tuple[int, int]
-Lanes: TypeAlias = dict[Edge, int]  # {(a, column): the slot of a's lane there}
 
 WIDTH, HEIGHT, GAP_X, GAP_Y, LANE = 150, 60, 24, 12, 20  # of a card, between cards; of a lane
 MAX_CARDS = 1000  # in one view; above, the page shows a neighbourhood
@@ -30,20 +29,18 @@ def layout(count: int, edges: Sequence[Edge]) -> dict[str, Any]:
         only a column and a place in it, because the page stacks the few that it shows.
     """
     rank = _ranks(count, edges)
-    lanes = _lanes(count, edges, rank)
-    between = [range(rank[a] + 1, rank[b]) if lanes else () for a, b in edges]
-    paths = [[a, *[lanes[a, r] for r in passed], b] for (a, b), passed in zip(edges, between)]
-    columns = _columns(count, rank, lanes) if edges else _grid(count)
-    before, after = _neighbours(count + len(lanes), paths)
-    if edges:
-        _order(columns, before, after)
+    paths = _paths(edges, rank)
+    columns: list[list[int]] = [[] for _ in range(max(rank) + 1)]
+    for slot, r in enumerate(rank):
+        columns[r].append(slot)
+    before, after = neighbours(len(rank), (link for path in paths for link in pairwise(path)))
+    _order(columns, before, after)
     if count > MAX_CARDS:
         place = {k: (c, j) for c, column in enumerate(columns) for j, k in enumerate(column)}
         xs, ys = zip(*[place[k] for k in range(count)])
         return {"big": 1, "x": xs, "y": ys, "e": [], "gap": 2 * GAP_X}
     y = _heights(columns, before, after, count)
-    # A tall column needs flatter lines.
-    gap = GAP_X + (min(8 * max(map(len, columns)), 200) if edges else 0)
+    gap = GAP_X + (min(8 * max(map(len, columns)), 200) if edges else 0)  # tall: flatter lines
     x = {k: c * (WIDTH + gap) for c, column in enumerate(columns) for k in column}
     routes = [[a, b, *[y[lane] for lane in on_the_way]] for a, *on_the_way, b in paths]
     return {"x": [x[k] for k in range(count)], "y": y[:count], "e": routes, "gap": gap}
@@ -64,65 +61,60 @@ def route(placed: dict[str, Any], edge: list[int]) -> str:
     return path
 
 
-# --- columns ---
+# --- columns, and the places in them ---
 
 
-def _ranks(count: int, edges: Iterable[Edge]) -> list[int]:
-    """The column of every item: right of all its inputs; what has none, next to its users."""
-    users: list[list[int]] = [[] for _ in range(count)]
-    waiting = [0] * count
+def peeled(edges: Iterable[tuple[Any, Any]]) -> list[Any]:
+    """The ends of edges, inputs before users, without what is on a cycle or behind one."""
+    users: dict[Any, list[Any]] = {}
+    waiting: dict[Any, int] = {}
     for a, b in edges:
-        users[a].append(b)
-        waiting[b] += 1
-    rank = [0] * count
-    order = [k for k in range(count) if not waiting[k]]
-    sources = len(order)
-    for a in order:
-        for b in users[a]:
-            rank[b] = max(rank[b], rank[a] + 1)
+        users.setdefault(a, []).append(b)
+        waiting[b] = waiting.get(b, 0) + 1
+    free = [a for a in users if a not in waiting]
+    for a in free:  # the list grows meanwhile
+        for b in users.get(a, ()):
             waiting[b] -= 1
             if not waiting[b]:
-                order.append(b)
-    for a in order[:sources]:
-        rank[a] = min((rank[b] for b in users[a]), default=1) - 1
-    return rank
+                free.append(b)
+    return free
 
 
-def _lanes(count: int, edges: Iterable[Edge], rank: list[int]) -> Lanes:
-    """The lanes of all long edges; edges from the same item share theirs."""
-    too_many = sum(rank[b] - rank[a] - 1 for a, b in edges) > 20 * MAX_CARDS
-    if too_many or count > MAX_CARDS:
-        return {}
-    passed = dict.fromkeys((a, r) for a, b in edges for r in range(rank[a] + 1, rank[b]))
-    return {key: count + k for k, key in enumerate(passed)}
-
-
-def _columns(count: int, rank: list[int], lanes: Lanes) -> list[list[int]]:
-    columns: list[list[int]] = [[] for _ in range(max(rank) + 1)]
-    for k in range(count):
-        columns[rank[k]].append(k)
-    for (_, r), slot in lanes.items():
-        columns[r].append(slot)
-    return columns
-
-
-def _grid(count: int) -> list[list[int]]:
-    """Columns of what has no edges, about as wide as high."""
-    rows = math.ceil(math.sqrt(count * 3.0))
-    return [list(range(k, min(k + rows, count))) for k in range(0, count, rows)]
-
-
-def _neighbours(count: int, paths: list[list[int]]) -> tuple[list[list[int]], list[list[int]]]:
-    """For every slot those before it and those after it, each once."""
+def neighbours(count: int, edges: Iterable[Edge]) -> tuple[list[list[int]], list[list[int]]]:
+    """For every number below count those before it and those after it, each once."""
     before: list[list[int]] = [[] for _ in range(count)]
     after: list[list[int]] = [[] for _ in range(count)]
-    for a, b in dict.fromkeys(link for path in paths for link in pairwise(path)):
+    for a, b in dict.fromkeys(edges):
         before[b].append(a)
         after[a].append(b)
     return before, after
 
 
-# --- places in the columns ---
+def _ranks(count: int, edges: Sequence[Edge]) -> list[int]:
+    """The column of every item: right of all its inputs; what has none, next to its users."""
+    if not edges:  # a grid, about as wide as high
+        rows = math.ceil(math.sqrt(count * 3.0))
+        return [k // rows for k in range(count)]
+    inputs, users = neighbours(count, edges)
+    rank = [0] * count
+    for k in peeled(edges):
+        rank[k] = max([rank[a] + 1 for a in inputs[k]], default=0)
+    for k in range(count):
+        if not inputs[k]:
+            rank[k] = min([rank[b] for b in users[k]], default=1) - 1
+    return rank
+
+
+def _paths(edges: Sequence[Edge], rank: list[int]) -> list[list[int]]:
+    """Every edge with its lanes, shared by edges from the same item; rank gets their columns."""
+    count, lanes = len(rank), dict[Edge, int]()  # {(a, column): the slot of a's lane there}
+    too_many = sum(rank[b] - rank[a] - 1 for a, b in edges) > 20 * MAX_CARDS
+    paths = []
+    for a, b in edges:
+        passed = () if too_many or count > MAX_CARDS else range(rank[a] + 1, rank[b])
+        paths.append([a, *[lanes.setdefault((a, r), count + len(lanes)) for r in passed], b])
+    rank += [r for _, r in lanes]
+    return paths
 
 
 def _sweeps(
@@ -137,10 +129,10 @@ def _sweeps(
 def _order(columns: list[list[int]], before: list[list[int]], after: list[list[int]]) -> None:
     """Barycentre sweeps: every slot goes to the mean place of its neighbours."""
     place = {k: float(j) for column in columns for j, k in enumerate(column)}
-    for column, neighbours in _sweeps(6, columns, before, after):
+    for column, near in _sweeps(6, columns, before, after):
         middle = (len(column) - 1) / 2.0
         if middle:
-            mean = {k: _mean([place[n] for n in neighbours[k]], place[k]) for k in column}
+            mean = {k: _mean([place[n] for n in near[k]], place[k]) for k in column}
             column.sort(key=mean.__getitem__)
         place |= {k: j - middle for j, k in enumerate(column)}
 
@@ -153,9 +145,9 @@ def _heights(
     y = [0.0] * len(before)
     for column in columns:
         _stack(column, [0.0] * len(column), step, y)
-    for column, neighbours in _sweeps(8, columns, before, after):
-        near = [neighbours[k] or before[k] or after[k] for k in column]
-        wanted = [_mean([y[n] for n in some], y[k]) for k, some in zip(column, near)]
+    for column, near in _sweeps(8, columns, before, after):
+        around = [near[k] or before[k] or after[k] for k in column]
+        wanted = [_mean([y[n] for n in some], y[k]) for k, some in zip(column, around)]
         _stack(column, wanted, step, y)
     top = min(y[k] - step[k] / 2.0 for k in range(len(y)))
     return [round(y[k] - top) for k in range(len(y))]

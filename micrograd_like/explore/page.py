@@ -1,32 +1,17 @@
 """One HTML page that replays the backward pass of a graph, step by step.
 
->>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
->>> explore(a * b + a)
-<Explorer of 4 Values>
-
-Python does what can be computed once: it walks the graph, asks every op's rule for its local
-derivatives (replay.py), sorts the Values into groups (groups.py) and lays every group out
-(layout.py). The page (explore.html) adds up the gradients again, visit by visit, with the same
-arithmetic and so to the same last bit. A page is a snapshot: nothing here writes a ``.grad``.
-
-explore.html is written into every page as it is, so it is compact, and its comments are here. A
-part between <!--name--> and <!--/name--> goes only into pages that need it. In its script, received
-is what every Value receives, in order: from which user, as its k-th input, how much, and the sum so
-far; shown are the items of the view, cards what is drawn of them; step is how many Values have been
-visited, at is the place and the scale of the picture.
-
-Names: a Value is its position in topological order, i (inputs before users; step k of the backward
-pass visits n - k). An item is what a card shows: the Value i, or the group g as ~g.
+Python does what can be computed once: every op's rule gives its local derivatives (replay.py), the
+Values are sorted into groups (groups.py), and every group is laid out (layout.py). The page itself
+(explore.html) adds up the gradients again, visit by visit, to the same last bit.
 """
-
-from __future__ import annotations
 
 import html
 import json
 import os
 import re
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from ..draw import one_line
 from ..engine import Value, topological_order
@@ -34,11 +19,7 @@ from ..files import write_whole
 from ..words import words
 from .groups import MANY, Graph, Groups, Names
 from .layout import GAP_Y, HEIGHT, WIDTH, Edge, layout, route
-from .replay import BackwardPass
-from .training import by_epoch
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from .replay import BackwardPass, by_epoch
 
 _MAX_VALUES = 1_000_000
 _MAX_STATIC = 100  # cards in the picture for paper and notebooks
@@ -52,12 +33,7 @@ class Explorer:
         self._path: Path | None = None
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes the page to a file that ends in .html, whole or not at all; returns the path.
-
-        Raises:
-            ValueError: another suffix.
-            FileNotFoundError: the directory does not exist.
-        """
+        """Writes a file that ends in .html, whole or not at all; returns the path."""
         self._path = _checked_path(path)
         write_whole(self._path, self.page.encode("utf-8", "backslashreplace"))
         return self._path
@@ -66,7 +42,6 @@ class Explorer:
         """Shows the page in the browser; one that was not saved goes to a temporary file."""
         import tempfile
         import webbrowser
-        from pathlib import Path
 
         path = self._path or self.save(Path(tempfile.mkdtemp()) / "explore.html")
         webbrowser.open(path.resolve().as_uri())
@@ -92,6 +67,8 @@ def explore(
 ) -> Explorer:
     """The backward pass of a Value as one HTML page, to step through and to look around in.
 
+    No ``.grad`` is written.
+
     Args:
         root: the Value whose ``backward()`` is replayed, for example a loss. Or the History of
             ``fit(..., record=n)`` for a model of two inputs: the first sample's loss, by epoch.
@@ -99,9 +76,6 @@ def explore(
         model: a Module; its parameters' names sort the Values into layers and neurons.
         names: more names, {name: Value}; dots in a name make groups. A Value's own label wins.
         open: show the page in the browser.
-
-    Returns:
-        An Explorer. No ``.grad`` is written.
 
     Raises:
         TypeError: root is not a Value, or a name's Value is not.
@@ -114,26 +88,21 @@ def explore(
         <Explorer of 2 Values>
     """
     path = path if path is None else _checked_path(path)
-    recorded, training = getattr(root, "recorded", None), dict[str, Any]()
+    recorded = getattr(root, "recorded", None)
     model = recorded.model if recorded else model
     named = {**(dict(model.named_parameters()) if model is not None else {}), **(names or {})}
     if recorded:
         walk, training = by_epoch(recorded, named)
     else:
-        walk = BackwardPass(Graph(_checked_nodes(root), named))
-    groups = Groups(walk.graph)
-    given = Names(walk.graph, groups)
-    svg = _static_svg(walk, groups, given)
-    data = _data(walk, groups, given) | training
-    explorer = Explorer(_page(data, svg), svg, len(walk.values))
+        walk, training = BackwardPass(Graph(_checked_nodes(root), named)), {}
+    given = Names(Groups(walk.graph))
+    svg = _static_svg(walk, given)
+    explorer = Explorer(_page(_data(walk, given) | training, svg), svg, len(walk.values))
     if path is not None:
         explorer.save(path)
     if open:
         explorer.open()
     return explorer
-
-
-# --- what came in ---
 
 
 def _checked_nodes(root: Any) -> list[Value]:
@@ -148,15 +117,14 @@ def _checked_nodes(root: Any) -> list[Value]:
     what = f"{type(root).__name__} {root!r:.60}"
     if hasattr(root, "recorded"):  # a History
         what += ", which has no recorded epochs: train with fit(..., record=1)"
-    if isinstance(root, list | tuple) and all(isinstance(v, Value) for v in root):
-        many = f"a list of {len(root)} Values: add them up, or choose one"
-        what = many if root else "an empty list"
+    elif isinstance(root, list | tuple) and not root:
+        what = "an empty list"
+    elif isinstance(root, list | tuple) and all(isinstance(v, Value) for v in root):
+        what = f"a list of {len(root)} Values: add them up, or choose one"
     raise TypeError(f"explore expects the Value whose backward pass to replay, got {what}")
 
 
 def _checked_path(path: str | os.PathLike[str]) -> Path:
-    from pathlib import Path
-
     path = Path(path)
     if path.suffix.lower() not in (".html", ".htm"):
         raise ValueError(f"cannot save a page as {path.name!r}: use a name that ends in .html")
@@ -172,13 +140,11 @@ def _checked_path(path: str | os.PathLike[str]) -> Path:
 def _views(groups: Groups) -> tuple[list[list[Any]], list[dict[str, Any]]]:
     """For each group its views; and the layouts, which equal views share.
 
-    A view is the number of its layout, how many items are the group's own, and the items: its own
-    and then its neighbours outside.
+    A view: its layout's number, how many items are the group's own, those and then the others.
     """
     number: dict[Any, int] = {}  # of the layout for so many items and these edges
-    views: list[list[Any]] = []
+    views: list[list[Any]] = [[] for _ in groups.all]
     for g, group in enumerate(groups.all):
-        views.append([])
         for items in group.copies:
             shown, edges = _shown(groups, g, items)
             k = number.setdefault((len(shown), tuple(edges)), len(number))
@@ -197,39 +163,28 @@ def _shown(groups: Groups, g: int, items: list[int]) -> tuple[list[int], Iterabl
               *((i, u) for u in users[i])) if a not in place or b not in place]  # fmt: skip
     outside = {i: i for edge in around for i in edge if i not in place}
     if len(outside) > MANY:
-        above = set(groups.way(g))
-        outside = {i: _seen_from(groups, above, i) for i in outside}
+        outside = {i: groups.seen_from(g, i) for i in outside}
     shown = [*items, *dict.fromkeys(outside.values())]
     place_of = {item: k for k, item in enumerate(shown)}
     place |= {i: place_of[item] for i, item in outside.items()}
     return shown, edges | dict.fromkeys((place[a], place[b]) for a, b in around)
 
 
-def _seen_from(groups: Groups, above: set[int], i: int) -> int:
-    """The item that stands for i in the nearest view around a group."""
-    item = i
-    for g in groups.way(groups.home[i]):
-        if g in above:
-            break
-        item = ~g
-    return item
-
-
 # --- writing ---
 
 
-def _data(walk: BackwardPass, groups: Groups, names: Names) -> dict[str, Any]:
+def _data(walk: BackwardPass, names: Names) -> dict[str, Any]:
     """What the page knows; explore.html says how it reads it."""
-    graph, numbers, (views, layouts) = walk.graph, walk.numbers(), _views(groups)
+    graph, groups = walk.graph, names.groups
+    views, layouts = _views(groups)
     ops = list(dict.fromkeys(v.op for v in graph.nodes if v.op is not None))
     row = {op: k for k, op in enumerate(ops)}
     return {
         "card": [WIDTH, HEIGHT, GAP_Y],
         "ops": [[op.name, op.symbol, words(op).derivatives] for op in ops],
         "op": [-1 if v.op is None else row[v.op] for v in graph.nodes],
-        "value": numbers["value"],
         "inputs": graph.inputs,
-        "rule": numbers["rule"],
+        **walk.numbers(),
         "name": names.given,
         "constant": {i: str(v.arguments[-1]) for i, v in enumerate(graph.nodes)
                      if v.op is not None and v.op.constants},
@@ -242,11 +197,12 @@ def _data(walk: BackwardPass, groups: Groups, names: Names) -> dict[str, Any]:
 
 
 def _page(data: dict[str, Any], svg: str) -> str:
-    from importlib.resources import files
+    from importlib.resources import files  # here, since it takes 6 ms to import
 
     text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
     page = files(__package__).joinpath("explore.html").read_text("utf-8")
     parts = {  # of explore.html, and whether this page needs them
+        "comment": False,
         "training": "epochs" in data,
         "large": any("big" in x for x in data["layouts"]),
         "groups": len(data["groups"]) > 1,
@@ -256,23 +212,21 @@ def _page(data: dict[str, Any], svg: str) -> str:
     return page.replace("<!--svg-->", svg).replace("/*data*/", text)
 
 
-def _static_svg(walk: BackwardPass, groups: Groups, names: Names) -> str:
-    """The root's view as a picture; of a large one, the part that is nearest to the root.
-
-    In the page its classes make it look like the page; elsewhere its attributes count.
-    """
-    (items,), left = groups.all[0].copies, ""
+def _static_svg(walk: BackwardPass, names: Names) -> str:
+    """The root's view as a picture; of a large one, the part that is nearest to the root."""
+    groups, left = names.groups, ""
+    (items,) = groups.all[0].copies
     if len(items) > _MAX_STATIC:
         left = f'<text y="-8">the last {_MAX_STATIC} of {len(items)} items</text>\n'
         items = items[-_MAX_STATIC:]
     place = {i: k for k, item in enumerate(items) for i in groups.nodes_of(item)}
     placed = layout(len(items), list(groups.edges(items, place)))
     lines = "".join(route(placed, edge) for edge in placed["e"])
-    cards = [_card(walk, groups, names, item, x, y - HEIGHT // 2)
+    cards = [_card(walk, names, item, x, y - HEIGHT // 2)
              for x, y, item in zip(placed["x"], placed["y"], items)]  # fmt: skip
     boxes, heads, symbols, numbers = ("\n".join(filter(None, parts)) for parts in zip(*cards))
     width, height = max(placed["x"]) + WIDTH + 24, max(placed["y"]) + HEIGHT // 2 + 40
-    return (
+    return (  # in the page its classes make it look like the page; elsewhere its attributes count
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-12 -22 {width} {height}" '
         f'width="{width}" font-family="system-ui,sans-serif" font-size="12" fill="#566070">\n'
         f'{left}<path class="edge" fill="none" stroke="#a3adb9" d="{lines}"/>\n'
@@ -282,9 +236,7 @@ def _static_svg(walk: BackwardPass, groups: Groups, names: Names) -> str:
     )
 
 
-def _card(
-    walk: BackwardPass, groups: Groups, names: Names, item: int, x: int, y: int
-) -> tuple[str, str, str, str]:
+def _card(walk: BackwardPass, names: Names, item: int, x: int, y: int) -> tuple[str, ...]:
     """The markup of a card with its corner at x, y: its box, name, op and numbers."""
 
     def text(right: int, down: int, line: str) -> str:
@@ -293,7 +245,7 @@ def _card(
 
     box = f'<rect x="{x}" y="{y}" width="{WIDTH}" height="{HEIGHT}" rx="8"'
     if item < 0:
-        group = groups.all[~item]
+        group = names.groups.all[~item]
         size = text(12, 37, f"{len(group.nodes)} values")
         return f'{box} stroke-dasharray="5 3"/>', text(12, 20, group.name[:17]), "", size
     grad, op = walk.grads[item], walk.graph.nodes[item].op

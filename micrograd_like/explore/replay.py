@@ -1,24 +1,33 @@
 """The backward pass into lists: every gradient, and how the page computes it to the last bit.
 
->>> from micrograd_like import Value
 >>> a, b = Value(2.0), Value(-3.0)
 >>> walk = BackwardPass(Graph([a, b, a * b], {}))
 >>> walk.grads, walk.rules[2]
 ([-3.0, 2.0, 1.0], [-3.0, 2.0])
 
-Nothing of the graph is changed, and what is stored in it is only compared.
-
-Names: a Value is its position in topological order, i (inputs before users).
+Nothing of the graph is changed, and what is stored in it is only compared. Of a training there is
+a pass for every recorded epoch. A Value is its position in topological order, as in groups.py.
 """
 
 import json
+from base64 import b64encode
+from collections import defaultdict
+from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
+from ..engine import Value, no_grad, topological_order
 from .groups import Graph
+
+_SIDE = 24  # of the grid on which a model's output is shown
 
 
 class BackwardPass:
-    """The values of a graph, the gradients of its last one, and the rules that give them."""
+    """The values of a graph, the gradients of its last one, and the rules that give them.
+
+    A rule says what each input receives: d stands for g * d, to the last bit. Else [r, d] stands
+    for r: a masked 0, or the op multiplies or divides in another order.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -29,7 +38,7 @@ class BackwardPass:
         self.grads: list[float | None] = [None] * len(graph.nodes)
         self.grads[-1] = 1.0
         self.rules: list[list[Any]] = [[None] * len(xs) for xs in graph.inputs]
-        self.notes: dict[int, list[str]] = {}
+        self.notes: dict[int, list[str]] = defaultdict(list)
         for i in range(len(graph.nodes) - 1, -1, -1):
             self._visit(i)
         for i in range(len(graph.nodes)):
@@ -43,28 +52,26 @@ class BackwardPass:
             received = v.op.backward(g, v.data, *v.arguments)
             local = v.op.backward(1.0, v.data, *v.arguments)
         except Exception as error:  # only a node made by hand, by the user's function, can fail
-            self._note(i, f"nothing passes on: {error}")
+            self.notes[i].append(f"nothing passes on: {error}")
             return
         for k, x in enumerate(self.graph.inputs[i]):
-            if received[k] is not None:
-                self.rules[i][k] = _rule(g, local[k], received[k])
-                self.grads[x] = (self.grads[x] or 0.0) + received[k]
+            r, d = received[k], local[k]
+            if r is not None:
+                is_product = g * d == r or (g * d != g * d and r != r)  # or both are nan
+                self.rules[i][k] = d if is_product else [r, d]
+                self.grads[x] = (self.grads[x] or 0.0) + r
 
     def _compare_with_stored(self, i: int) -> None:
         v, value, once = self.graph.nodes[i], self.values[i], self.grads[i]
         if v.data != value and v.data == v.data:
-            self._note(i, f"value {value:.6g} when recorded, {v.data:.6g} now")
+            self.notes[i].append(f"value {value:.6g} when recorded, {v.data:.6g} now")
         if not v.grad or once is None or v.grad == once or v.grad != v.grad:
             return
         times = v.grad / once if once else 0.0
+        why = f"is not {once:.6g}, what one backward pass gives"
         if not v.inputs and times.is_integer() and times >= 2.0:
             why = f"= {times:.0f} x {once:.6g}: was zero_grad missed?"
-        else:
-            why = f"is not {once:.6g}, what one backward pass gives"
-        self._note(i, f"stored gradient {v.grad:.6g} {why}")
-
-    def _note(self, i: int, text: str) -> None:
-        self.notes.setdefault(i, []).append(text)
+        self.notes[i].append(f"stored gradient {v.grad:.6g} {why}")
 
     def numbers(self) -> dict[str, list[Any]]:
         """Values and rules as JSON; a rule is 0 for a product, whose factors are its inputs."""
@@ -77,19 +84,56 @@ class BackwardPass:
         return {"value": _plain(self.values), "rule": rules}
 
 
-def _rule(g: float, d: float, received: float) -> Any:
-    """How the page computes what an input receives: d stands for g * d, to the last bit.
-
-    Else [r, d] stands for r: a masked 0, or the rule multiplies or divides in another order.
-    """
-    product = g * d
-    is_nan = received != received and product != product
-    return d if product == received or is_nan else [received, d]
-
-
 def _plain(numbers: list[Any]) -> list[Any]:
     """JSON has no nan and no inf: they go as JavaScript's text. Only of them x - x is not 0."""
     return [
         _plain(x) if type(x) is list else json.dumps(x) if type(x) is float and x - x else x
         for x in numbers
     ]
+
+
+# --- training: the same graph at every recorded epoch, and what the model has learned ---
+
+
+def by_epoch(recorded: Any, named: Mapping[str, Value]) -> tuple[BackwardPass, dict[str, Any]]:
+    """The pass over the first sample's loss, and for the page what changes from epoch to epoch."""
+    model, X, y = recorded.model, recorded.X, recorded.y
+    if not recorded.epochs or len(X[0]) != 2:
+        raise ValueError(
+            "explore shows recorded epochs of a model with 2 inputs, got "
+            f"{len(recorded.epochs)} epochs and {len(X[0])} inputs"
+        )
+    grid, points = _map(X, y)
+    x = [Value(number, label=f"x{k}") for k, number in enumerate(X[0], start=1)]
+    kept, epochs = model.state_dict(), []
+    try:
+        for row in recorded.epochs:
+            model.load_state_dict(row.state)
+            root = recorded.loss(model.batch([x]), [y[0]])
+            walk = BackwardPass(Graph(topological_order(root), named))
+            with no_grad():
+                field = b64encode(bytes(map(_shade, model.batch(grid)))).decode()
+            epochs.append({"epoch": row.epoch, "loss": row.loss, "field": field} | walk.numbers())
+    finally:
+        model.load_state_dict(kept)
+    return walk, {"epochs": epochs, "points": points, "side": _SIDE}
+
+
+def _map(X: Any, y: Any) -> tuple[list[list[float]], list[list[Any]]]:
+    """A grid over the samples, row by row from the top; of each x, y in percent, target > 0."""
+    ranges = [(min(column), (max(column) - min(column)) or 1.0) for column in zip(*X)]
+    steps = [k * 1.2 / (_SIDE - 1) - 0.1 for k in range(_SIDE)]  # a margin of a tenth
+    across, up = ([low + span * s for s in steps] for low, span in ranges)
+    points = []
+    for row, target in zip(X, y):
+        a, b = (100 * (0.1 + (n - low) / span) / 1.2 for n, (low, span) in zip(row, ranges))
+        kind = isinstance(target, Real) and float(target) > 0.0
+        points.append([round(float(a), 1), round(float(100 - b), 1), int(kind)])
+    return [[a, b] for b in reversed(up) for a in across], points
+
+
+def _shade(out: Any) -> int:
+    """0 for an output of -3 or less, 255 for 3 or more; of several, how far the second leads."""
+    scores = [v.data for v in out] if isinstance(out, list) else [0.0, out.data]
+    score = scores[1] - scores[0] if len(scores) > 1 else scores[0]
+    return round(127.5 + 42.5 * max(-3.0, min(3.0, score))) if score == score else 128
