@@ -176,3 +176,11 @@ def test_importing_is_quick(tmp_path):
 def test_the_text_that_people_read_stays_short():
     lines = sum(len((PACKAGE / name).read_text().splitlines()) for name in ("ops.py", "engine.py"))
     assert lines <= 760
+
+
+def test_no_test_file_imports_another():
+    for path in Path(__file__).parent.rglob("test_*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom | ast.Import):
+                names = [getattr(node, "module", None) or "", *[a.name for a in node.names]]
+                assert not any(name.startswith("test_") for name in names), path.name

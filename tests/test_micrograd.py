@@ -343,7 +343,7 @@ def test_a_leaf_stays_a_leaf_when_it_is_given_a_rule():
 
 # --- micrograd's numbers: its demo, its networks, its generator ---
 
-PROGRAM = Path(__file__).parent / "programs" / "micrograd_demo.py"
+PROGRAM = Path(__file__).parent / "programs" / "micrograd_demo.txt"
 
 
 def demo(steps, ours=True):

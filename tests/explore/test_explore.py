@@ -1,7 +1,6 @@
 """The Python side of explore: names, groups, layouts, rules; what it refuses and what it writes."""
 
 import base64
-import json
 import math
 import random
 import re
@@ -11,25 +10,14 @@ from itertools import pairwise
 
 import numpy
 import pytest
-from helpers.programs import build, random_program
+from helpers.pages import chain, data_of, random_graph, samples, spelled_out, trained
 
 import micrograd_like.functional as F
-from micrograd_like import MLP, SGD, Module, Neuron, Value, hinge_loss, micrograd, no_grad
+from micrograd_like import MLP, Module, Neuron, Value, hinge_loss, micrograd, no_grad
 from micrograd_like.engine import grad, topological_order
 from micrograd_like.explore import explore
-from micrograd_like.train import History, fit
+from micrograd_like.train import History
 from micrograd_like.train.history import RecordedEpoch
-
-
-def data_of(explorer):
-    """What the page knows, as the page reads it."""
-    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', explorer.page)
-    data = json.loads(found[1])
-    for i, (xs, rule) in enumerate(zip(data["inputs"], data["rule"])):
-        if rule == 0:  # a product: each input times its partner
-            half = len(xs) // 2
-            data["rule"][i] = [data["value"][x] for x in xs[half:] + xs[:half]]
-    return data
 
 
 def group_names(data, parent=0):
@@ -42,27 +30,6 @@ def items_of(data, group, outside=False):
     _, count, items = data["groups"][names.index(group)][3][0]
     chosen = items[count:] if outside else items[:count]
     return [names[~item] if item < 0 else data["name"][item] for item in chosen]
-
-
-def spelled_out(model, x):
-    """The network as micrograd writes it: a product and a sum for every weight."""
-    x = [Value(number, label=f"x{k}") for k, number in enumerate(x)]
-    for layer in model.layers:
-        x = [sum((w * v for w, v in zip(n.w, x)), n.b).tanh() for n in layer.neurons]
-    return x[0]
-
-
-def random_graph(seed, size=40):
-    """A Value made of every kind of op, of shared Values and, if the seed is odd, of edges."""
-    return build(random_program(seed, "wild" if seed % 2 else "tame", size))[2]
-
-
-def chain(length):
-    """So many Values, one after the other."""
-    x = Value(0.5, label="x")
-    for _ in range(length - 1):
-        x = -x
-    return x
 
 
 # --- what the page is told ---
@@ -484,12 +451,6 @@ def test_residual_connections_do_not_make_cycles():
     assert_well_laid_out(data)
 
 
-def samples(count, model):
-    """The loss of a 2-16-16-1 network, spelled out, for some samples."""
-    outs = [spelled_out(model, [0.1 * i, -1.0]) for i in range(count)]
-    return F.sum([(1.0 - out * 1.0).relu() for out in outs])
-
-
 @pytest.mark.parametrize(
     ("count", "n_values", "seconds", "size"),
     [(0, 10, 0.02, 30_720), (1, 985, 0.2, 130e3), (150, 100_000, 5.0, 10e6)],
@@ -510,16 +471,6 @@ def test_grouping_layout_and_writing_keep_the_budget(count, n_values, seconds, s
 
 
 # --- training ---
-
-
-def trained(epochs, widths=(16, 16, 1), inputs=2, record=1):
-    """A History that remembers its epochs."""
-    rng = random.Random(0)
-    X = [[rng.uniform(-1.0, 1.0) for _ in range(inputs)] for _ in range(20)]
-    y = [1.0 if row[0] * row[1] > 0.0 else -1.0 for row in X]
-    model = MLP(inputs, list(widths), output_activation="linear", rng=0)
-    return fit(model, X, y, hinge_loss, SGD(model.parameters(), lr=0.1), epochs=epochs,
-               batch_size=20, record=record, jit=False, progress=False)  # fmt: skip
 
 
 def test_training_is_recorded_epoch_by_epoch():

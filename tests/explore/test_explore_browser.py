@@ -14,7 +14,7 @@ import urllib.request
 import xml.etree.ElementTree as ET
 
 import pytest
-from test_explore import chain, data_of, random_graph, samples, spelled_out, trained
+from helpers.pages import chain, data_of, random_graph, samples, spelled_out, trained
 
 import micrograd_like.functional as F
 from micrograd_like import MLP, Value, hinge_loss
