@@ -30,8 +30,7 @@ class AnomalyError(ArithmeticError):
         ...     Value(0.0).log()
         Traceback (most recent call last):
         micrograd_like.anomaly.AnomalyError: -inf in the forward pass of log (...: Value(0.0).log())
-          log(0.0) = -inf
-          hint: log is -inf at 0 and nan below, and steep just above; add a small constant ...
+          log(0.0) = -inf...
     """
 
 
@@ -64,15 +63,7 @@ def detect_anomaly() -> Mode:
 
 
 def is_anomaly_enabled() -> bool:
-    """Whether the current thread or task is inside detect_anomaly.
-
-    Example:
-        >>> with detect_anomaly():
-        ...     is_anomaly_enabled()
-        True
-
-    Source: torch.is_anomaly_enabled.
-    """
+    """Whether this thread or task is inside detect_anomaly, as torch.is_anomaly_enabled."""
     return engine.swapped.current("_backward_pass") is _backward_pass
 
 
@@ -83,7 +74,7 @@ def _watched(own: Callable[..., Any], op: Any, *args: Any) -> Any:
     v = _located(own, op, *args)
     if v is NotImplemented or isfinite(v.data):
         return v
-    inputs = args[0] if isinstance(args[0], tuple) else args  # of an op of many inputs, or few
+    inputs = args[0] if isinstance(args[0], tuple) else args  # many come as a tuple
     numbers = [_number(x) for x in inputs]
     shown = [repr(a) for a in numbers[:8]] + ["..."] * (len(numbers) > 8)
     applied = f"{op.name}({', '.join(shown)})"
@@ -97,8 +88,10 @@ def _watched(own: Callable[..., Any], op: Any, *args: Any) -> Any:
 
 def _contributions(own: Callable[..., Any], v: Value, g: Any, recorded: bool = False) -> Any:
     if recorded:  # inside a rule an inf may be masked away: not yet an anomaly
-        own = engine.swapped(**dict.fromkeys(_RECORDING, _located))(own)
-    received = own(v, g, recorded)
+        with engine.swapped(**dict.fromkeys(_RECORDING, _located)):
+            received = own(v, g, recorded)
+    else:
+        received = own(v, g)
     if not all(isfinite(_number(gx)) for _, gx in received):
         raise AnomalyError(_backward_message(v, _number(g)))
     return received

@@ -7,8 +7,7 @@
 Both functions write text in Graphviz's DOT language; a ``Drawing`` turns it into a picture when
 asked. This file knows no op and no layer class, and drawing changes nothing.
 
-Names: v is a node, x one of its inputs. In the DOT text n0, n1, ... are the Values in topological
-order, and op3 is the op that made n3.
+In the DOT text n0, n1, ... are the Values in topological order, and op3 is the op that made n3.
 """
 
 import math
@@ -31,6 +30,7 @@ _MAX_WEIGHTS = 2000
 _LONGEST_LABEL = 40
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\\": "\\\\"})
 _PNG_DPI = 192  # twice the usual 96: sharp on a laptop's screen
+_one_layout_at_a_time = threading.Lock()  # Graphviz's library keeps global state
 
 # Dark text on light boxes on white: legible whatever the page around the picture looks like.
 _INK, _MUTED, _LINE, _ACCENT = "#1f2937", "#6b7280", "#8a94a3", "#6d28d9"
@@ -171,12 +171,10 @@ def _nodes_and_edges(
 
 
 def _checked_roots(root: Any) -> tuple[Value, ...]:
-    if isinstance(root, Value):
-        return (root,)
     expected = "draw expects a Value or a list of Values"
-    if isinstance(root, str | bytes) or not isinstance(root, Iterable):
+    if isinstance(root, str | bytes) or not isinstance(root, Value | Iterable):
         raise TypeError(f"{expected}, got {type(root).__name__} {root!r:.60}")
-    roots = tuple(root)
+    roots = (root,) if isinstance(root, Value) else tuple(root)
     if not roots:
         raise ValueError(f"{expected}, got an empty list")
     for i, v in enumerate(roots):
@@ -200,9 +198,8 @@ def _labels(nodes: list[Value], names: Mapping[str, Value]) -> dict[Value, str]:
     labels = {v: str(v.label) for v in nodes}
     for name, v in names.items():
         if not isinstance(v, Value):
-            raise TypeError(
-                f"names expects {{name: Value}}, got {type(v).__name__} {v!r:.60} for {name!r:.60}"
-            )
+            got = f"got {type(v).__name__} {v!r:.60} for {name!r:.60}"
+            raise TypeError(f"names expects {{name: Value}}, {got}")
         labels[v] = str(name)
     return labels
 
@@ -285,10 +282,8 @@ def _check_weights(layers: list[list[Any]], columns: list[int]) -> None:
     for i, (n_in, neurons) in enumerate(zip(columns, layers)):
         for neuron in neurons:
             if len(neuron.w) != n_in:
-                raise ValueError(
-                    f"layer {i} has a neuron with {len(neuron.w)} weights, expected {n_in}: one "
-                    "for each output of the layer before"
-                )
+                expected = f"expected {n_in}: one for each output of the layer before"
+                raise ValueError(f"layer {i} has a neuron with {len(neuron.w)} weights, {expected}")
     n_weights = sum(n_in * n_out for n_in, n_out in pairwise(columns))
     if n_weights > _MAX_WEIGHTS:
         raise ValueError(
@@ -373,9 +368,6 @@ def _text(text: str) -> str:
     return one_line(text).translate(_ESCAPES)
 
 
-_one_layout_at_a_time = threading.Lock()  # the library keeps global state
-
-
 def _render(source: str, format: str, engine: str) -> bytes:
     import shutil
     import subprocess
@@ -388,9 +380,8 @@ def _render(source: str, format: str, engine: str) -> bytes:
     done = subprocess.run(command, input=source.encode(), capture_output=True)
     if done.returncode or not done.stdout:
         said = done.stderr.decode(errors="replace").strip()
-        raise RuntimeError(
-            f"{program} failed to make {format} (exit status {done.returncode}): {said:.500}"
-        )
+        status = f"exit status {done.returncode}"
+        raise RuntimeError(f"{program} failed to make {format} ({status}): {said:.500}")
     return done.stdout
 
 

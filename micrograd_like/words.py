@@ -33,12 +33,7 @@ def words(op: Op) -> Words:
 
 
 def symbol(op: Op, constants: Sequence[float] = ()) -> str:
-    """An op as in a picture: its symbol, of a power with the exponent.
-
-    >>> from micrograd_like import ops
-    >>> symbol(ops.TANH), symbol(ops.POWC, [2.0])
-    ('tanh', '**2')
-    """
+    """An op as in a picture: tanh, or **2, its symbol and of a power the exponent."""
     return op.symbol + "".join(f"{k:g}" for k in constants if op.name == "powc")
 
 

@@ -128,8 +128,8 @@ class Groups:
         """Makes a group and returns its item."""
         g = len(self.all)
         self.all.append(Group(name, parent, kind, nodes, depth))
-        if kind != "module":  # a module's Values find their homes when it is divided
-            for i in nodes:
+        for i in nodes:
+            if self.home[i] == parent:  # else it is in a smaller group already
                 self.home[i] = g
         return ~g
 
@@ -137,13 +137,10 @@ class Groups:
         """The items of a module's view."""
         group = self.all[g]
         modules: dict[str, list[int]] = {}
-        loose: list[int] = []
         for i in group.nodes:
             if len(self.path[i]) > group.depth:
                 modules.setdefault(self.path[i][group.depth], []).append(i)
-            else:
-                loose.append(i)
-                self.home[i] = g
+        loose = [i for i in group.nodes if len(self.path[i]) == group.depth]
         modules = _without_cycles(self.graph, group.nodes, modules)
         items = [self._new(name, g, "module", m, group.depth + 1) for name, m in modules.items()]
         items += self._parameters(g, self._sums(g, loose))
@@ -212,8 +209,6 @@ class Groups:
         for c, item in ((c, item) for c, copy in enumerate(same) for item in copy):
             for i in self.nodes_of(item):
                 self.copy[i] = c
-                if item < 0 and self.all[~item].kind != "module":
-                    self.home[i] = ~item
             if item < 0:
                 self.all[~item].parent = f
 
@@ -289,7 +284,6 @@ def _without_cycles(
     part: dict[int, Any] = {i: i for i in nodes}
     part |= {i: name for name, members in modules.items() for i in members}
     inputs = {i: [x for x in graph.inputs[i] if x in part] for i in nodes}
-    users = {i: [u for u in graph.users[i] if u in part] for i in nodes}
     edges = {(part[x], part[i]) for i in nodes for x in inputs[i]}
     cyclic = _on_cycles({(a, b) for a, b in edges if a != b})
     if not cyclic:
@@ -300,7 +294,8 @@ def _without_cycles(
     for i in nodes:
         stage[i] = max((stage[x] + (part[x] != part[i]) for x in inputs[i]), default=0)
     for i in (i for i in nodes if not graph.inputs[i]):
-        stage[i] = min((stage[u] - (part[u] != part[i]) for u in users[i]), default=0)
+        users = [u for u in graph.users[i] if u in part]
+        stage[i] = min((stage[u] - (part[u] != part[i]) for u in users), default=0)
     cut: dict[str, list[int]] = {}
     for name, members in modules.items():
         stages = sorted({stage[i] for i in members}) if name in cyclic else []

@@ -54,8 +54,7 @@ class BackwardPass:
         except Exception as error:  # only a node made by hand, by the user's function, can fail
             self.notes[i].append(f"nothing passes on: {error}")
             return
-        for k, x in enumerate(self.graph.inputs[i]):
-            r, d = received[k], local[k]
+        for k, (x, r, d) in enumerate(zip(self.graph.inputs[i], received, local)):
             if r is not None:
                 is_product = g * d == r or (g * d != g * d and r != r)  # or both are nan
                 self.rules[i][k] = d if is_product else [r, d]
@@ -99,10 +98,8 @@ def by_epoch(recorded: Any, named: Mapping[str, Value]) -> tuple[BackwardPass, d
     """The pass over the first sample's loss, and for the page what changes from epoch to epoch."""
     model, X, y = recorded.model, recorded.X, recorded.y
     if not recorded.epochs or len(X[0]) != 2:
-        raise ValueError(
-            "explore shows recorded epochs of a model with 2 inputs, got "
-            f"{len(recorded.epochs)} epochs and {len(X[0])} inputs"
-        )
+        got = f"got {len(recorded.epochs)} epochs and {len(X[0])} inputs"
+        raise ValueError(f"explore shows recorded epochs of a model with 2 inputs, {got}")
     grid, points = _map(X, y)
     x = [Value(number, label=f"x{k}") for k, number in enumerate(X[0], start=1)]
     kept, epochs = model.state_dict(), []
