@@ -347,7 +347,7 @@ def kernel_rows(network: str, repeats: int, rounds: int) -> list[Row]:
 def c_step(gcc: str, target: Path, this: Net, layout: Any, flags: list[str]) -> Any:
     """The function step of benchmark_kernel.c, compiled for a network."""
     sizes = {"NIN": this.nin, "HIDDEN": this.nouts[0], "SAMPLES": SAMPLES}
-    sizes |= {"STRIP": layout.strip, "LANES": layout.width}
+    sizes |= {"STRIP": layout.width * layout.vectors, "LANES": layout.width}
     sizes |= {"TANH": 1} if this.activation == "tanh" else {}
     options = ["-O3", "-march=native", "-shared", "-fPIC", *flags]
     defined = [f"-D{name}={number}" for name, number in sizes.items()]

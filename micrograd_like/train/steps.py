@@ -74,11 +74,13 @@ class Steps:
         """The epochs, here a single one, and their columns of loss and grad_norm."""
         self.problem.model.train()
         self.said = []
-        steps = [self._step(i, some) for i, some in enumerate(self.problem.batches(orders[0]))]
+        steps = []
+        for i, some in enumerate(self.problem.batches(orders[0])):
+            with uncollected():
+                steps.append(self._step(i, some))
         losses, norms = zip(*steps)
         return {"loss": [math.fsum(losses) / len(orders[0])], "grad_norm": [mean(norms)]}
 
-    @uncollected()
     def _step(self, batch: int, some: list[int]) -> tuple[float, float]:
         """One step on some samples: the sum of their losses, and the norm of the gradients."""
         problem, optimizer = self.problem, self.problem.optimizer
