@@ -97,7 +97,9 @@ class Module:
         tensors: dict[str, list[str]] = {}
         for name, tensor, _, _ in self._parameters():
             tensors.setdefault(tensor, []).append(name)
-        return tensors | {tensor: names for names, tensor, _, _ in self._buffers()}
+        for names, tensor, _, _ in self._buffers():
+            tensors.setdefault(tensor, []).extend(names)
+        return tensors
 
     def modules(self) -> list[Module]:
         """This module and those in it, at any depth."""
