@@ -283,8 +283,7 @@ def _without_cycles(
     """A module that its own output comes back to (a recurrent one) is cut into its uses."""
     part: dict[int, Any] = {i: i for i in nodes}
     part |= {i: name for name, members in modules.items() for i in members}
-    inputs = {i: [x for x in graph.inputs[i] if x in part] for i in nodes}
-    edges = {(part[x], part[i]) for i in nodes for x in inputs[i]}
+    edges = {(part[x], part[i]) for i in nodes for x in graph.inputs[i] if x in part}
     cyclic = _on_cycles({(a, b) for a, b in edges if a != b})
     if not cyclic:
         return modules
@@ -292,7 +291,8 @@ def _without_cycles(
     # between modules, so what is cut by stage has no cycle. Leaves wait for their first user.
     stage: dict[int, int] = {}
     for i in nodes:
-        stage[i] = max((stage[x] + (part[x] != part[i]) for x in inputs[i]), default=0)
+        inside = [x for x in graph.inputs[i] if x in part]
+        stage[i] = max((stage[x] + (part[x] != part[i]) for x in inside), default=0)
     for i in (i for i in nodes if not graph.inputs[i]):
         users = [u for u in graph.users[i] if u in part]
         stage[i] = min((stage[u] - (part[u] != part[i]) for u in users), default=0)
