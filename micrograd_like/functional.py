@@ -8,7 +8,7 @@ Every scalar function is one row of the op table (ops.py). Those over a list tak
 numbers or Values. Nothing here reads a Value's data, so everything can be differentiated again.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from . import ops
@@ -25,36 +25,99 @@ def _call(op: Op, *args: Number) -> Any:
 # --- one argument ---
 
 
-def _unary(op: Op, doc: str) -> Callable[[Number], Any]:
-    """The function of one number that is nothing but the op."""
-
-    def function(x: Number) -> Any:
-        return _call(op, x)
-
-    function.__name__ = function.__qualname__ = op.name
-    function.__doc__ = doc
-    return function
+def abs(x: Number) -> Any:
+    """|x|; the derivative at 0 is 0."""
+    return _call(ops.ABS, x)
 
 
-abs = _unary(ops.ABS, "|x|; the derivative at 0 is 0.")
-sqrt = _unary(ops.SQRT, "The square root; nan below 0, slope inf at 0.")
-exp = _unary(ops.EXP, "e to the power x; inf when it overflows.")
-expm1 = _unary(ops.EXPM1, "exp(x) - 1, accurate near 0.")
-log = _unary(ops.LOG, "The natural logarithm; -inf at 0, nan below.")
-log1p = _unary(ops.LOG1P, "log(1 + x), accurate near 0.")
-sin = _unary(ops.SIN, "The sine of x radians.")
-cos = _unary(ops.COS, "The cosine of x radians.")
-tan = _unary(ops.TAN, "The tangent of x radians.")
-sinh = _unary(ops.SINH, "The hyperbolic sine.")
-cosh = _unary(ops.COSH, "The hyperbolic cosine.")
-tanh = _unary(ops.TANH, "The hyperbolic tangent, between -1 and 1.")
-atan = _unary(ops.ATAN, "The angle, in radians, whose tangent is x.")
-erfc = _unary(ops.ERFC, "The complementary error function, 1 - erf(x), accurate for large x.")
-sigmoid = _unary(ops.SIGMOID, "1 / (1 + exp(-x)), between 0 and 1; never overflows.")
-softplus = _unary(ops.SOFTPLUS, "log(1 + exp(x)), a smooth relu; without torch's threshold.")
-silu = _unary(ops.SILU, "x * sigmoid(x), also called swish.")
-gelu = _unary(ops.GELU, "x times the standard normal distribution function of x (the exact form).")
-relu = _unary(ops.RELU, "x where it is positive, else 0; the derivative at 0 is 0.")
+def sqrt(x: Number) -> Any:
+    """The square root; nan below 0, slope inf at 0."""
+    return _call(ops.SQRT, x)
+
+
+def exp(x: Number) -> Any:
+    """e to the power x; inf when it overflows."""
+    return _call(ops.EXP, x)
+
+
+def expm1(x: Number) -> Any:
+    """exp(x) - 1, accurate near 0."""
+    return _call(ops.EXPM1, x)
+
+
+def log(x: Number) -> Any:
+    """The natural logarithm; -inf at 0, nan below."""
+    return _call(ops.LOG, x)
+
+
+def log1p(x: Number) -> Any:
+    """log(1 + x), accurate near 0."""
+    return _call(ops.LOG1P, x)
+
+
+def sin(x: Number) -> Any:
+    """The sine of x radians."""
+    return _call(ops.SIN, x)
+
+
+def cos(x: Number) -> Any:
+    """The cosine of x radians."""
+    return _call(ops.COS, x)
+
+
+def tan(x: Number) -> Any:
+    """The tangent of x radians."""
+    return _call(ops.TAN, x)
+
+
+def sinh(x: Number) -> Any:
+    """The hyperbolic sine."""
+    return _call(ops.SINH, x)
+
+
+def cosh(x: Number) -> Any:
+    """The hyperbolic cosine."""
+    return _call(ops.COSH, x)
+
+
+def tanh(x: Number) -> Any:
+    """The hyperbolic tangent, between -1 and 1."""
+    return _call(ops.TANH, x)
+
+
+def atan(x: Number) -> Any:
+    """The angle, in radians, whose tangent is x."""
+    return _call(ops.ATAN, x)
+
+
+def erfc(x: Number) -> Any:
+    """The complementary error function, 1 - erf(x), accurate for large x."""
+    return _call(ops.ERFC, x)
+
+
+def sigmoid(x: Number) -> Any:
+    """1 / (1 + exp(-x)), between 0 and 1; never overflows."""
+    return _call(ops.SIGMOID, x)
+
+
+def softplus(x: Number) -> Any:
+    """log(1 + exp(x)), a smooth relu; without the threshold that torch's has."""
+    return _call(ops.SOFTPLUS, x)
+
+
+def silu(x: Number) -> Any:
+    """x * sigmoid(x), also called swish."""
+    return _call(ops.SILU, x)
+
+
+def gelu(x: Number) -> Any:
+    """x times the standard normal distribution function of x (the exact form)."""
+    return _call(ops.GELU, x)
+
+
+def relu(x: Number) -> Any:
+    """x where it is positive, else 0; the derivative at 0 is 0."""
+    return _call(ops.RELU, x)
 
 
 def elu(x: Number, alpha: float = 1.0) -> Any:
