@@ -131,14 +131,14 @@ def _user_line() -> tuple[str, int]:
 
 def _located(own: Callable[..., Any], op: Any, *args: Any) -> Any:
     v = own(op, *args)
-    if v is NotImplemented or v.op is None or hasattr(v, "line"):
-        return v
     if type(v) is Value:
+        if v.op is None:
+            return v
         plain, v = v, object.__new__(_Located)
         for slot in Value.__slots__:
             setattr(v, slot, getattr(plain, slot))
-    elif not hasattr(v, "__dict__"):  # of a class that takes no attributes
-        return v
+    elif v is NotImplemented or hasattr(v, "line") or not hasattr(v, "__dict__"):
+        return v  # it has a line, or is of a class that takes no attributes
     v.line = _user_line()
     return v
 

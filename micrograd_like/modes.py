@@ -96,8 +96,8 @@ class Seam:
     def __init__(self, namespace: dict[str, Any], names: Iterable[str]) -> None:
         self.namespace = namespace
         self.own = {name: namespace[name] for name in names}
-        self.asking = {name: self._asking(name, own) for name, own in self.own.items()}
         self.used: ContextVar[dict[str, Any]] = ContextVar("swapped")
+        self.asking = {name: self._asking(name, own) for name, own in self.own.items()}
         self.live: dict[int, dict[str, Any]] = {}  # what is used in any thread or task
 
     def __call__(self, **functions: Callable[..., Any]) -> Mode:
@@ -113,8 +113,10 @@ class Seam:
         return self.used.get(_NONE)
 
     def _asking(self, name: str, own: Callable[..., Any]) -> Callable[..., Any]:
+        here = self.used.get
+
         def ask(*args: Any, **named: Any) -> Any:
-            function = self.current(name)
+            function = here(_NONE).get(name)
             return own(*args, **named) if function is None else function(own, *args, **named)
 
         return ask
