@@ -7,9 +7,9 @@ array([0.        , 4.15905442])
 >>> jit(grad(lambda x: x * x))([1.0, 2.0, 3.0])    # the slope at three points
 array([2., 4., 6.])
 
-f is written for one sample, with scalars. It is called once on Values, which record its graph
-(tape/trace.py); the graph becomes a flat list of instructions (tape/tape.py), whose loops are found
-(tape/reroll.py) and become LLVM code (lower.py, vectormath.py), compiled and called by native.py.
+f is written for one sample, with scalars. It is called on Values; the graph that they record
+becomes a flat list of instructions (tape/), whose loops are found and become LLVM code (plan.py,
+lower.py, vectormath.py), compiled and called by native.py.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context
 from operator import add, attrgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 try:
     import llvmlite  # noqa: F401
@@ -86,7 +86,7 @@ class Compiled:
         call = _Call(args, self.batch)
         compiled = self._for(call, "values")
         outputs, _ = compiled.run(call)
-        return compiled.nest(outputs, call.samples)
+        return _stacked(compiled.rebuild(list(outputs if call.has_axis else outputs[:, 0])))
 
     def backward(self, *args: Any) -> float:
         """The mean of f over the batch; adds its gradient to the ``grad`` of every parameter.
@@ -128,13 +128,6 @@ class Compiled:
 # --- one call ---
 
 
-class _Leaf(NamedTuple):
-    """An array among the arguments: its shape for one sample, and whether it has a batch axis."""
-
-    shape: tuple[int, ...]
-    batched: bool
-
-
 class _Call:
     """The arguments of one call, as rows of numbers and as f wants them nested."""
 
@@ -145,38 +138,37 @@ class _Call:
         self.arrays, self.rebuild = flatten(trees)
         if batch is None:
             longest = max([len(a) for a in self.arrays if a.ndim], default=0)
-            self.batched = [a.ndim > 0 and len(a) == longest for a in self.arrays]
+            batched = [a.ndim > 0 and len(a) == longest for a in self.arrays]
         else:
             parts = [flatten(tree)[0] for tree in trees]
-            self.batched = [a.ndim > 0 and has for has, part in zip(batch, parts) for a in part]
-        counts = {len(a) for a, flag in zip(self.arrays, self.batched) if flag}
+            batched = [a.ndim > 0 and bool(has) for has, part in zip(batch, parts) for a in part]
+        counts = {len(a) for a, flag in zip(self.arrays, batched) if flag}
         if len(counts) > 1 or 0 in counts:
             raise ValueError(
                 "the arrays with a batch axis must have one length of at least 1, got "
                 f"{sorted(counts)}"
             )
-        self.samples = counts.pop() if counts else None
-        self.count = self.samples or 1
-        if not any(self.batched):  # numbers only: one sample, and no axis for it in the result
-            self.arrays = [a[None] for a in self.arrays]
-            self.batched = [True for _ in self.arrays]
-        shapes = [a.shape[1:] if flag else a.shape for a, flag in zip(self.arrays, self.batched)]
-        self.leaves = list(map(_Leaf, shapes, self.batched))
+        self.has_axis, self.count = bool(counts), max(counts, default=1)
+        if not counts:  # numbers only: one sample, and no axis for it in the result
+            self.arrays, batched = [a[None] for a in self.arrays], [True for _ in batched]
+        # for each array whether it has a batch axis, and its shape for one sample
+        self.leaves = [(flag, a.shape[flag:]) for a, flag in zip(self.arrays, batched)]
         self.signature = (repr(self.rebuild(self.leaves)), self.count < 4)
 
     def rows(self) -> tuple[Any, Any]:
         """What each sample has of its own, a row for each number; and what all share."""
-        inputs = [a.reshape(self.count, -1).T for a, b in zip(self.arrays, self.batched) if b]
-        shared = [a.ravel() for a, b in zip(self.arrays, self.batched) if not b]
-        return (
-            np.concatenate([np.empty((0, self.count)), *inputs]),
-            np.concatenate([np.empty(0), *shared]),
-        )
+        inputs, shared = [np.empty((0, self.count))], [np.empty(0)]
+        for a, (batched, _) in zip(self.arrays, self.leaves):
+            if batched:
+                inputs.append(a.reshape(self.count, -1).T)
+            else:
+                shared.append(a.ravel())
+        return np.concatenate(inputs), np.concatenate(shared)
 
     def arguments(self, inputs: Sequence[Any], shared: Sequence[Any]) -> list[Any]:
         """f's arguments for one sample, from numbers or Values in the order of rows()."""
         own, common = iter(inputs), iter(shared)
-        nested = [_nested(own if batched else common, shape) for shape, batched in self.leaves]
+        nested = [_nested(own if batched else common, shape) for batched, shape in self.leaves]
         return list(self.rebuild(nested))
 
 
@@ -226,10 +218,10 @@ class _Specialisation:
         if not self.traced.outputs:
             raise JitError("the function returned nothing to compute: an empty list")
         if kind == "gradients":
-            if len(self.traced.outputs) != 1:
+            if (n := len(self.traced.outputs)) != 1:
                 raise JitError(
-                    f"backward needs a function of one number, this one returns "
-                    f"{len(self.traced.outputs)}: compile jit(jacobian(f)) instead"
+                    f"backward needs a function of one number, this one returns {n}: compile "
+                    "jit(jacobian(f)) instead"
                 )
             if not self.parameters:
                 raise JitError(
@@ -253,22 +245,17 @@ class _Specialisation:
             tree = self.f(*call.arguments(list(map(Value, inputs[:, i])), list(map(Value, shared))))
             wanted = [float(getattr(x, "data", x)) for x in flatten(tree)[0]]
             got = outputs[:, i].tolist() or wanted
-            if len(got) != len(wanted) or not np.allclose(
-                got, wanted, TOLERANCE, TOLERANCE, equal_nan=True
-            ):
+            same = len(got) == len(wanted)
+            if not (same and np.allclose(got, wanted, TOLERANCE, TOLERANCE, equal_nan=True)):
                 raise JitError(
                     f"for sample {i} the compiled function gives {got!r:.80} but Python gives "
                     f"{wanted!r:.80}: it seems to decide by a number (.data, float, round, an "
                     "index), which was done once for all samples; use functional.where"
                 )
 
-    def nest(self, outputs: Any, samples: int | None) -> Any:
-        """Arrays nested as f's result; lists of numbers become one array."""
-        rows = outputs if samples is not None else outputs[:, 0]
-        return _stacked(self.rebuild(list(rows)))
-
 
 def _stacked(tree: Any) -> Any:
+    """The same nesting, with lists of numbers as one array."""
     if isinstance(tree, dict):
         return {key: _stacked(part) for key, part in tree.items()}
     if isinstance(tree, tuple):

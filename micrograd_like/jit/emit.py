@@ -180,8 +180,6 @@ class Table:
     def __init__(self, module: Any, places: Any, n: int) -> None:
         self.n, self.count, self.memory = n, places.shape[1], None
         self.base, self.steps = int(places.flat[0]), [0, 0, 0]
-        if places.size == 1:
-            return
         p = places.reshape(len(places), -1, n)
         for axis in range(3):
             if p.shape[axis] > 1:

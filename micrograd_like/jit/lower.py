@@ -81,10 +81,9 @@ class _Lowering:
 
     def function(self, nests: Sequence[Any]) -> Signature:
         """A function that calls every nest, each a function of its own."""
-        #   define void @tape(rows, scalars, sums, columns) {
-        #     call @tape_0(rows, scalars, sums, columns)
-        #     call @tape_1(rows, scalars, sums, columns)
-        #     ...
+        #   call tape_0(rows, scalars, sums, columns)
+        #   call tape_1(rows, scalars, sums, columns)
+        #   ...
         parts = [self._part(f"{self.name}_{i}", nest) for i, nest in enumerate(nests)]
         whole = KERNEL.named(self.name)
         b, args = whole.define(self.module)
@@ -114,7 +113,7 @@ class _Nest:
         self.inside = {slot: c.start for c in code for slot in c.results}
         self.table: dict[Any, Any] = {}
         self.factors: dict[int, list[tuple[Table, bool]]] = {}  # of a long dot: do they vary?
-        self.vectors = range(1)
+        self.vectors, self.members = range(1), [(INT(0), INT(0))]
         self.known: dict[int, Any] = {}  # in this round of the loops, by the first row's slot
 
     # --- loops ---
@@ -151,19 +150,16 @@ class _Nest:
     def _make_tables(self, n: int) -> None:
         """Where arguments and results lie; a long dot has one table for w and one for x."""
         module, places, varies = self.lowering.module, self.lowering.places, self.lowering.varies
-
-        def table(slots: Sequence[int]) -> Table:
-            return Table(module, places[np.asarray(slots)][None], n)
-
         for c in self.code:
-            if c.start in self.stored:
-                self.table[c.start] = table(c.results)
             fold = self._fold(c)
-            for a in range(1 if fold else len(c.args)):
-                self.table[c.start, a] = table(c.args[a])
             self.factors[c.start] = [
                 (Table(module, places[part], n), varies[part.flat[0]]) for part in fold
             ]
+            if self.count > 1:
+                tables: dict[Any, Sequence[int]] = dict(enumerate(c.args[:1] if fold else c.args))
+                tables |= {"out": c.results} if c.start in self.stored else {}
+                for a, slots in tables.items():
+                    self.table[c.start, a] = Table(module, places[np.asarray(slots)][None], n)
 
     def _fold(self, c: Instruction) -> list[Any]:
         """The factors of a long dot (or the terms of a long sum) when a loop can read them."""
@@ -182,15 +178,10 @@ class _Nest:
     def _rows(self) -> None:
         self.known = {}
         for c in self.code:
-            self.known[c.start] = self._instruction(c)
-            if c.start in self.stored:
-                for (i, k), row in zip(self.members, self.known[c.start]):
-                    place = self.table[c.start].at(self.b, i, k)
-                    for v, x in zip(self.vectors, row):
-                        self._store(c, place, v, x)
+            self._keep(c, self._instruction(c))
 
     def _instruction(self, c: Instruction) -> list[list[Any]]:
-        if self.factors[c.start]:
+        if self.factors.get(c.start):
             return self._long(c)
         args = [self._argument(c, a) for a in range(len(c.args))]
         return [
@@ -222,31 +213,41 @@ class _Nest:
         number = self.lowering.tape.constant(slot)
         if number is not None and (np.asarray(table) == slot).all():
             return [[self.math.constant(number)] * len(self.vectors)] * len(self.members)
-        places, varies = self.table[c.start, a], self.lowering.varies[slot]
-        found = [self._load(places.at(self.b, i, k), varies) for i, k in self.members]
+        varies = self.lowering.varies[slot]
+        found = [self._load(place, varies) for place in self._at(c, a, slot)]
         if self.count == 1:
             self.known[slot] = found
         return found
 
+    def _at(self, c: Instruction, a: Any, slot: int) -> list[Any]:
+        """Where the rows of a table are; of a single instruction's, the slot's place."""
+        if self.count == 1:
+            return [INT(int(self.lowering.places[slot]))]
+        return [self.table[c.start, a].at(self.b, i, k) for i, k in self.members]
+
     def _load(self, place: Any, varies: bool) -> list[Any]:
         b = self.b
         if not varies:
-            scalar = read(b, self.args.scalars, place, name="scalar")
-            return [self.math.splat(scalar)] * len(self.vectors)
+            number = self.math.splat(read(b, self.args.scalars, place, name="scalar"))
+            return [number] * len(self.vectors)
         kind, align = self.math.type, 8 * self.layout.width
         return [b.load(self._column(place, v), "row", align, typ=kind) for v in self.vectors]
 
-    def _store(self, c: Instruction, place: Any, v: int, x: Any) -> None:
-        if self.lowering.varies[c.start]:
-            self.b.store(x, self._column(place, v), align=8 * self.layout.width)
-        else:
-            self.b.store(x, at(self.b, self.args.scalars, place))
+    def _keep(self, c: Instruction, results: list[list[Any]]) -> None:
+        """Results are known from here on, and in memory if somebody else needs them."""
+        self.known[c.start] = results
+        places = self._at(c, "out", c.start) if c.start in self.stored else []
+        for place, row in zip(places, results):
+            for v, x in zip(self.vectors, row):
+                if self.lowering.varies[c.start]:
+                    self.b.store(x, self._column(place, v), align=8 * self.layout.width)
+                else:
+                    self.b.store(x, at(self.b, self.args.scalars, place))
 
     def _column(self, place: Any, v: int) -> Any:
         b = self.b
         column = plus(b, self.column, INT(v * self.layout.width))
-        offset = plus(b, times(b, place, self.layout.stride), column)
-        return at(b, self.args.rows, offset)
+        return at(b, self.args.rows, plus(b, times(b, place, self.layout.stride), column))
 
 
 class _Straight(_Nest):
@@ -265,43 +266,28 @@ class _Straight(_Nest):
             self.waiting: dict[str, list[tuple[Instruction, Any]]] = {}
             self.op = {c.start: c.op for c in self.code}
             for c in _by_stage(self.code):
-                self._single(c)
+                if not _waits(c):
+                    self._keep(c, self._instruction(c))
+                    continue
+                ((x,),) = self._argument(c, 0)
+                same = self.waiting.setdefault(c.op, [])
+                same.append((c, x))
+                if len(same) == LANES:
+                    self._compute(c.op)
             for op in list(self.waiting):
                 self._compute(op)
 
-    def _single(self, c: Instruction) -> None:
-        args = [self._value(slot) for (slot,) in c.args]
-        if not _waits(c):
-            self._keep(c, self.math.apply(c.op, args))
-            return
-        same = self.waiting.setdefault(c.op, [])
-        same.append((c, args[0]))
-        if len(same) == LANES:
-            self._compute(c.op)
-
     def _compute(self, op: str) -> None:
         """The instructions of this op that wait."""
-        same = self.waiting.pop(op, [])
-        for (c, _), x in zip(same, self.math.together(op, [x for _, x in same])):
-            self._keep(c, x)
+        code, xs = zip(*self.waiting.pop(op))
+        for c, x in zip(code, self.math.together(op, xs)):
+            self._keep(c, [[x]])
 
-    def _keep(self, c: Instruction, x: Any) -> None:
-        self.known[c.start] = x
-        if c.start in self.stored:
-            self._store(c, INT(int(self.lowering.places[c.start])), 0, x)
-
-    def _value(self, slot: int) -> Any:
-        """What is in a slot: a constant, or computed here, or loaded the first time."""
+    def _argument(self, c: Instruction, a: int) -> list[list[Any]]:
+        slot = c.args[a][0]
         if slot not in self.known and slot in self.op:
             self._compute(self.op[slot])
-        if slot not in self.known:
-            number = self.lowering.tape.constant(slot)
-            if number is not None:
-                self.known[slot] = self.math.constant(number)
-            else:
-                place = INT(int(self.lowering.places[slot]))
-                (self.known[slot],) = self._load(place, self.lowering.varies[slot])
-        return self.known[slot]
+        return super()._argument(c, a)
 
 
 def _waits(c: Instruction) -> bool:

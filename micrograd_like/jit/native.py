@@ -1,8 +1,4 @@
-"""native: a Tape -> machine code, and the buffers that it works on.
-
-``Native`` is a compiled tape: a call computes any number of samples, block by block, and adds up
-their gradients. The GIL is released inside.
-"""
+"""native: a Tape -> machine code, which runs without the GIL, and the buffers that it works on."""
 
 from __future__ import annotations
 
@@ -42,8 +38,7 @@ def layout_for(samples: int) -> Layout:
     if samples < width:
         return Layout(1, samples, samples)
     block = -(-samples // -(-samples // BLOCK))
-    strips = [-(-block // (width * v)) * width * v for v in (5, 4, 3)]
-    vectors = (5, 4, 3)[strips.index(min(strips))]
+    vectors = min((5, 4, 3), key=lambda v: -(-block // (width * v)) * width * v)
     vectors = min(vectors, -(-block // width))
     return Layout(width, vectors, -(-block // (width * vectors)) * width * vectors)
 
@@ -71,13 +66,9 @@ class Module:
         self.ir.triple = llvm.get_default_triple()
 
     def compile(self, quickly: bool = False) -> None:
-        """Verifies, optimises, makes machine code.
+        """Verifies, makes machine code; a RuntimeError says that it is no valid LLVM code.
 
-        Args:
-            quickly: for a large program, whose straight-line code the passes would not improve.
-
-        Raises:
-            RuntimeError: what was emitted is no valid LLVM code; nothing of it runs.
+        ``quickly`` is for a large program, whose straight-line code the passes would not improve.
         """
         with _compiling:
             self.code = llvm.parse_assembly(str(self.ir))
@@ -103,7 +94,7 @@ class Module:
 
 
 class Native:
-    """A compiled tape.
+    """A compiled tape: it computes any number of samples, block by block, and adds up gradients.
 
     Args:
         tape: as traced.
@@ -138,12 +129,7 @@ class Native:
         return scalars
 
     def __call__(self, inputs: Array, shared: Any) -> tuple[Array, Array]:
-        """Outputs, a row each with a column for each sample; and the sums over samples.
-
-        Args:
-            inputs: one row for each input, one column for each sample.
-            shared: the inputs that all samples share.
-        """
+        """Outputs, a row each with a column for each sample, as inputs are; and the sums."""
         inputs = np.ascontiguousarray(inputs)
         samples = inputs.shape[1]
         outputs, sums = np.empty((len(self.tape.outputs), samples)), np.zeros(len(self.tape.sums))

@@ -1,16 +1,15 @@
-"""plan: which instructions are worked on together, and in which order.
+"""plan: which instructions are worked on together, and in which order. It knows no LLVM.
 
 A ``nest`` is a list of instructions of equal count that read each other row by row: lower.py makes
-one loop of it, whose results stay in registers. What only other nests read must be stored. Sums
-over samples (gradients) come last; a result that nobody but its sum reads is never stored.
-
-This file knows tapes and no LLVM.
+one loop of it, whose results stay in registers. What other nests read must be stored. Sums over
+samples (gradients) come last; a result that nobody but its sum reads is never stored.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,18 +48,13 @@ def make_plan(tape: Tape, varies: Any, single: bool) -> Plan:
     """The nests of a tape; ``single``: where a sample fills no vector, and is computed alone."""
     if is_large(tape) and single:
         tape = _taken_apart(tape)
-    shared = [c for c in tape.code if not varies[c.start]]
-    code = [c for c in tape.code if varies[c.start]]
     reductions = _reductions(tape)
-    direct = _read_by_sums_only(tape, code, reductions)
-    limit = STRAIGHT if single else IN_ONE_FUNCTION
-    nests = _nests([c for c in code if c.start not in direct], limit)
-    return Plan(
-        [(nest, {c.start for c in nest}) for nest in _nests(shared, STRAIGHT)],
-        list(_stored(tape, nests, reductions)),
-        reductions,
-        direct,
-    )
+    direct = _read_by_sums_only(tape, varies, reductions)
+    shared = _nests([c for c in tape.code if not varies[c.start]], STRAIGHT)
+    code = [c for c in tape.code if varies[c.start] and c.start not in direct]
+    nests = _nests(code, STRAIGHT if single else IN_ONE_FUNCTION)
+    stored = list(_stored(tape, nests, reductions))
+    return Plan([(nest, {c.start for c in nest}) for nest in shared], stored, reductions, direct)
 
 
 def placed(tape: Tape) -> tuple[Any, Any]:
@@ -85,14 +79,14 @@ def _taken_apart(tape: Tape) -> Tape:
     """
     if 2 * sum(c.count == 1 for c in tape.code) < tape.size - tape.first:
         return tape
-    parts = [_singles(c) if 1 < c.count < ROWS_FOR_A_LOOP else [c] for c in tape.code]
-    apart = Tape(tape.inputs, tape.scalars, tape.constants)
-    apart.code, apart.size = _depth_first([c for part in parts for c in part]), tape.size
-    apart.outputs, apart.sums = tape.outputs, tape.sums
+    apart = copy(tape)
+    apart.code = _depth_first([c for group in tape.code for c in _parts(group)])
     return apart
 
 
-def _singles(c: Instruction) -> list[Instruction]:
+def _parts(c: Instruction) -> list[Instruction]:
+    if c.count == 1 or c.count >= ROWS_FOR_A_LOOP:
+        return [c]
     rows = zip(*[zip(table) for table in c.args])
     return [Instruction(c.op, slot, row) for slot, row in zip(c.results, rows)]
 
@@ -126,16 +120,16 @@ def _reductions(tape: Tape) -> list[Reduction]:
     return found
 
 
-def _read_by_sums_only(
-    tape: Tape, code: list[Instruction], reductions: list[Reduction]
-) -> set[int]:
+def _read_by_sums_only(tape: Tape, varies: Any, reductions: list[Reduction]) -> set[int]:
     """The starts of instructions that need not be stored."""
     read = _read(tape, np.arange(tape.size))
-    rows = defaultdict(list)
-    for r in reductions:
-        rows[r.code.start].append(len(r.rows))
-    once = [c for c in code if rows[c.start] == [c.count]]
-    return {c.start for c in once if not read[c.start : c.start + c.count].any()}
+    times = Counter([r.code.start for r in reductions])
+    return {
+        c.start
+        for c, rows, _ in reductions
+        if varies[c.start] and times[c.start] == 1 and len(rows) == c.count
+        if not read[c.start : c.start + c.count].any()
+    }
 
 
 def _read(tape: Tape, home: Any) -> Any:

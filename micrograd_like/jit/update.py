@@ -3,8 +3,7 @@
 The optimiser's own rule (and the penalty's gradient) is traced as any function, with a parameter
 where others have a sample. A table holds all that is known of the parameters, a column for each:
 
-    P        its number; behind the parameters lie the other scalars that the samples share, so
-             that this row is the memory from which the loss is computed
+    P        its number; then the other scalars that the samples share: the loss is computed from it
     G, NEW   its gradient, and the one that is being computed
     FLAG     1 where the penalty applies
     KEPT     its number at the last step with a finite loss
@@ -15,7 +14,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -55,9 +54,7 @@ class Update:
         penalty: a function of one parameter, or None.
     """
 
-    def __init__(
-        self, native: Native, optimizer: Any, penalty: Callable[[Any], Any] | None
-    ) -> None:
+    def __init__(self, native: Native, optimizer: Any, penalty: Any) -> None:
         self.n = len(optimizer.params)
         state: dict[str, Any] = {}
         optimizer.update(0.5, 0.25, state)
@@ -66,7 +63,7 @@ class Update:
         numbers = [[x, x, x, 1.0, x, *[x] * len(self.keys)] for x in (0.5, 0.25)]
         self.tapes = {
             name: reroll(trace(rule, numbers, [optimizer.lr, 1.0])[0])
-            for name, rule in self._rules(optimizer, penalty, bool(state)).items()
+            for name, rule in self._rules(optimizer, penalty).items()
         }
         width = host_width() if self.n >= host_width() else 1
         strip = min(4, -(-self.n // width)) * width
@@ -78,9 +75,12 @@ class Update:
         _Finish(native.module, self).emit()
         _emit_loop(native.module, len(native.tape.sums))
 
-    def new_table(self) -> Array:
-        """Memory for all that is known of the parameters."""
-        return buffer(max(map(count_rows, self.tapes.values())), self.layout.stride)
+    def new_table(self, scalars: Array, flags: list[bool]) -> Array:
+        """The memory, with what all samples share in it, and where the penalty applies."""
+        table = buffer(max(map(count_rows, self.tapes.values())), self.layout.stride)
+        table[P, : len(scalars)], table[FLAG, : self.n] = scalars, flags
+        table[KEPT, : self.n] = scalars[: self.n]
+        return table
 
     def new_settings(self) -> Array:
         """A row for each rule: learning rate, steps so far, constants."""
@@ -90,36 +90,26 @@ class Update:
             row[STEPS + 1 : STEPS + 1 + len(tape.constants)] = tape.constants
         return settings
 
-    def row(self, b: Any, table: Any, i: int) -> Any:
-        """The address of a row of the table."""
-        return at(b, table, i * self.layout.stride)
-
-    def _rules(
-        self, optimizer: Any, penalty: Callable[[Any], Any] | None, keeps: bool
-    ) -> dict[str, Callable[..., Any]]:
+    def _rules(self, optimizer: Any, penalty: Any) -> dict[str, Callable[..., Any]]:
         """What is traced: functions of a column of the table and of the settings."""
 
-        def rule(known: bool) -> Callable[..., Any]:
-            def update(column: list[Value], settings: list[Value]) -> Any:
-                shadow = copy.copy(optimizer)
-                shadow.lr, step = settings
-                kept = dict(zip(self.keys, column[STATE:])) if known else {}
-                if known and self.counts:
-                    kept["step"] = step
-                new = shadow.update(column[P], column[G], kept)
-                return [new, *[kept[key] for key in self.keys]], []
-
-            return update
+        def update(column: list[Value], settings: list[Value], first: bool = False) -> Any:
+            shadow = copy.copy(optimizer)
+            shadow.lr, step = settings
+            kept = dict(zip(self.keys, column[STATE:])) | ({"step": step} if self.counts else {})
+            kept = {} if first else kept
+            new = shadow.update(column[P], column[G], kept)
+            return [new, *[kept[key] for key in self.keys]], []
 
         def penalise(column: list[Value], settings: list[Value]) -> Any:
-            assert penalty is not None
             cost = as_value(penalty(column[P]))
             slope = grad(cost, column[P], create_graph=True)
             only = [apply(ops.WHERE, column[FLAG], v, 0.0) for v in (slope, cost)]
             return [column[NEW] + only[0]], [only[1]]
 
-        rules = {"update": rule(True)}
-        rules |= {"first": rule(False)} if keeps else {}  # else every step is as the first
+        rules: dict[str, Callable[..., Any]] = {"update": update}
+        if self.keys or self.counts:  # else every step is as the first
+            rules["first"] = partial(update, first=True)
         return rules | ({"penalise": penalise} if penalty is not None else {})
 
     def _emit_rule(self, module: Module, name: str) -> None:
@@ -129,17 +119,17 @@ class Update:
         #   memcpy(table[P], table[row of the result]); ...
         tape = self.tapes[name]
         b, args = RULE.named(name).define(module.ir)
-        shared, kernel = lower(tape, module.ir, f"{name}_rule", self.layout)
         memory = {"rows": args.table, "scalars": args.settings, "sums": args.cost}
-        shared.call(b, **memory, columns=INT(1))
-        kernel.call(b, **memory, columns=INT(self.n))
+        functions = lower(tape, module.ir, f"{name}_rule", self.layout)
+        for function, columns in zip(functions, (1, self.n)):
+            function.call(b, **memory, columns=INT(columns))
         varies, places = placed(tape)
         targets = [NEW] if name == "penalise" else [P, *range(STATE, STATE + len(self.keys))]
         for target, slot in zip(targets, tape.outputs):
             if not varies[slot]:
                 raise JitError("the optimiser's rule gives one number for all parameters")
-            result = self.row(b, args.table, int(places[slot]))
-            copy_numbers(b, self.row(b, args.table, target), result, self.n)
+            rows = [at(b, args.table, i * self.layout.stride) for i in (places[slot], target)]
+            copy_numbers(b, rows[1], rows[0], self.n)
         b.ret_void()
 
 
@@ -154,9 +144,8 @@ class _Finish:
 
     def __init__(self, module: Module, update: Update) -> None:
         self.update, (self.b, self.args) = update, FINISH.define(module.ir)
-        self.p, self.g, self.new, self.kept = [
-            update.row(self.b, self.args.table, i) for i in (P, G, NEW, KEPT)
-        ]
+        rows = [at(self.b, self.args.table, i * update.layout.stride) for i in (P, G, NEW, KEPT)]
+        self.p, self.g, self.new, self.kept = rows
         self.cost = self.b.alloca(DOUBLE, name="cost")
         length = update.new_settings().shape[1]
         rows = [at(self.b, self.args.settings, i * length) for i in range(len(update.tapes))]
@@ -207,7 +196,7 @@ class _Finish:
 
     def _scale(self, source: Any, factor: Any, target: Any) -> Any:
         """target = source * factor; returns the sum of the squares."""
-        #   terms:  x = load <4 x double> source[j * 16 + v * 4]
+        #   each_j: x = load <4 x double> source[j * 16 + v * 4]
         #           store x * factor, target[j * 16 + v * 4]
         #           acc = acc + x * x
         b, vectors = self.b, self.update.layout.vectors

@@ -35,13 +35,11 @@ NAMES = {"x86_64": _X86, "AMD64": _X86, "aarch64": _ARM, "arm64": _ARM}.get(plat
 @cache
 def _library(vector: bool) -> Any:
     """The vector math library or libm, or None where there is none."""
-    if vector:
-        try:
-            return ctypes.CDLL("libmvec.so.1") if platform.system() == "Linux" else None
-        except OSError:
-            return None
-    windows = platform.system() == "Windows"
-    return ctypes.CDLL("ucrtbase" if windows else ctypes.util.find_library("m"))
+    libm = "ucrtbase" if platform.system() == "Windows" else ctypes.util.find_library("m")
+    try:
+        return ctypes.CDLL("libmvec.so.1" if vector else libm)
+    except OSError:
+        return None
 
 
 def _symbol(name: str, vector: bool) -> bool:
@@ -63,8 +61,7 @@ class Vectors:
 
     def constant(self, number: float, kind: Any = None) -> Any:
         """The number in every lane."""
-        kind = kind or self.type
-        return ir.Constant(kind, number if self.width == 1 else [number] * self.width)
+        return (kind or self.type)(number if self.width == 1 else [number] * self.width)
 
     def splat(self, scalar: Any) -> Any:
         """One number in every lane."""
@@ -294,9 +291,7 @@ LOWERINGS: dict[str, Callable[..., Any]] = {
     "sum": lambda m, *xs: reduce(m.add, xs),
     "max": _max,
     "logsumexp": _logsumexp,
-    "dot": lambda m, start, *wx: reduce(
-        lambda total, pair: m.add(total, m.mul(*pair)), zip(wx[::2], wx[1::2]), start
-    ),
+    "dot": lambda m, start, *wx: reduce(m.add, map(m.mul, wx[::2], wx[1::2]), start),
 }
 
 
@@ -319,24 +314,18 @@ class Called(Vectors):
         return self._libm_or_own("tanh", super().tanh, x)
 
     def together(self, op: str, xs: Sequence[Any]) -> list[Any]:
-        """An op of each; of single numbers, as many at once as a vector holds.
-
-        Four exps:  v = insert x0, x1, x2, x3;  v = call own_exp(v);  extract each lane of v.
-        """
-        if self.width > 1 or len(xs) == 1:
-            return [self.apply(op, [x]) for x in xs]
+        """An op of each of at most LANES single numbers."""
+        #   v = insert x0, x1, x2, x3;  v = call own_exp(v);  extract each lane of v
+        if len(xs) == 1:
+            return [self.apply(op, xs)]
         wide = Called(self.b, LANES, self.vector_library)
-        found: list[Any] = []
-        for start in range(0, len(xs), LANES):
-            vector, part = wide.constant(0.0), xs[start : start + LANES]
-            for i, x in enumerate(part):
-                vector = self.b.insert_element(vector, x, INT(i))
-            vector = wide.apply(op, [vector])
-            found += [self.b.extract_element(vector, INT(i)) for i in range(len(part))]
-        return found
+        vector = wide.constant(0.0)
+        for i, x in enumerate(xs):
+            vector = self.b.insert_element(vector, x, INT(i))
+        vector = wide.apply(op, [vector])
+        return [self.b.extract_element(vector, INT(i)) for i in range(len(xs))]
 
     def apply(self, op: str, args: Sequence[Any]) -> Any:
-        """The result of an op."""
         if op in ("exp", "tanh"):
             return getattr(self, op)(*args)
         emit = LOWERINGS[op]

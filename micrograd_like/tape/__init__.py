@@ -1,7 +1,6 @@
 """A program as a flat list of instructions, in plain Python: jit makes machine code of it.
 
-tape.py says what a tape is, prints, checks and runs it; trace.py writes one down from a function;
-reroll.py finds its loops.
+tape.py prints, checks and runs one; trace.py writes it down from a function; reroll.py finds loops.
 
 >>> neuron = lambda w, x: (w[2] + w[0] * x[0] + w[1] * x[1]).tanh()
 >>> samples, shared = [[3.0, 4.0], [5.0, 0.0]], [2.0, -1.0, 0.5]

@@ -1,8 +1,7 @@
 """reroll: a Tape of single instructions -> a Tape whose instructions work on groups.
 
-Nobody tells the compiler of layers. It finds them: chains of additions of products become ``dot``,
-and instructions of equal op and depth whose arguments are of equal kind become one group, that is
-one loop. A program without any regularity stays as it was.
+Nobody tells the compiler of layers: chains of additions of products become ``dot``, instructions
+of equal op and depth whose arguments are of equal kind become one group, that is one loop.
 
 Before, a layer of two neurons on two inputs:            after:
 
@@ -42,7 +41,7 @@ def _chain(tape: Tape) -> Tape:
 
     new: dict[int, tuple[str, list[int]]] = {}
     absorbed: set[int] = set()
-    negative_zero = None
+    zeros: list[float] = []
     for c in reversed(tape.code):
         if c.op != "add" or c.start in absorbed:
             continue
@@ -56,18 +55,16 @@ def _chain(tape: Tape) -> Tape:
             continue
         start = [head]
         if once(head, "mul"):  # -0.0 is the start that changes no sum, not even that of zeros
-            negative_zero, start, products = -0.0, [-1], [head, *products]
+            zeros, start, products = [-0.0], [-1], [head, *products]
         new[c.start] = ("dot", start + [t[0] for p in products for t in code[p].args])
         absorbed |= {*adds[1:], *products}
-    constants = tape.constants + ([] if negative_zero is None else [negative_zero])
-    short = Tape(tape.inputs, tape.scalars, constants)
+    short = Tape(tape.inputs, tape.scalars, tape.constants + zeros)
     place = {i: i for i in range(tape.first)} | {-1: short.first - 1}
     for c in tape.code:
         if c.start not in absorbed:
             op, args = new.get(c.start, (c.op, [t[0] for t in c.args]))
             place[c.start] = short.add(op, [place[a] for a in args])
-    short.outputs = [place[s] for s in tape.outputs]
-    short.sums = [place[s] for s in tape.sums]
+    short.outputs, short.sums = [place[s] for s in tape.outputs], [place[s] for s in tape.sums]
     return short
 
 
@@ -90,8 +87,7 @@ def _group(tape: Tape) -> Tape:
         first = rolled.add(key[2], *tables, count=len(rows))
         for new, slot in enumerate(slots, first):
             place[slot] = new
-    rolled.outputs = [place[slot] for slot in tape.outputs]
-    rolled.sums = [place[slot] for slot in tape.sums]
+    rolled.outputs, rolled.sums = [place[s] for s in tape.outputs], [place[s] for s in tape.sums]
     return rolled
 
 

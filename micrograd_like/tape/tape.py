@@ -17,10 +17,9 @@ A tape (a Wengert list) computes one sample. Its slots are numbered in this orde
     constants
     results      of the instructions, in order; after reroll, those that depend on no input first
 
-An instruction applies one op to ``count`` rows of slots at once: count is 1 as traced and more
-after reroll. Two ops mean more here than in the op table, because reroll turns chains of additions
-into them: ``sum`` is a + b + c + ..., and ``dot`` is start + w1 * x1 + w2 * x2 + ..., both from
-left to right. This file knows no LLVM and no graph.
+Two ops mean more here than in the op table, because reroll turns chains of additions into them:
+``sum`` is a + b + c + ..., and ``dot`` is start + w1 * x1 + w2 * x2 + ..., both from left to right.
+This file knows no LLVM and no graph.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 from itertools import pairwise
-from operator import add
+from operator import add, mul
 from typing import NamedTuple
 
 from .. import ops
@@ -40,16 +39,14 @@ class JitError(Exception):
     """A function cannot be compiled; the message says why and what to do."""
 
 
-def _dot(start: float, *wx: float) -> float:
-    return reduce(add, [w * x for w, x in zip(wx[::2], wx[1::2])], start)
-
-
-FORWARD = {op.name: op.forward for op in ops.OPS.values()}
-FORWARD |= {"sum": lambda *xs: reduce(add, xs), "dot": _dot}
+FORWARD = {name: op.forward for name, op in ops.OPS.items()} | {
+    "sum": lambda *xs: reduce(add, xs),
+    "dot": lambda start, *wx: reduce(add, map(mul, wx[::2], wx[1::2]), start),
+}
 
 
 class Instruction(NamedTuple):
-    """op applied to count rows; args has one table for each argument, one slot for each row."""
+    """op applied to count rows at once: args has a table for each argument, a slot for each row."""
 
     op: str
     start: int  # the slot of the first result; the others follow
@@ -69,16 +66,13 @@ class Tape:
         inputs: how many numbers each sample has of its own.
         scalars: how many numbers all samples share.
         constants: numbers that never change.
-
-    ``outputs`` are the slots that are returned for each sample; ``sums`` those that are added up
-    over the samples (the gradients of parameters).
     """
 
     def __init__(self, inputs: int, scalars: int = 0, constants: Sequence[float] = ()) -> None:
         self.inputs, self.scalars, self.constants = inputs, scalars, list(constants)
         self.code: list[Instruction] = []
-        self.outputs: list[int] = []
-        self.sums: list[int] = []
+        self.outputs: list[int] = []  # slots that are returned for each sample
+        self.sums: list[int] = []  # slots that are added up over the samples: gradients
         self.size = inputs + scalars + len(self.constants)
 
     @property
@@ -87,10 +81,7 @@ class Tape:
         return self.inputs + self.scalars + len(self.constants)
 
     def add(self, op: str, *tables: Sequence[int], count: int = 1) -> int:
-        """Appends an instruction and returns the slot of its first result.
-
-        One row is given as ``add("mul", (0, 1))``, several as one table for each argument.
-        """
+        """Appends an instruction, of one row or of a table for each argument; its first slot."""
         args = tuple(zip(*tables)) if count == 1 else tables
         self.code.append(Instruction(op, self.size, args, count))
         self.size += count
@@ -139,9 +130,9 @@ class Tape:
                 raise JitError(f"{_line(code)}: only some rows of a table differ between samples")
 
     def __str__(self) -> str:
-        start = self.inputs + self.scalars
         lines = [_leaves(0, "input", self.inputs), _leaves(self.inputs, "scalar", self.scalars)]
-        lines += [f"s{start + i} = {c!r}" for i, c in enumerate(self.constants)]
+        constants = enumerate(self.constants, self.inputs + self.scalars)
+        lines += [f"s{slot} = {number!r}" for slot, number in constants]
         lines += map(_line, self.code)
         lines += [f"return {_slots(self.outputs)}"] if self.outputs else []
         lines += [f"add up {_slots(self.sums)}"] if self.sums else []
@@ -164,8 +155,8 @@ def _leaves(start: int, kind: str, n: int) -> str:
 
 
 def _line(code: Instruction) -> str:
-    tables = [_slots(table) for table in code.args]
-    shown = tables if len(tables) <= 9 else [*tables[:5], "...", *tables[-2:]]
+    shown = list(map(_slots, code.args))
+    shown[5:-2] = ["..."] if len(shown) > 9 else shown[5:-2]
     times = f"  ({code.count} times)" if code.count > 1 else ""
     return f"{_slots(code.results)} = {code.op} {' '.join(shown)}{times}"
 

@@ -1,16 +1,14 @@
 """trace: a function of Values -> the Tape of what it computes.
 
-The function is called on Values and the graph that it records is written down as instructions. A
-gradient is more of the same graph, so there is nothing here about differentiation. Leaves of the
-graph are the inputs; parameters, which existed before the call; or constants, which it made.
-Calls with the numbers of other samples tell the last two apart; and when they do not record the
-same, f cannot be compiled.
+The function is called on Values and the graph that it records is written down; a gradient is more
+of the same graph. Leaves of the graph are the inputs; parameters, which existed before the call; or
+constants, which it made. A call with other numbers tells the last two apart; and when it does not
+record the same, f cannot be compiled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import chain
 from operator import is_
 from typing import Any, NamedTuple
@@ -21,26 +19,6 @@ from ..engine import Value
 from .tape import FORWARD, JitError, Tape, checked
 
 __all__ = ["check_nobody_watches", "probes", "trace"]
-
-
-@contextmanager
-def _recording() -> Iterator[list[Value]]:
-    """Inside, operations refuse to decide by a number; yields the nodes, in the order of making."""
-    made: list[Value] = []
-
-    def new(own: Callable[[type[Value]], Value], kind: type[Value]) -> Value:
-        made.append(own(kind))
-        return made[-1]
-
-    with engine.swapped(_new=new, _compare=_refuse):
-        yield made
-
-
-def _refuse(own: Callable[..., bool], *values: Any) -> bool:
-    raise JitError(
-        "a compiled function may not branch on a Value (if, while, and, or, <, bool, max): "
-        "use functional.where, maximum or minimum, which work on every sample"
-    )
 
 
 class Recorded(NamedTuple):
@@ -138,17 +116,27 @@ def _parameters(first: Recorded, again: Recorded) -> list[Value]:
 
 
 def _call(f: Any, sample: Sequence[float], shared: Sequence[float]) -> Recorded:
-    x, s = list(map(Value, sample)), list(map(Value, shared))
-    with _recording() as made:
+    """What f records: no operation may decide by a number, and nodes are kept as they are made."""
+    x, s, made = list(map(Value, sample)), list(map(Value, shared)), []
+
+    def new(own: Callable[[type[Value]], Value], kind: type[Value]) -> Value:
+        made.append(own(kind))
+        return made[-1]
+
+    with engine.swapped(_new=new, _compare=_refuse):
         outputs, sums = f(x, s)
-        return Recorded([*x, *s], made, list(map(_as_value, outputs)), list(map(_as_value, sums)))
+        try:
+            outputs, sums = list(map(engine.as_value, outputs)), list(map(engine.as_value, sums))
+        except TypeError as error:
+            raise JitError(f"a compiled function must return Values or numbers: {error}") from None
+    return Recorded([*x, *s], made, outputs, sums)
 
 
-def _as_value(out: Any) -> Value:
-    try:
-        return engine.as_value(out)
-    except TypeError as error:
-        raise JitError(f"a compiled function must return Values or numbers: {error}") from None
+def _refuse(own: Callable[..., bool], *values: Any) -> bool:
+    raise JitError(
+        "a compiled function may not branch on a Value (if, while, and, or, <, bool, max): "
+        "use functional.where, maximum or minimum, which work on every sample"
+    )
 
 
 def _write(call: Recorded, inputs: int, parameters: list[Value]) -> Tape:
@@ -157,9 +145,8 @@ def _write(call: Recorded, inputs: int, parameters: list[Value]) -> Tape:
     for v in reversed(call.made):
         if v in needed:
             needed.update(v.inputs)
-    named = [*call.named, *parameters]
-    writer = _Writer(inputs, len(named) - inputs)
-    slots = {v: i for i, v in enumerate(named)}
+    slots = {v: i for i, v in enumerate([*call.named, *parameters])}
+    writer = _Writer(len(slots))
 
     def slot(v: Value) -> int:
         return slots[v] if v in slots else writer.constant(v.data)
@@ -170,14 +157,21 @@ def _write(call: Recorded, inputs: int, parameters: list[Value]) -> Tape:
             if v.op.constants:
                 args.append(writer.constant(v.arguments[-1]))
             slots[v] = writer.emit(v.op.name, args)
-    return writer.finish(list(map(slot, call.outputs)), list(map(slot, call.sums)))
+    outputs, sums = [[writer.result(slot(v)) for v in ends] for ends in (call.outputs, call.sums)]
+    tape, start = Tape(inputs, writer.start - inputs, writer.numbers), writer.start
+    place = [*range(start), *range(tape.first, tape.first + len(writer.known))]
+    place += reversed(range(start, tape.first))  # place[-1] is that of the first constant
+    for op, reads in writer.known:
+        tape.add(op, [place[s] for s in reads])
+    tape.outputs, tape.sums = [place[s] for s in outputs], [place[s] for s in sums]
+    return tape
 
 
 class _Writer:
     """Collects instructions; slots of constants are negative until all constants are known."""
 
-    def __init__(self, inputs: int, scalars: int) -> None:
-        self.inputs, self.scalars = inputs, scalars
+    def __init__(self, start: int) -> None:
+        self.start = start  # the slot of the first result, but for the constants
         self.constants: dict[str, int] = {}
         self.numbers: list[float] = []
         self.known: dict[tuple[str, tuple[int, ...]], int] = {}  # instructions, in order
@@ -207,33 +201,20 @@ class _Writer:
             args = [self.constant(0.0), *chain.from_iterable(zip(args[:n], args[n:]))]
         return self._instruction(op, args)
 
+    def result(self, slot: int) -> int:
+        """What is in the slot, as the result of an instruction."""
+        if slot >= self.start:
+            return slot
+        return self._instruction("mul", [slot, self.constant(1.0)])
+
     def _power(self, x: int, exponent: int) -> tuple[str, list[int]]:
         """The powers that everybody writes as products: a call of pow costs as much as hundreds."""
         k = self.numbers[-exponent - 1]
-        if k == -1.0:
-            return "div", [self.constant(1.0), x]
-        if k == 1.0:
-            return "mul", [self.constant(1.0), x]
+        if k in (1.0, -1.0):
+            return "mul" if k == 1.0 else "div", [self.constant(1.0), x]
         if k in (2.0, 3.0):
             return "mul", [x if k == 2.0 else self.emit("mul", [x, x]), x]
         return "powc", [x, exponent]
 
     def _instruction(self, op: str, args: Sequence[int]) -> int:
-        key = op, tuple(args)
-        return self.known.setdefault(key, self.inputs + self.scalars + len(self.known))
-
-    def finish(self, outputs: list[int], sums: list[int]) -> Tape:
-        """The tape, with each output the result of an instruction."""
-        start = self.inputs + self.scalars
-
-        def result(slot: int) -> int:
-            return slot if slot >= start else self._instruction("mul", [slot, self.constant(1.0)])
-
-        outputs, sums = list(map(result, outputs)), list(map(result, sums))
-        n, tape = len(self.numbers), Tape(self.inputs, self.scalars, self.numbers)
-        place = [*range(start), *range(start + n, start + n + len(self.known))]
-        place += reversed(range(start, start + n))  # place[-1] is that of the first constant
-        for op, args in self.known:
-            tape.add(op, [place[a] for a in args])
-        tape.outputs, tape.sums = [place[a] for a in outputs], [place[a] for a in sums]
-        return tape
+        return self.known.setdefault((op, tuple(args)), self.start + len(self.known))
