@@ -4,7 +4,7 @@
 [0, 0, 190]
 
 Names: an item is a number below count; an edge (a, b) goes from left to right, and there is no
-cycle. A slot is an item, or a lane: the place that a long edge takes in a column that it passes.
+cycle. A slot is an item, or a rail: the place that a long edge takes in a column that it passes.
 """
 
 import math
@@ -14,18 +14,18 @@ from typing import Any, TypeAlias
 
 Edge: TypeAlias = tuple[int, int]
 
-WIDTH, HEIGHT, GAP_X, GAP_Y, LANE = 150, 60, 24, 12, 20  # of a card, between cards; of a lane
+WIDTH, HEIGHT, GAP_X, GAP_Y, RAIL = 150, 60, 24, 12, 20  # of a card, between cards; of a rail
 MAX_CARDS = 1000  # in one view; above, the page shows a neighbourhood
 
 
 def layout(count: int, edges: Sequence[Edge]) -> dict[str, Any]:
     """Columns by longest path, in each column the cards in the order of least crossing.
 
-    A long edge gets a lane through the columns between, so that it crosses no card.
+    A long edge gets a rail through the columns between, so that it crosses no card.
 
     Returns:
         x, the left side, and y, the middle, of every item; e, for each edge its items and the y
-        of its lanes; gap, from column to column. More items than MAX_CARDS: big, and as x and y
+        of its rails; gap, from column to column. More items than MAX_CARDS: big, and as x and y
         only a column and a place in it, because the page stacks the few that it shows.
     """
     rank = _ranks(count, edges)
@@ -42,17 +42,17 @@ def layout(count: int, edges: Sequence[Edge]) -> dict[str, Any]:
     y = _heights(columns, before, after, count)
     gap = GAP_X + (min(8 * max(map(len, columns)), 200) if edges else 0)  # tall: flatter lines
     x = {k: c * (WIDTH + gap) for c, column in enumerate(columns) for k in column}
-    routes = [[a, b, *[y[lane] for lane in on_the_way]] for a, *on_the_way, b in paths]
+    routes = [[a, b, *[y[rail] for rail in on_the_way]] for a, *on_the_way, b in paths]
     return {"x": [x[k] for k in range(count)], "y": y[:count], "e": routes, "gap": gap}
 
 
 def route(placed: dict[str, Any], edge: list[int]) -> str:
-    """An edge as an SVG path: out of one card to the right, through the lanes, into another."""
-    a, b, *lanes = edge
+    """An edge as an SVG path: out of one card to the right, through the rails, into another."""
+    a, b, *rails = edge
     x, y = placed["x"][a] + WIDTH, placed["y"][a]
     path = f"M{x} {y}"
-    for j, to in enumerate([*lanes, placed["y"][b]]):
-        last = j == len(lanes)
+    for j, to in enumerate([*rails, placed["y"][b]]):
+        last = j == len(rails)
         end = placed["x"][b] if last else x + placed["gap"]
         middle = (x + end) // 2
         path += f"C{middle} {y} {middle} {to} {end} {to}"
@@ -106,14 +106,14 @@ def _ranks(count: int, edges: Sequence[Edge]) -> list[int]:
 
 
 def _paths(edges: Sequence[Edge], rank: list[int]) -> list[list[int]]:
-    """Every edge with its lanes, shared by edges from the same item; rank gets their columns."""
-    count, lanes = len(rank), dict[Edge, int]()  # {(a, column): the slot of a's lane there}
+    """Every edge with its rails, shared by edges from the same item; rank gets their columns."""
+    count, rails = len(rank), dict[Edge, int]()  # {(a, column): the slot of a's rail there}
     too_many = sum(rank[b] - rank[a] - 1 for a, b in edges) > 20 * MAX_CARDS
     paths = []
     for a, b in edges:
         passed = () if too_many or count > MAX_CARDS else range(rank[a] + 1, rank[b])
-        paths.append([a, *[lanes.setdefault((a, r), count + len(lanes)) for r in passed], b])
-    rank += [r for _, r in lanes]
+        paths.append([a, *[rails.setdefault((a, r), count + len(rails)) for r in passed], b])
+    rank += [r for _, r in rails]
     return paths
 
 
@@ -141,7 +141,7 @@ def _heights(
     columns: list[list[int]], before: list[list[int]], after: list[list[int]], count: int
 ) -> list[int]:
     """The y of every slot: as near to its neighbours as the order and the gaps allow."""
-    step = [HEIGHT + GAP_Y] * count + [LANE] * (len(before) - count)
+    step = [HEIGHT + GAP_Y] * count + [RAIL] * (len(before) - count)
     y = [0.0] * len(before)
     for column in columns:
         _stack(column, [0.0] * len(column), step, y)

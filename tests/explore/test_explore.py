@@ -183,12 +183,12 @@ def assert_well_laid_out(data):
             continue
         for (x, y), (x2, y2) in pairwise(places):
             assert x2 >= x + width or (x2 == x and y2 >= y + height)
-        for a, b, *lanes in layout["e"]:
+        for a, b, *rails in layout["e"]:
             assert layout["x"][a] + width < layout["x"][b]
             step = width + layout["gap"]
             columns = range(layout["x"][a] + step, layout["x"][b], step)  # that it passes
-            for x, lane in zip(columns, lanes, strict=True):
-                assert all(abs(y - lane) > height / 2 for u, y in places if u == x)
+            for x, rail in zip(columns, rails, strict=True):
+                assert all(abs(y - rail) > height / 2 for u, y in places if u == x)
     for i, home in enumerate(data["home"]):
         assert any(i in items[:count] for _, count, items in data["groups"][home][3])
 
