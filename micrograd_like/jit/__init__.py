@@ -7,9 +7,8 @@ array([0.        , 4.15905442])
 >>> jit(grad(lambda x: x * x))([1.0, 2.0, 3.0])    # the slope at three points
 array([2., 4., 6.])
 
-f is written for one sample, with scalars. It is called on Values; the graph that they record
-becomes a flat list of instructions (tape/), whose loops are found and become LLVM code (plan.py,
-lower.py, vectormath.py), compiled and called by native.py.
+f is written for one sample, with scalars. The graph that it records becomes a flat list of
+instructions (tape/), then LLVM code (plan.py, lower.py, vectormath.py), compiled by native.py.
 """
 
 from __future__ import annotations
@@ -29,8 +28,7 @@ except ImportError as error:
 from ..engine import Value, as_value, assign, grad
 from ..modes import uncollected
 from ..nesting import flatten
-from ..tape.tape import JitError, Tape
-from ..tape.trace import check_nobody_watches, probes, trace
+from ..tape import JitError, Tape, check_nobody_watches, probes, trace
 from .native import Native
 
 __all__ = ["JitError", "jit"]
@@ -39,15 +37,12 @@ TOLERANCE = 1e-9  # relative; rounding differs, branches and forgotten history d
 
 
 def jit(f: Callable[..., Any], batch: Sequence[bool] | None = None) -> Compiled:
-    """Compiles a function of scalars.
+    """Compiles a function of scalars to one of arrays: see Compiled.
 
     Args:
         f: takes and returns numbers in any nesting of lists, tuples and dicts, for one sample.
         batch: for each argument whether its arrays have a leading batch axis. Without it, numbers
             have none; arrays have one if it is as long as the longest first axis of all.
-
-    Returns:
-        A function of arrays, see Compiled.
 
     Raises:
         ImportError: numpy or llvmlite is missing.
@@ -83,8 +78,7 @@ class Compiled:
         self._lock = threading.Lock()
 
     def __call__(self, *args: Any) -> Any:
-        call = _Call(args, self.batch)
-        compiled = self._for(call, "values")
+        compiled, call = self._for(args, "values")
         outputs, _ = compiled.run(call)
         return _stacked(compiled.rebuild(list(outputs if call.has_axis else outputs[:, 0])))
 
@@ -97,8 +91,7 @@ class Compiled:
             >>> loss.backward([1.0, 2.0], [3.0, 4.0]), w.grad
             (2.0, 4.0)
         """
-        call = _Call(args, self.batch)
-        compiled = self._for(call, "gradients")
+        compiled, call = self._for(args, "gradients")
         _, sums = compiled.run(call)
         mean, *grads = (sums / call.count).tolist()
         before = map(attrgetter("_grad"), compiled.parameters)
@@ -107,14 +100,16 @@ class Compiled:
 
     def tape(self, *args: Any, rerolled: bool = True) -> Tape:
         """The instructions for such arguments, after reroll or as traced; print it."""
-        compiled = self._for(_Call(args, self.batch), "values")
+        compiled, _ = self._for(args, "values")
         return compiled.native.tape if rerolled else compiled.traced
 
     def llvm(self, *args: Any) -> str:
         """The LLVM code for such arguments, optimised."""
-        return str(self._for(_Call(args, self.batch), "values").native.module.code)
+        compiled, _ = self._for(args, "values")
+        return str(compiled.native.module.code)
 
-    def _for(self, call: _Call, kind: str) -> _Specialisation:
+    def _for(self, args: Sequence[Any], kind: str) -> tuple[_Specialisation, _Call]:
+        call = _Call(args, self.batch)
         check_nobody_watches()
         key = (kind, call.signature)
         with self._lock:
@@ -122,16 +117,13 @@ class Compiled:
                 compiled = Context().run(_Specialisation, self.f, call, kind)  # also inside no_grad
                 Context().run(compiled.compare, call)
                 self._known[key] = compiled
-            return self._known[key]
-
-
-# --- one call ---
+            return self._known[key], call
 
 
 class _Call:
     """The arguments of one call, as rows of numbers and as f wants them nested."""
 
-    def __init__(self, args: tuple[Any, ...], batch: Sequence[bool] | None) -> None:
+    def __init__(self, args: Sequence[Any], batch: Sequence[bool] | None) -> None:
         trees = [_arrays(arg, f"argument {i}") for i, arg in enumerate(args)]
         if batch is not None and len(batch) != len(args):
             raise ValueError(f"batch names {len(batch)} arguments, the call has {len(args)}")

@@ -1,12 +1,10 @@
-"""emit: what all emitters of LLVM code share: functions and their arguments, loops, memory.
+"""emit: what all emitters of LLVM code share: functions, loops, memory. It knows no tape.
 
->>> TOTAL = Signature("total", returns="double", numbers="doubles", n="int")
->>> b, args = TOTAL.define(ir.Module())
+>>> b, args = Signature("total", returns="double", numbers="doubles", n="int").define(ir.Module())
 >>> args.n
 <ir.Argument 'n' of type i64>
 
-Nothing here knows a tape. A number that is known while emitting, an ``ir.Constant``, is computed
-there and then.
+A number that is known while emitting, an ``ir.Constant``, is computed there and then.
 """
 
 from __future__ import annotations
@@ -15,7 +13,7 @@ import ctypes
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from llvmlite import ir
@@ -24,43 +22,33 @@ DOUBLE, INT, INT32, POINTER = ir.DoubleType(), ir.IntType(64), ir.IntType(32), i
 
 _Memory = ctypes.c_char * 0  # at the beginning of an array
 
-
-# --- functions ---
-
-
-class Kind(NamedTuple):
-    """A type of argument: what LLVM and ctypes call it, and what an array of them holds."""
-
-    ir: Any
-    c: Any
-    dtype: Any = None
-
-
-KINDS = {
-    "double": Kind(DOUBLE, ctypes.c_double),
-    "int": Kind(INT, ctypes.c_int64),
-    "doubles": Kind(POINTER, ctypes.c_void_p, np.dtype(np.float64)),
-    "ints": Kind(POINTER, ctypes.c_void_p, np.dtype(np.int64)),
+# what LLVM and ctypes call an argument, and what an array of them holds
+KINDS: dict[str, tuple[Any, Any, Any]] = {
+    "double": (DOUBLE, ctypes.c_double, None),
+    "int": (INT, ctypes.c_int64, None),
+    "doubles": (POINTER, ctypes.c_void_p, np.dtype(np.float64)),
+    "ints": (POINTER, ctypes.c_void_p, np.dtype(np.int64)),
 }
 
 
 class Signature:
     """The name of a function in machine code and its arguments, in their order, said once.
 
-    Whoever emits the function finds its arguments by name; whoever calls it, in LLVM code or from
-    Python, gives them by name. A wrong order of pointers would crash; what is missing, unknown or
-    of another type is a TypeError instead.
+    Whoever emits it finds them by name; whoever calls it, in LLVM code or from Python, gives them
+    by name. A wrong order of pointers would crash; what is missing, unknown or of another type is a
+    TypeError instead.
 
     Args:
         name: of the function in its LLVM module.
         returns: the kind of its result, or None.
-        arguments: the kind of each, in this order: "double", "int", "doubles" or "ints"; the last
-            two are addresses, for which Python gives arrays that are C-contiguous and writable.
+        arguments: the kind of each: "double", "int", "doubles" or "ints"; the last two are
+            addresses, for which Python gives arrays that are C-contiguous and writable.
     """
 
     def __init__(self, name: str, returns: str | None = None, **arguments: str) -> None:
         self.name, self.returns, self.arguments = name, returns, arguments
-        self.kinds = {argument: KINDS[kind] for argument, kind in arguments.items()}
+        kinds = [KINDS[kind] for kind in arguments.values()]
+        self.types, self.c_types, self.dtypes = [[kind[i] for kind in kinds] for i in range(3)]
 
     def named(self, name: str) -> Signature:
         """The same arguments for another function."""
@@ -68,36 +56,30 @@ class Signature:
 
     def define(self, module: Any) -> tuple[Any, SimpleNamespace]:
         """A new function in an LLVM module: its builder, and its arguments by name."""
-        result = KINDS[self.returns].ir if self.returns else ir.VoidType()
-        kind = ir.FunctionType(result, [kind.ir for kind in self.kinds.values()])
-        function = ir.Function(module, kind, self.name)
-        for argument, name in zip(function.args, self.kinds):
+        result = KINDS[self.returns][0] if self.returns else ir.VoidType()
+        function = ir.Function(module, ir.FunctionType(result, self.types), self.name)
+        for argument, name in zip(function.args, self.arguments):
             argument.name = name
         builder = ir.IRBuilder(function.append_basic_block("entry"))
-        return builder, SimpleNamespace(**dict(zip(self.kinds, function.args)))
+        return builder, SimpleNamespace(**dict(zip(self.arguments, function.args)))
 
     def call(self, b: Any, **values: Any) -> Any:
         """Emits a call of the function, which is in the builder's module."""
         self._check_names(values)
-        for name, kind in self.kinds.items():
-            if values[name].type != kind.ir:
+        for name, kind in zip(self.arguments, self.types):
+            if values[name].type != kind:
                 raise self._wrong(name, f"an LLVM value of type {values[name].type}")
         function, result = b.module.globals[self.name], self.name if self.returns else ""
-        return b.call(function, [values[name] for name in self.kinds], name=result)
+        return b.call(function, [values[name] for name in self.arguments], name=result)
 
     def bind(self, address: int, owner: Any) -> Callable[..., Any]:
-        """The function at an address, called from Python by keyword; it lets go of the GIL.
-
-        Args:
-            address: where its machine code is.
-            owner: what the code is gone with: it will live as long as the function.
-        """
+        """The function at an address, called by keyword, without the GIL; it keeps its owner."""
         if not address:
             raise LookupError(f"the machine code has no function {self.name}")
-        returns = KINDS[self.returns].c if self.returns else None
-        function = ctypes.CFUNCTYPE(returns, *[kind.c for kind in self.kinds.values()])(address)
+        returns = KINDS[self.returns][1] if self.returns else None
+        function = ctypes.CFUNCTYPE(returns, *self.c_types)(address)
         function.owner = owner  # type: ignore[attr-defined]
-        dtypes = [(name, kind.dtype) for name, kind in self.kinds.items()]
+        dtypes = list(zip(self.arguments, self.dtypes))
 
         def call(**values: Any) -> Any:
             self._check_names(values)
@@ -108,7 +90,7 @@ class Signature:
             try:
                 return function(*given)
             except ctypes.ArgumentError as error:  # "argument 2: ..."
-                raise TypeError(f"{self.name} takes {', '.join(self.kinds)}; {error}") from None
+                raise TypeError(f"{self.name} takes {', '.join(self.arguments)}; {error}") from None
 
         return call
 
@@ -121,9 +103,9 @@ class Signature:
             raise self._wrong(name, str(error)) from None
 
     def _check_names(self, values: dict[str, Any]) -> None:
-        if values.keys() != self.kinds.keys():
-            takes = f"{self.name} takes {', '.join(self.kinds)}"
-            differ = ", ".join(sorted(values.keys() ^ self.kinds.keys()))
+        if values.keys() != self.arguments.keys():
+            takes = f"{self.name} takes {', '.join(self.arguments)}"
+            differ = ", ".join(sorted(values.keys() ^ self.arguments.keys()))
             raise TypeError(f"{takes}; missing or unknown: {differ}")
 
     def _wrong(self, name: str, came: str) -> TypeError:
@@ -172,10 +154,7 @@ def in_memory(module: Any, numbers: Any) -> Any:
 
 
 class Table:
-    """Where an instruction reads in each of its rows.
-
-    That is base + i * di + k * dk + j * dj for row i * n + k and term j, or else in memory.
-    """
+    """The places of rows i * n + k and terms j: base + i * di + k * dk + j * dj, or from memory."""
 
     def __init__(self, module: Any, places: Any, n: int) -> None:
         self.n, self.count, self.memory = n, places.shape[1], None

@@ -10,20 +10,19 @@ Samples are worked on in strips of ``vectors * width`` columns, which stay in re
             for j in terms: acc += scalars[w + 3 * t + j] * rows[x + j][strip]
             rows[out + t][strip] = relu(acc + scalars[b + 3 * t])
 
-Groups of equal length whose rows match are one such loop, a "nest", and one LLVM function. Sums
-over samples (gradients) are nests too, with the strips innermost and the sum in a register.
+Each nest of the plan is such a loop and one LLVM function. Sums over samples (gradients) are nests
+too, with the strips innermost and the sum in a register.
 """
-
-from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
 
-from ..tape.tape import Instruction, Tape
+from ..tape import Instruction, Tape
 from .emit import INT, Signature, Table, accumulate, at, either, loop, plus, read, row_length, times
 from .plan import Reduction, is_large, make_plan, placed
 from .vectormath import COSTLY, LANES, Called, Vectors
@@ -43,11 +42,7 @@ class Layout(NamedTuple):
 
 
 def lower(tape: Tape, module: Any, name: str, layout: Layout) -> tuple[Signature, Signature]:
-    """Two functions with a KERNEL's arguments: what samples share, then the rest.
-
-    The first computes shared results into scalars; the second computes a block of ``columns``
-    samples and adds to sums.
-    """
+    """Two functions, KERNELs: for what all samples share, and then for a block of ``columns``."""
     lowering = _Lowering(tape, module, name, layout)
     alone = _Lowering(tape, module, f"{name}_shared", Layout(1, 1, 1))
     plan = make_plan(tape, lowering.varies, layout.width == 1)
@@ -81,9 +76,7 @@ class _Lowering:
 
     def function(self, nests: Sequence[Any]) -> Signature:
         """A function that calls every nest, each a function of its own."""
-        #   call tape_0(rows, scalars, sums, columns)
-        #   call tape_1(rows, scalars, sums, columns)
-        #   ...
+        #   call tape_0(rows, scalars, sums, columns);  call tape_1(rows, ...);  ...
         parts = [self._part(f"{self.name}_{i}", nest) for i, nest in enumerate(nests)]
         whole = KERNEL.named(self.name)
         b, args = whole.define(self.module)
@@ -116,8 +109,6 @@ class _Nest:
         self.vectors, self.members = range(1), [(INT(0), INT(0))]
         self.known: dict[int, Any] = {}  # in this round of the loops, by the first row's slot
 
-    # --- loops ---
-
     def emit(self, b: Any, args: Any) -> None:
         """For each strip, for each row: compute, then store what is read elsewhere."""
         #   each_strip:  each_i:  each_k:
@@ -127,10 +118,9 @@ class _Nest:
         #       store rows[out + i * di + k * dk][strip * 20]
         self._open(b, args)
         self.vectors = range(self.layout.vectors)
-        n = row_length(self._places(), self.count) if self.count > 1 else 1
+        n = self._make_tables()
         folds = any(c.op in ("dot", "sum") and len(c.args) > UNROLLED for c in self.code)
         tile = _divisor(n, REGISTERS // self.layout.vectors) if folds else 1
-        self._make_tables(n)
         strip, stride = self.layout.width * self.layout.vectors, self.layout.stride
         strips = 1 if strip == stride else b.sdiv(b.add(args.columns, INT(strip - 1)), INT(strip))
         with loop(b, strips, name="strip") as s:
@@ -144,12 +134,11 @@ class _Nest:
         kind = Called if self.lowering.large or self.layout.width == 1 else Vectors
         self.math: Any = kind(b, self.layout.width, self.layout.vector_library)
 
-    def _places(self) -> list[Any]:
-        return [self.lowering.places[np.asarray(t)] for c in self.code for t in c.args]
-
-    def _make_tables(self, n: int) -> None:
-        """Where arguments and results lie; a long dot has one table for w and one for x."""
+    def _make_tables(self, *more: Any) -> int:
+        """Where arguments and results lie, in rows of n; a long dot has a table for w and for x."""
         module, places, varies = self.lowering.module, self.lowering.places, self.lowering.varies
+        read = [places[np.asarray(t)] for c in self.code for t in c.args] if self.count > 1 else []
+        n = row_length([*read, *more], self.count)
         for c in self.code:
             fold = self._fold(c)
             self.factors[c.start] = [
@@ -160,6 +149,7 @@ class _Nest:
                 tables |= {"out": c.results} if c.start in self.stored else {}
                 for a, slots in tables.items():
                     self.table[c.start, a] = Table(module, places[np.asarray(slots)][None], n)
+        return n
 
     def _fold(self, c: Instruction) -> list[Any]:
         """The factors of a long dot (or the terms of a long sum) when a loop can read them."""
@@ -212,9 +202,10 @@ class _Nest:
             return self.known[home]  # type: ignore[no-any-return]
         number = self.lowering.tape.constant(slot)
         if number is not None and (np.asarray(table) == slot).all():
-            return [[self.math.constant(number)] * len(self.vectors)] * len(self.members)
-        varies = self.lowering.varies[slot]
-        found = [self._load(place, varies) for place in self._at(c, a, slot)]
+            found = [[self.math.constant(number)] * len(self.vectors)] * len(self.members)
+        else:
+            varies = self.lowering.varies[slot]
+            found = [self._load(place, varies) for place in self._at(c, a, slot)]
         if self.count == 1:
             self.known[slot] = found
         return found
@@ -287,7 +278,7 @@ class _Straight(_Nest):
         slot = c.args[a][0]
         if slot not in self.known and slot in self.op:
             self._compute(self.op[slot])
-        return super()._argument(c, a)
+        return self.known.get(slot) or super()._argument(c, a)
 
 
 def _waits(c: Instruction) -> bool:
@@ -316,19 +307,15 @@ class _Reduction(_Nest):
     def emit(self, b: Any, args: Any) -> None:
         """For each row: for each vector of columns, add; the last one is masked."""
         self._open(b, args)
-        n = row_length([*self._places(), self.where], self.count)
+        n = self._make_tables(self.where)
         m = self.count // n
-        self._make_tables(n)
         self.where_table = Table(self.lowering.module, self.where[None], n)
         across, along = _divisor(m, 2), _divisor(n, 4)
         outer, inner = (m, across, "i"), (n, along, "k")
         with loop(b, *(inner if n > m else outer)) as p, loop(b, *(outer if n > m else inner)) as q:
             i, k = (q, p) if n > m else (p, q)
-            self.members = [
-                (plus(b, i, INT(d)), plus(b, k, INT(e)))
-                for d in range(across)
-                for e in range(along)
-            ]
+            grid = product(range(across), range(along))
+            self.members = [(plus(b, i, INT(d)), plus(b, k, INT(e))) for d, e in grid]
             self._sum(args.columns)
 
     def _sum(self, columns: Any) -> None:

@@ -1,7 +1,5 @@
 """native: a Tape -> machine code, which runs without the GIL, and the buffers that it works on."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -10,8 +8,7 @@ import numpy as np
 from llvmlite import binding as llvm
 from llvmlite import ir
 
-from ..tape.reroll import reroll
-from ..tape.tape import Tape
+from ..tape import Tape, reroll
 from .emit import INT, Signature, at, in_memory, loop, read
 from .lower import Layout, lower
 from .plan import is_large, placed
@@ -24,6 +21,8 @@ WORK = Signature(
 )  # fmt: skip
 BLOCK = 128  # samples that are worked on together: their rows should stay in the cache
 _compiling = threading.Lock()
+llvm.initialize_native_target()
+llvm.initialize_native_asmprinter()
 
 
 def host_width() -> int:
@@ -43,11 +42,6 @@ def layout_for(samples: int) -> Layout:
     return Layout(width, vectors, -(-block // (width * vectors)) * width * vectors)
 
 
-def count_rows(tape: Tape) -> int:
-    """How many slots differ between samples."""
-    return sum(tape.varies())
-
-
 def buffer(rows: int, columns: int) -> Array:
     """Zeros whose first address suits every vector load."""
     raw = np.zeros(rows * columns + 8)
@@ -59,9 +53,6 @@ class Module:
     """LLVM functions on their way to machine code."""
 
     def __init__(self) -> None:
-        with _compiling:
-            llvm.initialize_native_target()
-            llvm.initialize_native_asmprinter()
         self.ir = ir.Module("micrograd_like")
         self.ir.triple = llvm.get_default_triple()
 
@@ -73,11 +64,9 @@ class Module:
         with _compiling:
             self.code = llvm.parse_assembly(str(self.ir))
             self.code.verify()
+            cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
             machine = llvm.Target.from_default_triple().create_target_machine(
-                cpu=llvm.get_host_cpu_name(),
-                features=llvm.get_host_cpu_features().flatten(),
-                opt=1 if quickly else 2,
-                jit=True,
+                cpu, features, opt=1 if quickly else 2, jit=True
             )
             options = llvm.create_pipeline_tuning_options(speed_level=1)  # 2: no faster code
             options.loop_vectorization = options.slp_vectorization = False
@@ -100,8 +89,7 @@ class Native:
         tape: as traced.
         samples: how many will usually be computed at once.
         vector_library: False forces libm for each lane.
-        extra: called with this before it is compiled, adds functions to its module; what it
-            returns is then ``extra``.
+        extra: called with this before compiling, adds functions to its module, returns ``extra``.
     """
 
     def __init__(
@@ -111,7 +99,7 @@ class Native:
         self.layout = layout_for(samples)._replace(vector_library=vector_library)
         self.module = Module()
         self.n_rows = _emit_work(self.module, self.tape, self.layout)
-        self.n_scalars = max(1, self.tape.size - count_rows(self.tape))
+        self.n_scalars = max(1, self.tape.size - sum(self.tape.varies()))
         self.extra = extra and extra(self)
         self.module.compile(is_large(self.tape))
         self.work = self.module.get(WORK)

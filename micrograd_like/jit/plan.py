@@ -5,16 +5,14 @@ one loop of it, whose results stay in registers. What other nests read must be s
 samples (gradients) come last; a result that nobody but its sum reads is never stored.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import copy
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..tape.tape import Instruction, Tape
+from ..tape import Instruction, Tape
 
 IN_ONE_FUNCTION = 48  # instructions in one function: compile time grows faster than its size
 AHEAD = 24  # how many instructions are looked at for the next one of a nest
@@ -23,17 +21,7 @@ LARGE = 500  # instructions: from here on, compiling fast matters and costly ops
 ROWS_FOR_A_LOOP = 32  # fewer are no loop in a program that consists of single instructions
 
 
-class Plan(NamedTuple):
-    """A tape in the order in which it is computed; a nest comes with what of it must be stored.
-
-    ``direct`` are the starts of instructions that are in no nest: their sums are taken as they are
-    computed.
-    """
-
-    shared: list[tuple[list[Instruction], set[int]]]  # what all samples share
-    nests: list[tuple[list[Instruction], set[int]]]
-    reductions: list[Reduction]
-    direct: set[int]
+Nests = list[tuple[list[Instruction], set[int]]]  # each with the starts of what must be stored
 
 
 class Reduction(NamedTuple):
@@ -42,6 +30,15 @@ class Reduction(NamedTuple):
     code: Instruction
     rows: Sequence[int]
     where: Sequence[int]
+
+
+class Plan(NamedTuple):
+    """A tape in the order in which it is computed."""
+
+    shared: Nests  # what all samples share
+    nests: Nests
+    reductions: list[Reduction]
+    direct: set[int]  # instructions in no nest: they are summed up as they are computed
 
 
 def make_plan(tape: Tape, varies: Any, single: bool) -> Plan:
@@ -53,8 +50,8 @@ def make_plan(tape: Tape, varies: Any, single: bool) -> Plan:
     shared = _nests([c for c in tape.code if not varies[c.start]], STRAIGHT)
     code = [c for c in tape.code if varies[c.start] and c.start not in direct]
     nests = _nests(code, STRAIGHT if single else IN_ONE_FUNCTION)
-    stored = list(_stored(tape, nests, reductions))
-    return Plan([(nest, {c.start for c in nest}) for nest in shared], stored, reductions, direct)
+    all_stored = [(nest, {c.start for c in nest}) for nest in shared]
+    return Plan(all_stored, _stored(tape, nests, reductions), reductions, direct)
 
 
 def placed(tape: Tape) -> tuple[Any, Any]:
@@ -74,8 +71,7 @@ def is_large(tape: Tape) -> bool:
 def _taken_apart(tape: Tape) -> Tape:
     """In a program of mostly single instructions the small groups are single instructions too.
 
-    Their order is changed, the slots that they fill are not: operands come shortly before their
-    use, so that few results have to be stored for another function.
+    Operands come shortly before their use, so that few have to be stored for another function.
     """
     if 2 * sum(c.count == 1 for c in tape.code) < tape.size - tape.first:
         return tape
@@ -136,10 +132,9 @@ def _read(tape: Tape, home: Any) -> Any:
     """For each slot whether it is an output, or read by an instruction with another home."""
     read = np.zeros(tape.size, bool)
     read[tape.outputs] = True
-    for c in tape.code:
-        for table in c.args:
-            t = np.asarray(table)
-            read[t[home[t] != home[c.start]]] = True
+    readers, tables = zip(*[(c.start, table) for c in tape.code for table in c.args])
+    slots, by = np.concatenate(tables), np.repeat(readers, list(map(len, tables)))
+    read[slots[home[slots] != home[by]]] = True
     return read
 
 
@@ -171,20 +166,13 @@ def _nests(code: list[Instruction], together: int) -> list[list[Instruction]]:
 
 def _fits(c: Instruction, nest: dict[int, Instruction], open: set[int]) -> bool:
     """Whether c reads of the nest only the same rows, and nothing else that is not done."""
-    return open <= nest.keys() and (
-        c.count == 1
-        or all(
-            np.array_equal(table, nest[start].results)
-            for start in open
-            for table in c.args
-            if np.isin(table, nest[start].results).any()
-        )
-    )
+    if c.count == 1 or not open <= nest.keys():
+        return open <= nest.keys()
+    reads = [(table, nest[start].results) for start in open for table in c.args]
+    return all(np.array_equal(t, rows) for t, rows in reads if np.isin(t, rows).any())
 
 
-def _stored(
-    tape: Tape, nests: list[list[Instruction]], reductions: list[Reduction]
-) -> Iterator[tuple[list[Instruction], set[int]]]:
+def _stored(tape: Tape, nests: list[list[Instruction]], reductions: list[Reduction]) -> Nests:
     """Each nest with the instructions whose results somebody outside of it reads."""
     home = np.full(tape.size, -1)
     for i, nest in enumerate(nests):
@@ -196,5 +184,5 @@ def _stored(
             read[list(r.code.results)] = True
         for table in r.code.args:
             read[np.asarray(table)] = True
-    for nest in nests:
-        yield nest, {c.start for c in nest if read[c.start : c.start + c.count].any()}
+    stored = [{c.start for c in nest if read[c.start : c.start + c.count].any()} for nest in nests]
+    return list(zip(nests, stored))

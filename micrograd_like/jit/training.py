@@ -4,8 +4,6 @@ A step computes the loss of a mini-batch and its gradients (native.py), then add
 and applies the optimiser's own rule (update.py). Nothing here knows a network or an optimiser.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -17,8 +15,7 @@ import numpy as np
 from ..engine import Value, as_value, assign, grad, no_grad
 from ..modes import Mode, uncollected
 from ..nesting import flatten
-from ..tape.tape import JitError, Tape
-from ..tape.trace import check_nobody_watches, probes, trace
+from ..tape import JitError, Tape, check_nobody_watches, probes, trace
 from .native import Array, Native
 from .update import FINISH, LOOP, RATE, STATE, STEPS, G, P, Update
 
@@ -26,16 +23,12 @@ from .update import FINISH, LOOP, RATE, STATE, STEPS, G, P, Update
 class Trainer:
     """A model, a loss and an optimiser, compiled for samples of one shape.
 
+    The samples may not depend on each other, and the loss is to be a mean over them.
+
     Args:
-        model: a Module whose samples do not depend on each other.
-        X: the samples, numbers or nested lists of numbers; and y the targets.
-        loss: a function of outputs and targets that is a mean over the samples.
-        optimizer: with an ``update(p, g, state)``.
         penalty: a function of one weight, to be added to the loss, or None.
         penalised: the parameters that it applies to.
-        max_norm: clip the norm of all gradients together to this, or None.
-        batch_size: samples for each step.
-        threads: over how many cores to spread the blocks of a batch.
+        threads: over how many cores to spread the blocks of a batch; the others are fit's.
 
     Raises:
         JitError: why it cannot be compiled.
@@ -51,8 +44,7 @@ class Trainer:
         self.optimizer, self.params, self.threads = optimizer, optimizer.params, threads
         self.max_norm = -1.0 if max_norm is None else float(max_norm)
         self.samples, self.batch_size = len(X), min(batch_size, len(X))
-        modules = model.modules()
-        with uncollected(), _replaced(modules, "training", [True] * len(modules)):
+        with uncollected(), _replaced(model.modules(), "training", lambda i: True):
             self.problem = _Problem(model, X, y, loss, self.params)
             rule = partial(Update, optimizer=optimizer, penalty=penalty)
             tape, self.read = self.problem.trace()
@@ -62,10 +54,10 @@ class Trainer:
         self.finish, self.loop = map(self.native.module.get, (FINISH, LOOP))
         penalised = set(penalised)
         scalars = self.native.new_scalars([p.data for p in self.read])
-        self.table = self.update.new_table(scalars, [p in penalised for p in self.params])
-        self.settings, self.rows = self.update.new_settings(), self.native.new_rows()
+        flags = [p in penalised for p in self.params]
+        self.table, self.settings = self.update.memory(scalars, flags)
         self.sums = np.zeros(1 + self.update.layout.stride)  # beyond the parameters, 0
-        self.shown: Array = np.empty((0, 0))
+        self.rows, self.shown = self.native.new_rows(), np.empty((0, 0))
         model.train()
 
     def epochs(self, orders: list[list[int]]) -> tuple[Array, Array, int]:
@@ -78,10 +70,9 @@ class Trainer:
         """
         first = not self.optimizer.state[0]
         self._read_values()
-        if all(order is orders[0] for order in orders):
-            order = np.tile(np.array(orders[0], dtype=np.int64), (len(orders), 1))
-        else:
-            order = np.array(orders, dtype=np.int64)
+        same = all(order is orders[0] for order in orders)
+        order = np.array(orders[:1] if same else orders, dtype=np.int64)
+        order = np.repeat(order, len(orders) // len(order), axis=0)
         data, order = self.problem.visited(order)
         self.shown = np.empty((len(self.native.tape.outputs), order.size))
         shape = len(orders), -(-self.samples // self.batch_size)
@@ -124,7 +115,7 @@ class Trainer:
         assign(self.params, data=numbers, grad=grads, also=[(self.optimizer, "state", state)])
 
     def _threaded(self, data: Array, order: Any, losses: Array, norms: Array, first: bool) -> int:
-        """As the loop in machine code, but the blocks of a batch on several cores."""
+        """As the loop in machine code, but a batch's blocks on several cores, added up in order."""
         flat, block, done = order.ravel(), self.native.layout.stride, 0
 
         def one(start: int, end: int) -> Array:
@@ -142,7 +133,6 @@ class Trainer:
                 end = min(start + self.batch_size, start - start % self.samples + self.samples)
                 blocks = range(start, end, block)
                 self.sums[:] = 0.0
-                # in the order of the blocks
                 for part in pool.map(one, blocks, [min(i + block, end) for i in blocks]):
                     self.sums += part
                 if not self.finish(
@@ -184,10 +174,9 @@ class _Problem:
             raise JitError(f"the model or the loss cannot take one sample: {error}") from None
 
     def visited(self, order: Any) -> tuple[Array, Any]:
-        """The data, and where in it each visit of a sample finds its numbers."""
+        """The data, and where in it a visit of a sample, with masks of its own, has its numbers."""
         if not self.masks.count:
             return self.data, order
-        # every visit has a mask of its own
         data = np.concatenate([self.data[:, order.ravel()], self.masks.draw(order.size).T])
         return np.ascontiguousarray(data), np.arange(order.size).reshape(order.shape)
 
@@ -225,7 +214,12 @@ class _Masks:
         if len({id(m.rng) for m in self.modules}) < len(self.modules):
             raise JitError("two Dropouts share a random generator: give each one of its own")
         self.calls: list[int] = []  # for each factor of a sample, which module draws it
-        with self._drawing(lambda i: self.calls.append(i) or 1.0):  # type: ignore[func-returns-value]
+
+        def called(i: int) -> float:
+            self.calls.append(i)
+            return 1.0
+
+        with _replaced(self.modules, "factor", lambda i: partial(called, i)):
             model(sample)
         self.count = len(self.calls)
 
@@ -236,15 +230,11 @@ class _Masks:
     def given(self, numbers: Sequence[float | Value]) -> Mode:
         """Inside, the Dropouts use these factors."""
         rest = iter(numbers)
-        return self._drawing(lambda i: next(rest))
-
-    def _drawing(self, factor: Callable[[int], Any]) -> Mode:
-        factors = [partial(factor, i) for i in range(len(self.modules))]
-        return _replaced(self.modules, "factor", factors)
+        return _replaced(self.modules, "factor", lambda i: partial(next, rest))
 
 
-def _replaced(modules: Sequence[Any], name: str, values: list[Any]) -> Mode:
-    """Inside, an attribute of each module has another value."""
+def _replaced(modules: Sequence[Any], name: str, new: Callable[[int], Any]) -> Mode:
+    """Inside, an attribute of each module has another value: new of its place."""
 
     def write(own: list[Any]) -> None:
         for m, value in zip(modules, own):
@@ -252,6 +242,7 @@ def _replaced(modules: Sequence[Any], name: str, values: list[Any]) -> Mode:
             if value is not None:
                 setattr(m, name, value)
 
+    values = list(map(new, range(len(modules))))
     return Mode(lambda: [vars(m).get(name) for m in modules], write, lambda before: values)
 
 

@@ -10,8 +10,6 @@ where others have a sample. A table holds all that is known of the parameters, a
     STATE... what the optimiser keeps for it; then, what the rules compute
 """
 
-from __future__ import annotations
-
 import copy
 from collections.abc import Callable
 from functools import partial, reduce
@@ -21,12 +19,10 @@ import numpy as np
 
 from .. import ops
 from ..engine import Value, apply, as_value, grad
-from ..tape.reroll import reroll
-from ..tape.tape import JitError
-from ..tape.trace import trace
+from ..tape import JitError, reroll, trace
 from .emit import DOUBLE, INT, Signature, accumulate, at, copy_numbers, loop, read
 from .lower import Layout, lower
-from .native import WORK, Array, Module, Native, buffer, count_rows, host_width
+from .native import WORK, Array, Module, Native, buffer, host_width
 from .plan import placed
 from .vectormath import Vectors
 
@@ -46,13 +42,7 @@ LOOP = Signature(
 
 
 class Update:
-    """The optimiser's rule and the penalty's gradient, emitted as FINISH and LOOP.
-
-    Args:
-        native: of one sample's loss and gradients; its module gets the new functions.
-        optimizer: with an ``update(p, g, state)``.
-        penalty: a function of one parameter, or None.
-    """
+    """The optimiser's rule and the penalty's gradient, emitted as FINISH and LOOP beside WORK."""
 
     def __init__(self, native: Native, optimizer: Any, penalty: Any) -> None:
         self.n = len(optimizer.params)
@@ -70,25 +60,22 @@ class Update:
         self.strips = -(-self.n // strip)
         stride = max(self.strips, -(-native.n_scalars // strip)) * strip
         self.layout = Layout(width, strip // width, stride)
+        self.n_settings = max(tape.size - sum(tape.varies()) for tape in self.tapes.values())
         for name in self.tapes:
             self._emit_rule(native.module, name)
         _Finish(native.module, self).emit()
         _emit_loop(native.module, len(native.tape.sums))
 
-    def new_table(self, scalars: Array, flags: list[bool]) -> Array:
-        """The memory, with what all samples share in it, and where the penalty applies."""
-        table = buffer(max(map(count_rows, self.tapes.values())), self.layout.stride)
+    def memory(self, scalars: Array, flags: list[bool]) -> tuple[Array, Array]:
+        """The table, from what all samples share and where the penalty applies; the settings."""
+        rows = max(sum(tape.varies()) for tape in self.tapes.values())
+        table = buffer(rows, self.layout.stride)
         table[P, : len(scalars)], table[FLAG, : self.n] = scalars, flags
         table[KEPT, : self.n] = scalars[: self.n]
-        return table
-
-    def new_settings(self) -> Array:
-        """A row for each rule: learning rate, steps so far, constants."""
-        longest = max(tape.size - count_rows(tape) for tape in self.tapes.values())
-        settings = np.zeros((len(self.tapes), longest))
+        settings = np.zeros((len(self.tapes), self.n_settings))
         for row, tape in zip(settings, self.tapes.values()):
             row[STEPS + 1 : STEPS + 1 + len(tape.constants)] = tape.constants
-        return settings
+        return table, settings
 
     def _rules(self, optimizer: Any, penalty: Any) -> dict[str, Callable[..., Any]]:
         """What is traced: functions of a column of the table and of the settings."""
@@ -133,9 +120,6 @@ class Update:
         b.ret_void()
 
 
-# --- machine code around the rules ---
-
-
 class _Finish:
     """FINISH: makes a step from the sums over ``size`` samples.
 
@@ -143,13 +127,12 @@ class _Finish:
     """
 
     def __init__(self, module: Module, update: Update) -> None:
-        self.update, (self.b, self.args) = update, FINISH.define(module.ir)
-        rows = [at(self.b, self.args.table, i * update.layout.stride) for i in (P, G, NEW, KEPT)]
+        self.update, (b, args) = update, FINISH.define(module.ir)
+        self.b, self.args, n = b, args, update.n_settings
+        rows = [at(b, args.table, i * update.layout.stride) for i in (P, G, NEW, KEPT)]
         self.p, self.g, self.new, self.kept = rows
-        self.cost = self.b.alloca(DOUBLE, name="cost")
-        length = update.new_settings().shape[1]
-        rows = [at(self.b, self.args.settings, i * length) for i in range(len(update.tapes))]
-        self.settings = dict(zip(update.tapes, rows))
+        self.cost = b.alloca(DOUBLE, name="cost")
+        self.settings = {name: at(b, args.settings, i * n) for i, name in enumerate(update.tapes)}
 
     def emit(self) -> None:
         """The steps of a step, one after the other."""

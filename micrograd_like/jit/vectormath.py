@@ -9,8 +9,6 @@ Only the ``contract`` flag is set (a * b + c may be rounded once; then a * b alo
 overflow), so nan, inf, -0.0 and subnormal numbers behave as in Python.
 """
 
-from __future__ import annotations
-
 import ctypes
 import ctypes.util
 import math
@@ -45,10 +43,9 @@ def _library(vector: bool) -> Any:
 def _symbol(name: str, vector: bool) -> bool:
     """Makes a function of the library known to the compiler; False when it has no such function."""
     function = getattr(_library(vector), name, None)
-    if function is None:
-        return False
-    llvm.add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)
-    return True
+    if function is not None:
+        llvm.add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)
+    return function is not None
 
 
 class Vectors:
@@ -131,9 +128,8 @@ class Vectors:
         return LOWERINGS[op](self, *args)
 
     def _declare(self, name: str, kind: Any, n: int) -> Any:
-        if name not in self.b.module.globals:
-            ir.Function(self.b.module, ir.FunctionType(kind, [kind] * n), name)
-        return self.b.module.globals[name]
+        known, kind = self.b.module.globals, ir.FunctionType(kind, [kind] * n)
+        return known.get(name) or ir.Function(self.b.module, kind, name)
 
     # --- the exponential family ---
 
@@ -144,8 +140,7 @@ class Vectors:
     def power_of_two(self, n: Any) -> Any:
         """2**n for whole numbers n between -1022 and 1023: n becomes the exponent's bits."""
         bits = self.b.bitcast(self.add(n, _ROUND + 1023.0), self.int)
-        shift = self.constant(52, self.int)
-        return self.b.bitcast(self.b.shl(bits, shift), self.type)
+        return self.b.bitcast(self.b.shl(bits, self.constant(52, self.int)), self.type)
 
     def polynomial(self, x: Any, coefficients: Sequence[float]) -> Any:
         """By Horner's rule, the highest power's coefficient first."""
@@ -268,9 +263,9 @@ LOWERINGS: dict[str, Callable[..., Any]] = {
     "abs": lambda m, x: m.intrinsic("llvm.fabs", x),
     "powc": _library_call("pow"),
     "sqrt": lambda m, x: m.intrinsic("llvm.sqrt", x),
-    "exp": Vectors.exp,
+    "exp": lambda m, x: m.exp(x),
     "expm1": _expm1,
-    "tanh": Vectors.tanh,
+    "tanh": lambda m, x: m.tanh(x),
     **{
         name: _library_call(name)
         for name in ("pow", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "atan", "erfc")
@@ -326,12 +321,9 @@ class Called(Vectors):
         return [self.b.extract_element(vector, INT(i)) for i in range(len(xs))]
 
     def apply(self, op: str, args: Sequence[Any]) -> Any:
-        if op in ("exp", "tanh"):
-            return getattr(self, op)(*args)
-        emit = LOWERINGS[op]
-        if op not in COSTLY:
-            return emit(self, *args)
-        return self._own(op, lambda *xs: emit(self, *xs), args)
+        emit = partial(LOWERINGS[op], self)
+        own = op in COSTLY - {"exp", "tanh"}  # which make themselves functions
+        return self._own(op, emit, args) if own else emit(*args)
 
     def _libm_or_own(self, name: str, emit: Callable[[Any], Any], x: Any) -> Any:
         """libm, with its tables, for one number; a function of our own for vectors."""

@@ -8,8 +8,6 @@ Before, a layer of two neurons on two inputs:            after:
     s6 = mul s2 s0 ... s9 = add s7 s8 ...                 s6..s7 = dot 0.0 s2..s4/2 s0 s3..s5/2 s1
 """
 
-from __future__ import annotations
-
 from array import array
 from collections import Counter, defaultdict
 from itertools import repeat
@@ -27,37 +25,34 @@ def reroll(tape: Tape) -> Tape:
     return checked(_group(_chain(tape)), "reroll")
 
 
-# --- chains of additions ---
-
-
 def _chain(tape: Tape) -> Tape:
     """Chains of additions of products, added from left to right, become dot."""
     code = {c.start: c for c in tape.code}
-    read = [t[0] for c in tape.code for t in c.args]
-    uses = Counter([*tape.outputs, *tape.sums, *read])
+    uses = Counter([*tape.outputs, *tape.sums, *[t[0] for c in tape.code for t in c.args]])
 
     def once(slot: int, op: str) -> bool:
         return uses[slot] == 1 and slot in code and code[slot].op == op
 
-    new: dict[int, tuple[str, list[int]]] = {}
+    chains: dict[int, list[int]] = {}  # by the last addition: where it starts, then its products
     absorbed: set[int] = set()
+    for c in tape.code:
+        left, right = c.args[0][0], c.args[-1][0]
+        if c.op == "add" and once(right, "mul"):
+            if not once(left, "add"):
+                chains[c.start] = [left, right]
+            elif left in chains:
+                chains[c.start] = chains.pop(left)
+                chains[c.start].append(right)
+                absorbed.add(left)
+    new: dict[int, tuple[str, list[int]]] = {}
     zeros: list[float] = []
-    for c in reversed(tape.code):
-        if c.op != "add" or c.start in absorbed:
+    for last, (start, *products) in chains.items():
+        if len(products) < 2:
             continue
-        adds, terms, slot = [], [], c.start
-        while slot == c.start or once(slot, "add"):
-            adds.append(slot)
-            slot, term = [t[0] for t in code[slot].args]
-            terms.append(term)
-        head, products = slot, terms[::-1]
-        if len(products) < 2 or not all(once(t, "mul") for t in products):
-            continue
-        start = [head]
-        if once(head, "mul"):  # -0.0 is the start that changes no sum, not even that of zeros
-            zeros, start, products = [-0.0], [-1], [head, *products]
-        new[c.start] = ("dot", start + [t[0] for p in products for t in code[p].args])
-        absorbed |= {*adds[1:], *products}
+        if once(start, "mul"):  # -0.0 is the start that changes no sum, not even that of zeros
+            zeros, start, products = [-0.0], -1, [start, *products]
+        new[last] = ("dot", [start, *[t[0] for p in products for t in code[p].args]])
+        absorbed.update(products)
     short = Tape(tape.inputs, tape.scalars, tape.constants + zeros)
     place = {i: i for i in range(tape.first)} | {-1: short.first - 1}
     for c in tape.code:
@@ -66,9 +61,6 @@ def _chain(tape: Tape) -> Tape:
             place[c.start] = short.add(op, [place[a] for a in args])
     short.outputs, short.sums = [place[s] for s in tape.outputs], [place[s] for s in tape.sums]
     return short
-
-
-# --- groups ---
 
 
 def _group(tape: Tape) -> Tape:

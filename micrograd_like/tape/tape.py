@@ -22,8 +22,6 @@ Two ops mean more here than in the op table, because reroll turns chains of addi
 This file knows no LLVM and no graph.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import reduce
 from itertools import pairwise
@@ -73,12 +71,7 @@ class Tape:
         self.code: list[Instruction] = []
         self.outputs: list[int] = []  # slots that are returned for each sample
         self.sums: list[int] = []  # slots that are added up over the samples: gradients
-        self.size = inputs + scalars + len(self.constants)
-
-    @property
-    def first(self) -> int:
-        """The slot of the first result."""
-        return self.inputs + self.scalars + len(self.constants)
+        self.first = self.size = inputs + scalars + len(self.constants)  # slot of the first result
 
     def add(self, op: str, *tables: Sequence[int], count: int = 1) -> int:
         """Appends an instruction, of one row or of a table for each argument; its first slot."""
@@ -126,7 +119,7 @@ class Tape:
         groups = [code for code in self.code if code.count > 1]
         varies = self.varies() if groups else []
         for code in groups:
-            if any(len({*map(varies.__getitem__, table)}) > 1 for table in code.args):
+            if any(len({varies[slot] for slot in table}) > 1 for table in code.args):
                 raise JitError(f"{_line(code)}: only some rows of a table differ between samples")
 
     def __str__(self) -> str:

@@ -6,8 +6,6 @@ constants, which it made. A call with other numbers tells the last two apart; an
 record the same, f cannot be compiled.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from itertools import chain
 from operator import is_
@@ -99,7 +97,7 @@ def _parameters(first: Recorded, again: Recorded) -> list[Value]:
     same = same and paired(first.outputs, again.outputs) and paired(first.sums, again.sums)
     made = set(first.made)
     leaves = [(x, y) for x, y in twins.items() if x.op is None or x not in made]
-    leaves = leaves[len(first.named) :]
+    del leaves[: len(first.named)]
     for x, _ in leaves:
         if x.op is not None:
             raise JitError(
