@@ -148,6 +148,19 @@ def eq(x: Number, y: Number) -> Any:
     return _call(ops.EQ, x, y)
 
 
+def detach(x: Number) -> Any:
+    """x, but no gradient passes: of a Value its detach(), of a number itself.
+
+    Example:
+        >>> x = Value(3.0)
+        >>> y = x * detach(x)
+        >>> y.backward()
+        >>> x.grad
+        3.0
+    """
+    return x.detach() if isinstance(x, Value) else as_float(x)
+
+
 def where(condition: Number, x: Number, y: Number) -> Any:
     """x where the condition is not 0, else y; the other one receives gradient 0.
 
