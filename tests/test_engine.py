@@ -419,7 +419,10 @@ def test_sum_of_a_list_of_values_works():
     assert (out.data, v.grad, w.grad) == (7.0, 2.0, 1.0)
 
 
-@pytest.mark.parametrize("op", [op for op in OPS.values() if hasattr(Value, op.name) and op is not DETACH])
+METHODS = [op for op in OPS.values() if hasattr(Value, op.name) and op is not DETACH]
+
+
+@pytest.mark.parametrize("op", METHODS)
 def test_every_named_method_records_its_op(op):
     if op.arity is None or op.arity - op.constants != 1:
         pytest.fail(f"{op.name} has a method but more than one input: test it here")

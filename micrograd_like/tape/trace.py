@@ -159,7 +159,7 @@ class _Traced(Value):
 
     __float__ = __int__ = __index__ = __complex__ = __round__ = __trunc__ = __floor__ = _taken
     __ceil__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = _taken
-    __rdivmod__ = __str__ = __format__ = __reduce_ex__ = _taken
+    __rdivmod__ = __str__ = __format__ = __reduce_ex__ = _taken  # type: ignore[assignment]
     hex = is_integer = as_integer_ratio = _taken
 
     def __eq__(self, other: object) -> bool:
@@ -197,7 +197,7 @@ class _StandIn(_Traced):
 
 
 @cache
-def _traced(kind: type[Value], base: type[_Traced] = _Traced) -> Any:
+def _traced(kind: Any, base: Any = _Traced) -> Any:
     """The class of what f meets in the place of Values of this kind."""
     if issubclass(kind, _Traced):
         return kind
@@ -249,7 +249,7 @@ class _Call:
                 return places[id(v)]
             if not v.is_constant:  # it was made by an earlier call
                 raise JitError(_KEPT)
-            return _number(v).hex()  # tells 0.0 from -0.0, and finds nan again
+            return float(_number(v)).hex()  # tells 0.0 from -0.0, and finds nan again
 
         def applied(v: Value, op: Op) -> tuple[Op, list[Ref], str]:
             constant = v.arguments[-1].hex() if op.constants else ""
@@ -268,7 +268,7 @@ class _Call:
         hooks |= {"_set": self.write, "_assigned": self.write}
         return hooks | {"_backward_pass": self.gradients}
 
-    def new(self, own: Callable[[type[Value]], Value], kind: type[Value]) -> Value:
+    def new(self, own: Callable[[Any], Value], kind: Any) -> Value:
         self.made.append(own(_traced(kind)))
         return self.made[-1]
 
@@ -308,8 +308,8 @@ class _Call:
             _refuse(_TAKEN)
         if name.endswith("grad"):
             _refuse(_GRAD)
-        if type(v) is _traced(v._kind) and v.is_constant:  # made from a number of f's own
-            return own(v, name)
+        if isinstance(v, _Traced) and not isinstance(v, _StandIn) and v.is_constant:
+            return own(v, name)  # a number of f's own
         return engine.apply(ops.DETACH, v)
 
     def compare(self, own: Callable[..., bool], relation: Any, v: Value, other: Any) -> bool:

@@ -348,6 +348,9 @@ REFUSED = {
 }
 
 
+FEW = ["if x.data", "x == 1", "int(x)", "x in a set", "get", "math.ceil", "math.exp(x)"]
+
+
 @pytest.mark.parametrize(("f", "message"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_follow_is_refused_and_changes_nothing(f, message):
     with pytest.raises(JitError, match=message):
@@ -520,7 +523,7 @@ def compiled_and_compared(seeds):
 
 
 def test_generated_programs_that_read_numbers_are_compiled_as_in_python():
-    for start in range(0, 200, 20):
+    for start in range(0, 120, 20):
         compiled_and_compared(range(start, start + 20))
 
 
