@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from ..checks import number
-from ..engine import Number, Value
+from ..engine import Number, Value, as_float
 from ..functional import dot
 from ..functional import sum as total
 from ..nesting import map_nested
@@ -94,7 +94,8 @@ class BatchNorm(Module):
             scale = (var + self.eps) ** -0.5
             columns.append([v * scale for v in centred])
             kept, m = 1.0 - self.momentum, self.momentum
-            self.running_mean[i] = kept * self.running_mean[i] + m * mean.data
+            new = kept * self.running_mean[i] + m * mean.data
+            self.running_mean[i] = as_float(new)  # where it is traced, this is refused
             self.running_var[i] = kept * self.running_var[i] + m * var.data * n / (n - 1)
         return [self._affine(row) for row in zip(*columns)]
 

@@ -172,6 +172,11 @@ class _Traced(Value):
         ours = sys._getframe(1).f_code.co_filename.startswith(_PACKAGE)  # its graphs need sets
         return _own_hash(self) if ours else _refuse(_BRANCH)
 
+    def __getattr__(self, name: str) -> Any:
+        if name in Value.__slots__:  # it has no number any more
+            raise JitError(_KEPT)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.op.name if self.op else 'an input'})"
 
@@ -215,15 +220,16 @@ class _Call:
 
     def __init__(self, move: Callable[[float], float]) -> None:
         self.move = move  # what becomes of every number
+        self.named: list[Value] = []
         self.made: list[Value] = []
         self.leaves: dict[Value, Value] = {}
         self.refused: list[JitError] = []
 
     def run(self, f: Any, sample: Sequence[float], shared: Sequence[float]) -> Recorded:
-        """What f records, as plain data; afterwards its Values are in ``made`` and ``leaves``."""
+        """What f records, as plain data."""
         kind = _traced(Value)
         x, s = [[kind(self.move(number)) for number in part] for part in (sample, shared)]
-        named = [*x, *s]
+        self.named = [*x, *s]
         try:
             with engine.swapped(**self.hooks()):
                 ends = [list(map(self.result, part)) for part in f(x, s)]
@@ -235,13 +241,18 @@ class _Call:
             raise
         if self.refused:
             raise self.refused[0]
-        recorded = self.written(named, *ends)
-        self.made += named
-        return recorded
+        return self.written(*ends)
 
-    def written(self, named: list[Value], outputs: list[Value], sums: list[Value]) -> Recorded:
+    def end(self) -> list[ref[Value]]:
+        """All Values of the call, which from now on have no number any more."""
+        values = [*self.named, *self.made, *self.leaves.values()]
+        for v in values:
+            del v._number
+        return list(map(ref, values))
+
+    def written(self, outputs: list[Value], sums: list[Value]) -> Recorded:
         """The graph, with a place or a number for each Value."""
-        places: dict[int, Ref] = {id(v): i for i, v in enumerate([*named, *self.made])}
+        places: dict[int, Ref] = {id(v): i for i, v in enumerate([*self.named, *self.made])}
         places |= {id(v): -1 - i for i, v in enumerate(self.leaves.values())}
 
         def place(v: Value) -> Ref:
@@ -291,7 +302,8 @@ class _Call:
         if x not in self.leaves:
             if x.op is not None:
                 _refuse(_HISTORY.format(x.op.name))
-            leaf = _traced(x._kind, _StandIn)(self.move(_number(x)))
+            kind: Any = x._kind
+            leaf = _traced(kind, _StandIn)(self.move(_number(x)))
             leaf.leaf, leaf._x_data = x, x._x_data  # the mark of a constant
             self.leaves[x] = leaf
         return self.leaves[x]
@@ -338,8 +350,10 @@ def _record(
 ) -> Recorded:
     """What a call of f records; a JitError when something of it is still there afterwards."""
     call = _Call(move)
-    recorded = call.run(f, sample, shared)
-    left = [ref(v) for v in (*call.made, *call.leaves.values())]
+    try:
+        recorded = call.run(f, sample, shared)
+    finally:
+        left = call.end()
     del call
     if any(v() is not None for v in left):
         gc.collect()  # it may be in a cycle
