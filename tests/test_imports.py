@@ -60,7 +60,7 @@ INSIDE = {
     "train": ["history", "steps", "metrics", "callbacks", "loop"],
     "plot": ["common", "curves", "parameters", "outputs"],
     "explore": ["layout", "groups", "replay", "page"],
-    "tape": ["tape", "trace", "reroll"],
+    "tape": ["tape", "recording", "trace", "reroll"],
     "jit": ["emit", "vectormath", "plan", "lower", "native", "update", "training"],
     "cli": ["output", "errors", "demo", "train", "predict"],
 }
