@@ -64,7 +64,7 @@ class Surroundings:
         for x, kind, then in self.found.values():
             now = self._content(x, kind)
             if _differ(then, now):
-                kind.write(x, {k: v for k, v in then.items() if k is not CLASS}, now)
+                kind.write(x, then, now)
 
     def _content(self, x: Any, kind: "Kind") -> Content:
         content = kind.read(x)
@@ -75,11 +75,11 @@ class Surroundings:
 
 def _differ(then: Content, now: Content) -> list[Any]:
     """The keys of what is not the same."""
-    if then.keys() != now.keys():
-        return list(then.keys() ^ now.keys())
-    if all(map(is_, then.values(), now.values())):  # the most
+    alike = then.keys() == now.keys()
+    if alike and all(map(is_, then.values(), now.values())):  # the most
         return []
-    return [key for key in then if not _same(then[key], now[key])]
+    common = [key for key in then if key in now]
+    return [*(then.keys() ^ now.keys()), *(k for k in common if not _same(then[k], now[k]))]
 
 
 def _same(a: Any, b: Any) -> bool:

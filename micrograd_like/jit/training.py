@@ -123,7 +123,8 @@ class Trainer:
         same = all(order is orders[0] for order in orders)
         order = np.array(orders[:1] if same else orders, dtype=np.int64)
         order = np.repeat(order, len(orders) // len(order), axis=0)
-        data, order = self.problem.visited(order)
+        masks = self.problem.masks
+        drawn, (data, order) = masks.states(), self.problem.visited(order)
         self.shown = np.empty((len(self.native.tape.outputs), order.size))
         shape = len(orders), -(-self.samples // self.batch_size)
         losses, norms = np.full(shape, np.nan), np.zeros(shape)
@@ -137,6 +138,11 @@ class Trainer:
                 norms=norms, max_norm=self.max_norm, first=first,
             )  # fmt: skip
         self._write_values(stepped=done > 0 or not first)
+        if done < losses.size:  # nothing was drawn for what has not been computed
+            epoch, batch = divmod(done, losses.shape[1])
+            masks.draw_again(
+                drawn, epoch * self.samples + min((batch + 1) * self.batch_size, self.samples)
+            )
         return losses, norms, done
 
     def outputs(self) -> list[Any]:
@@ -256,6 +262,12 @@ class _Problem:
         with self._without_masks():
             outs = self.model.batch([self.samples[i] for i in some])
             self._compare(losses, self.loss(outs, [self.targets[i] for i in some]))
+        with self._other_numbers():
+            if not self.agrees(0):
+                raise JitError(
+                    "the model or the loss reads the number of a Value (.data, detach, float), "
+                    "which training changes: use the Value itself"
+                )
         ones = np.ones((self.masks.count, len(self.X)))
         rows = native(np.concatenate([self.data, ones]), self.numbers())[0].T
         columns = np.concatenate([rows, self.y.reshape(len(rows), -1)], axis=1)
@@ -286,6 +298,12 @@ class _Problem:
     def _without_masks(self) -> Mode:
         """Inside, the Dropouts leave everything as it is."""
         return self.masks.given(repeat(1.0))
+
+    def _other_numbers(self) -> Mode:
+        """Inside, all Values that the tape reads have slightly other numbers."""
+        write = partial(assign, self.read)
+        return Mode(self.numbers, lambda data: write(data=data), lambda xs: [
+            1.01 * x + 0.001 for x in xs])  # fmt: skip
 
     def _only_loss(self, numbers: list[Value], _: list[Value]) -> tuple[list[Any], list[Any]]:
         """What is traced: from the outputs and the target of one sample to its loss."""
@@ -344,6 +362,16 @@ class _Masks:
     def draw(self, samples: int) -> Array:
         """A row of factors for each of so many samples."""
         return np.array([[self.modules[i].factor() for i in self.calls] for _ in range(samples)])
+
+    def states(self) -> list[Any]:
+        """Of the generators."""
+        return [m.rng.getstate() for m in self.modules]
+
+    def draw_again(self, states: list[Any], samples: int) -> None:
+        """The generators are left as if only this had been drawn since they had these states."""
+        for m, state in zip(self.modules, states):
+            m.rng.setstate(state)
+        self.draw(samples)
 
     def given(self, numbers: Iterable[float | Value]) -> Mode:
         """Inside, the Dropouts use these factors."""
