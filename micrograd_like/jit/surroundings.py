@@ -124,6 +124,12 @@ def _of_instance(x: Any) -> Content:
     return {**vars(x), CLASS: type(x)}
 
 
+def _of_class(cls: Any) -> Content:
+    """Its attributes, and no names that Python gives it as it goes."""
+    own = {k: x for k, x in vars(cls).items() if k[:2] != "__" or isinstance(x, FunctionType)}
+    return {**dict(enumerate(cls.__mro__)), **own}
+
+
 def _of_function(f: Any) -> Content:
     """Its cells, defaults and attributes, and the globals that it names, also in modules."""
     parts = [*(f.__closure__ or ()), f.__defaults__, f.__kwdefaults__, f.__code__]
@@ -183,7 +189,7 @@ KINDS = [
     Kind(CellType, lambda x: dict(enumerate(_inside(x))), lambda x, then, now: setattr(
         x, "cell_contents", then[0])),
     Kind(partial, lambda x: {0: x.func, 1: x.args, 2: x.keywords}),
-    Kind(type, lambda x: {**dict(enumerate(x.__mro__)), **vars(x)}, _write_attributes),
+    Kind(type, _of_class, _write_attributes),
     Kind(np.ndarray, _of_array, _write_array),
     Kind(random.Random, lambda x: {0: x.getstate()}, lambda x, then, now: x.setstate(then[0])),
     Kind(np.random.RandomState, lambda x: {0: x.get_state()}, lambda x, then, now: x.set_state(

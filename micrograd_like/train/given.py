@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-
 from ..checks import integer, is_int, number
+from ..engine import Value
 from .metrics import named, samples
 from .steps import Problem, one_number
 
@@ -22,6 +22,8 @@ def problem(
     l1: Any, l2: Any, max_norm: Any, batch_size: Any,
 ) -> Problem:  # fmt: skip
     """What is trained, and how."""
+    if (Value(1.0) + 1.0).op is None:
+        raise ValueError("fit cannot train inside no_grad(): no gradient is recorded there")
     for method in ("parameters", "batch", "train", "eval"):
         if isinstance(model, type) or not callable(getattr(model, method, None)):
             raise TypeError(f"model must be an nn.Module, got {_what(model)}")

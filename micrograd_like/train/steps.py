@@ -40,12 +40,12 @@ class Problem(NamedTuple):
     max_norm: float | None = None
     batch_size: int = 32
 
-    def check_reached(self, batches: Iterable[Collection[Value]]) -> None:
-        """Refuses parameters that the loss does not reach, each given what one batch's depends on.
+    def check_reached(self, own: set[Value], batches: Iterable[Collection[Value]]) -> None:
+        """Refuses parameters that the loss does not reach, told by what that of a batch depends on.
 
         Of the model's own, one that is reached will do; any other one has no business here.
         """
-        params, own = self.optimizer.params, set(self.model.parameters())
+        params = self.optimizer.params
         reached: set[Value] = set()
         for batch in batches:
             reached.update(batch)
@@ -82,7 +82,7 @@ class Steps:
     """Trains epoch after epoch as one would write it by hand, and remembers the last one."""
 
     def __init__(self, problem: Problem, says: str = "in Python, as asked") -> None:
-        self.problem, self.says = problem, says
+        self.problem, self.says, self.own = problem, says, set(problem.model.parameters())
         self.kept = {p: p.data for p in problem.optimizer.params}  # when the loss was last finite
         self.done = 0  # epochs
         self.order: list[int] = []  # of the samples in the last epoch
@@ -121,7 +121,7 @@ class Steps:
         outs, loss = self._loss(batches[batch])
         if not self.order and not batch:  # the first step of all
             leaves = (set(topological_order(self._loss(some)[1])) for some in batches[1:])
-            problem.check_reached(chain([set(topological_order(loss))], leaves))
+            problem.check_reached(self.own, chain([set(topological_order(loss))], leaves))
         total = self._penalised(loss, weights)
         if not math.isfinite(total.data):
             assign(self.kept, data=self.kept.values())
@@ -187,7 +187,6 @@ class Compiled(Steps):
             problem.model, problem.X, problem.y, problem.loss, problem.optimizer,
             penalty, self._weights(), problem.max_norm, problem.batch_size, threads,
         )  # fmt: skip
-        problem.check_reached([self.trainer.problem.reached])
 
     def _train(self, orders: list[list[int]]) -> Columns:
         if self.watching and self.says == "compiled":
@@ -195,6 +194,8 @@ class Compiled(Steps):
         if self.says != "compiled":
             return super()._train(orders)
         self.problem.model.train()
+        if not self.done:
+            self.problem.check_reached(self.own, [self.trainer.problem.reached])
         losses, norms, finite = self.trainer.epochs(orders)
         if finite < losses.size:
             raise self._not_finite(losses.flat[finite], *divmod(finite, losses.shape[1]))

@@ -295,9 +295,9 @@ OPTIMISER_SETTINGS = {
     "lr": st.sampled_from([0.05, 0.02, 0.1]),
     "momentum": st.sampled_from([0.0, 0.9, 0.5]),
     "weight_decay": st.sampled_from([0.0, 0.1]),
-    "eps": st.sampled_from([1e-3, 1e-6]),
+    "eps": st.sampled_from([1e-3, 1e-5]),
     "alpha": st.sampled_from([0.9, 0.5]),
-    "betas": st.sampled_from([(0.9, 0.99), (0.0, 0.5), (0.5, 0.0)]),
+    "betas": st.sampled_from([(0.9, 0.99), (0.0, 0.5), (0.5, 0.3)]),
 }
 
 
