@@ -1,4 +1,4 @@
-"""surroundings: what functions read beside their arguments: attributes, closures, defaults, globals.
+"""surroundings: what functions read beside their arguments: attributes, closures, globals.
 
 >>> shares = [0.5, 0.5]
 >>> around = Surroundings({"loss": shares})
@@ -41,7 +41,7 @@ class Surroundings:
     def __init__(self, *roots: Any, without: Collection[str] = ()) -> None:
         self.roots, self.without = set(map(id, roots)), without
         self.found: dict[int, tuple[Any, Kind, Content]] = {}
-        waiting = [*roots, random.random.__self__, np.random.mtrand._rand]  # type: ignore
+        waiting = [*roots, random.random.__self__, np.random.rand.__self__]  # type: ignore
         while waiting:
             x = waiting.pop()
             if not isinstance(x, NOTHING) and id(x) not in self.found and (kind := _kind(x)):
@@ -133,11 +133,11 @@ def _of_class(cls: Any) -> Content:
 def _of_function(f: Any) -> Content:
     """Its cells, defaults and attributes, and the globals that it names, also in modules."""
     parts = [*(f.__closure__ or ()), f.__defaults__, f.__kwdefaults__, f.__code__]
-    names = _names(f.__code__)
-    found = {name: x for name, x in f.__globals__.items() if name in names}
+    names, space = sorted(_names(f.__code__)), f.__globals__
+    found = {name: space[name] for name in names if name in space}
     modules = [(name, x) for name, x in found.items() if isinstance(x, ModuleType)]
     for path, module in modules:
-        for name in names & vars(module).keys():
+        for name in [name for name in names if name in vars(module)]:
             found[f"{path}.{name}"] = x = vars(module)[name]
             if isinstance(x, ModuleType) and path.count(".") < 3:
                 modules.append((f"{path}.{name}", x))
@@ -171,8 +171,6 @@ def _of_array(x: Any) -> Content:
 
 def _write_array(x: Any, then: Content, now: Content) -> None:
     x[...] = np.frombuffer(then["data"], x.dtype).reshape(x.shape)
-
-
 
 
 KINDS = [

@@ -47,8 +47,9 @@ class Trainer:
         self.arguments, self.optimizer, self.threads = (model, X, y, loss), optimizer, threads
         self.penalty, self.max_norm = penalty, -1.0 if max_norm is None else float(max_norm)
         self.samples, self.batch_size = len(X), min(batch_size, len(X))
-        self.shape, self.compilations, self.shown = None, 0, np.empty((0, 0))
+        self.compilations, self.shown, self.table = 0, np.empty((0, 0)), np.empty((0, 0))
         self.params: list[Value] = []
+        self.shape: list[Any] = []  # of what is compiled
         self.follow(penalised)
 
     def follow(self, penalised: Iterable[Value]) -> None:

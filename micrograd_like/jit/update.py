@@ -54,7 +54,7 @@ class Rules:
         after = sorted(self._kept_after(self.before))
         if not self.keeps(self.before) or set(self._kept_after(after)) != set(after):
             raise JitError("the optimizer does not keep the same for all parameters and steps")
-        if set(self._kept_after(())) == set(after):
+        if self.before == set(after) == set(self._kept_after(())):
             self.before = set()  # it can begin, too: the same machine code
         alike = len({state.get("step") for state in states}) == 1
         starts = "step" in self.before or self._kept_after(self.before).get("step") == 1.0
@@ -186,7 +186,9 @@ class _Finish:
         rows = [at(b, args.table, i * update.layout.stride) for i in (P, G, NEW, KEPT)]
         self.p, self.g, self.new, self.kept = rows
         self.cost = b.alloca(DOUBLE, name="cost")
-        self.settings = {name: at(b, args.settings, i * n) for i, name in enumerate(update.rules.tapes)}
+        self.settings = {
+            name: at(b, args.settings, i * n) for i, name in enumerate(update.rules.tapes)
+        }
 
     def emit(self) -> None:
         """The steps of a step, one after the other."""

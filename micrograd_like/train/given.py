@@ -36,9 +36,7 @@ def problem(
     l1, l2 = at_least_0("l1", l1), at_least_0("l2", l2)
     max_norm = None if max_norm is None else at_least_0("max_norm", max_norm)
     optimizer = _optimizer(optimizer, list(model.parameters()))
-    return Problem(
-        model, X, y, partial(one_number, loss), optimizer, l1, l2, max_norm, batch_size
-    )
+    return Problem(model, X, y, partial(one_number, loss), optimizer, l1, l2, max_norm, batch_size)
 
 
 def _optimizer(optimizer: Any, parameters: list[Any]) -> Any:

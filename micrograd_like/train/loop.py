@@ -36,7 +36,7 @@ def fit(
     """Trains a model on samples X and targets y.
 
     Args:
-        model: an nn.Module; it is left in evaluation mode.
+        model: an nn.Module; it is left in evaluation mode, after an error in the mode it was in.
         X: a list of samples, each what the model takes.
         y: a list of targets, each what the loss takes.
         loss: a function of a batch's outputs and targets, such as losses.cross_entropy.
@@ -45,7 +45,8 @@ def fit(
         batch_size: samples for each step.
         shuffle: a new order every epoch, reproducible by the seed.
         validation: a pair (X, y) to evaluate after every epoch.
-        scheduler: stepped after every epoch; ReduceLROnPlateau gets the (validation) loss.
+        scheduler: stepped after every epoch; ReduceLROnPlateau gets the (validation) loss. One that
+            is given to a second fit goes on where it was, as torch's do.
         l1: adds l1 * sum(|w|) to the loss, over all parameters but biases.
         l2: adds l2 * sum(w**2), over the same.
         max_norm: clip the norm of all gradients together to this.
@@ -60,10 +61,12 @@ def fit(
             and the last, for explore(history).
 
     Returns:
-        The History; its ``jit`` says "compiled", or why the steps ran in Python.
+        The History; its ``jit`` says "compiled", or why the steps ran in Python. Both leave the
+        same numbers: after a callback of yours, what was compiled is compared with Python again.
 
     Raises:
-        ValueError: no data, X and y of different length, or a nan or inf in the data, named.
+        ValueError, TypeError: no data, a nan in it, or something that cannot train (given.py): a
+            setting out of its range, an optimizer of other parameters, a loss that reaches none.
         FloatingPointError: the loss is no longer finite; the parameters are then those of the last
             step whose loss was.
         JitError: with jit=True, why the model cannot be compiled.
@@ -92,12 +95,12 @@ def fit(
     with _evaluating_afterwards(model):
         steps = choose(problem, jit, epochs, threads, not all(map(given.is_ours, theirs)))
         history, orders = History(), _orders(len(problem.X), shuffle, seed)
-        history.jit = steps.says
+        history.jit, monitor = steps.says, "val_loss" if held_out else "loss"
         with progress_bar(epochs) if progress else nullcontext() as bar:
             looking: list[Any] = [
                 measures and partial(add_metrics, steps, measures),
                 held_out and partial(add_validation, *held_out, loss, measures),
-                scheduler and partial(step_scheduler, scheduler, "val_loss" if held_out else "loss"),
+                scheduler and partial(step_scheduler, scheduler, monitor),
             ]
             showing: list[Any] = [
                 record and Recorder(record, history, Recording(model, loss, problem.X, problem.y)),

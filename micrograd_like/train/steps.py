@@ -75,7 +75,7 @@ def one_number(loss: Loss, outputs: Any, targets: Any) -> Value:
     if not isinstance(cost, Real | Value):
         came = f"{type(cost).__name__} {cost!r:.60}"
         raise TypeError(f"the loss must return one Value, the mean over the batch, got {came}")
-    return as_value(cost)
+    return cost if isinstance(cost, Value) else as_value(float(cost))
 
 
 class Steps:
@@ -107,7 +107,7 @@ class Steps:
         self.problem.model.train()
         self.said, batches, weights = [], self.problem.batches(orders[0]), self._weights()
         steps = []
-        for i, some in enumerate(batches):
+        for i in range(len(batches)):
             with uncollected():
                 steps.append(self._step(i, batches, weights))
         losses, norms = zip(*steps)
@@ -193,7 +193,8 @@ class Compiled(Steps):
             self._follow(orders[0][0])
         if self.says != "compiled":
             return super()._train(orders)
-        self.problem.model.train()
+        if not self.watching:
+            self.problem.model.train()
         if not self.done:
             self.problem.check_reached(self.own, [self.trainer.problem.reached])
         losses, norms, finite = self.trainer.epochs(orders)
@@ -204,6 +205,8 @@ class Compiled(Steps):
 
     def _follow(self, sample: int) -> None:
         """Makes it again what Python computes, which one sample and all that can be seen tell."""
+        from ..tape import JitError
+
         problem, trainer = self.problem, self.trainer
         try:
             problem.model.train()
@@ -212,10 +215,10 @@ class Compiled(Steps):
                 return
             paid = len(problem.optimizer.params) * len(problem.X) * self.done
             if self.jit == "auto" and not is_worth_compiling(paid // trainer.compilations):
-                raise ValueError("something that the steps read has changed too often")
+                raise JitError("something that the steps read has changed too often")
             trainer.follow(self._weights())
             if not trainer.is_current(sample):
-                raise ValueError("the model, the loss or the optimizer is another at every call")
+                raise JitError("the model, the loss or the optimizer is another at every call")
         except Exception as error:
             if self.jit is True:
                 raise

@@ -170,7 +170,9 @@ LOSSES = {
     "huber": lambda model, box: partial(_flat_loss, partial(huber_loss, delta=0.4)),
     "learnable": _learnable,
     "a penalty": _penalised,
-    "a closed-over list": lambda model, box: lambda o, t: box["list"][0] * _flat_loss(mse_loss, o, t),
+    "a closed-over list": lambda model, box: (
+        lambda o, t: box["list"][0] * _flat_loss(mse_loss, o, t)
+    ),
     "a global": lambda model, box: lambda o, t: RATE * _flat_loss(mse_loss, o, t),
     "defaults": _with_default,
     "an object": lambda model, box: Weighted(box),
@@ -188,15 +190,18 @@ def _set(name, number):
     def change(s):
         if name in vars(s.optimizer):
             setattr(s.optimizer, name, number)
+
     return change
 
 
 def _scaled(name, number):
     """An attribute of the modules that have it."""
+
     def change(s):
         for m in s.model.modules():
             if hasattr(m, name):
                 setattr(m, name, number)
+
     return change
 
 
@@ -208,6 +213,7 @@ def _in_box(key, number):
             s.box["list"][0] = number
         else:
             s.box[key] = number
+
     return change
 
 
@@ -215,6 +221,7 @@ def _global(number):
     def change(s):
         global RATE
         RATE = number
+
     return change
 
 
@@ -225,6 +232,7 @@ def _of_loss(number):
             loss.weight = number
         elif getattr(loss, "__kwdefaults__", None):
             loss.__defaults__, loss.__kwdefaults__ = (number,), {"shares": (number, 0.5)}
+
     return change
 
 
