@@ -62,9 +62,9 @@ def compare_two_ways(n):
     return seen
 
 
-def test_a_hundred_generated_trainings_are_the_same_compiled():
-    seen = compare_two_ways(100)
-    assert seen["compiled"] > 40, seen
+def test_eighty_generated_trainings_are_the_same_compiled():
+    seen = compare_two_ways(80)
+    assert seen["compiled"] > 30, seen
 
 
 @pytest.mark.slow
