@@ -52,16 +52,16 @@ ARROWS = {
     "cli": {"engine", "checks", "nesting", "nn", "losses", "optim", "data", "files", "train"}
     | {"serialize", "testing", "draw", "plot", "explore"},
 }
-LAZY = {"train": {"jit"}}
+LAZY = {"train": {"tape", "jit"}}
 INSIDE = {
     "nn": ["module", "init", "dense", "convolution", "regularization"],
     "optim": ["optimizers", "lr_scheduler"],
     "data": ["rows", "tables"],
-    "train": ["history", "steps", "metrics", "callbacks", "loop"],
+    "train": ["history", "steps", "metrics", "callbacks", "given", "loop"],
     "plot": ["common", "curves", "parameters", "outputs"],
     "explore": ["layout", "groups", "replay", "page"],
     "tape": ["tape", "recording", "trace", "reroll"],
-    "jit": ["emit", "vectormath", "plan", "lower", "native", "update", "training"],
+    "jit": ["emit", "vectormath", "plan", "lower", "native", "update", "surroundings", "training"],
     "cli": ["output", "errors", "demo", "train", "predict"],
 }
 FRONT = {"__init__", "__main__"}  # they import what they show
