@@ -151,7 +151,7 @@ class _Problem:
     def __init__(
         self, model: Any, X: Sequence[Any], y: Sequence[Any], loss: Any, params: list[Value]
     ) -> None:
-        self.model, self.loss, self.params = model, loss, params
+        self.model, self.loss, self.params, self.targets = model, loss, params, y
         self.X, self.y = _array(X, "samples"), _array(y, "targets")
         columns = [a.reshape(len(a), -1).T for a in (self.X, self.y)]
         self.data = np.ascontiguousarray(np.concatenate(columns))
@@ -186,8 +186,7 @@ class _Problem:
         few = len(some)
         data = np.concatenate([self.data[:, some], np.ones((self.masks.count, few))])
         _, sums = native(data, [p.data for p in read])
-        xs, ys = self.X[some].tolist(), self.y[some].tolist()
-        ys = [int(y) if isinstance(y, float) and y.is_integer() else y for y in ys]  # classes
+        xs, ys = self.X[some].tolist(), [self.targets[i] for i in some]
         with self.masks.given([1.0] * (self.masks.count * few)):
             wanted = as_value(self.loss(self.model.batch(xs), ys)).data
         if not np.isclose(sums[0] / few, wanted, 1e-9, 1e-12, equal_nan=True):
