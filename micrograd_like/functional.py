@@ -217,8 +217,10 @@ def logsumexp(values: Iterable[Number]) -> Any:
 def log_softmax(values: Iterable[Number]) -> list[Any]:
     """The logarithm of softmax, without the underflow of taking it afterwards."""
     values = _some(values, "log_softmax")
-    total = logsumexp(values)
-    return [v - total for v in values]
+    largest = max(values)  # subtracted first, as in torch: the logarithm of a few has no place
+    shifted = [v - largest for v in values]  # among the digits of a large score
+    total = logsumexp(shifted)
+    return [v - total for v in shifted]
 
 
 def softmax(values: Iterable[Number]) -> list[Any]:

@@ -85,7 +85,8 @@ def listed(x: Any, name: str) -> list[Any]:
         hint = "one number or one list of numbers for each sample, in a list"
     else:
         return list(parts(x))
-    raise TypeError(f"{name} must be a list of what each sample has, got {type(x).__name__}: write {hint}")
+    got = f"got {type(x).__name__}: write {hint}"
+    raise TypeError(f"{name} must have one entry for each sample, {got}")
 
 
 def one(x: Any) -> Any:
