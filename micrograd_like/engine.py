@@ -75,20 +75,20 @@ class Value:
     @property
     def data(self) -> float:
         """The number."""
-        return self._number
+        return self._number if _get is getattr else _get(self, "_number")
 
     @data.setter
     def data(self, data: float) -> None:
-        self._number = as_float(data)
+        self._number = _assigned(data)
 
     @property
     def grad(self) -> float:
         """d(final output) / d(this), as backward left it."""
-        return self._grad
+        return self._grad if _get is getattr else _get(self, "_grad")
 
     @grad.setter
     def grad(self, grad: float) -> None:
-        self._grad = as_float(grad)
+        self._grad = _assigned(grad)
 
     @property
     def inputs(self) -> tuple[Value, ...]:
@@ -120,14 +120,15 @@ class Value:
 
         Source: torch.Tensor.backward with retain_graph=True.
         """
-        grads = _backward_pass(self, as_float(gradient))
+        grads = _backward_pass(self, _assigned(gradient))
         for leaf in [v for v in grads if v.op is None]:
             grads[leaf] += leaf._grad
-        any(map(setattr, grads, repeat("_grad"), grads.values()))  # as assign does, unchecked
+        any(map(_set, grads, repeat("_grad"), grads.values()))  # as assign does, unchecked
 
     def detach(self) -> Value:
         """A new leaf with the same number and no history."""
-        return self._kind(self._number, label=self.label)
+        number: Any = self.data  # where f is traced, a Value already, made by the op detach
+        return number if isinstance(number, Value) else self._kind(number, label=self.label)
 
     # fmt: off
     # --- operators: a number on either side becomes a constant leaf ---
@@ -180,15 +181,17 @@ class Value:
     def __le__(self, other: Number) -> bool: return _compare(operator.le, self, other)
     def __gt__(self, other: Number) -> bool: return _compare(operator.gt, self, other)
     def __ge__(self, other: Number) -> bool: return _compare(operator.ge, self, other)
+    def __eq__(self, other: object) -> bool: return _compare(operator.is_, self, other)
     def __bool__(self) -> bool: return _compare(operator.ne, self, 0.0)
+    __hash__ = object.__hash__
     # fmt: on
 
     def __format__(self, spec: str) -> str:
-        return format(self._number, spec) if spec else repr(self)
+        return format(self.data, spec) if spec else repr(self)
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={self._number!r}, grad={self._grad!r}{label})"
+        return f"Value(data={self.data!r}, grad={self._grad!r}{label})"
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         if self.op is not None:
@@ -196,7 +199,7 @@ class Value:
                 f"cannot copy or pickle a Value with history (the result of {self.op.name}): "
                 "copy the parameters it was computed from, or call detach() first"
             )
-        return super().__reduce_ex__(2)
+        return _get(super(), "__reduce_ex__")(2)
 
     def apply_op(self, op: Op, args: Sequence[Number]) -> Value:
         """What an op means in a rule when one of its arguments is a Value."""
@@ -233,7 +236,7 @@ def assign(values: Iterable[Value], data: Any = None, grad: Any = None, also: An
     if len(parts) > 1:
         parts = [map(chain.from_iterable, zip(*parts))]
     for columns in parts:  # one call into C, where no signal handler can cut in
-        any(map(setattr, *columns))
+        any(map(_set, *columns))
 
 
 # --- recording ---
@@ -251,6 +254,9 @@ def as_float(number: float) -> float:
     elif hasattr(number, "__len__") and not isinstance(number, str | bytes):
         hint = "a Value is one scalar, make one for each element: [Value(x) for x in data]"
     raise TypeError(f"expected a real number, got {type(number).__name__} {number!r:.60}: {hint}")
+
+
+_get, _set, _assigned = getattr, setattr, as_float  # how Values are read and written; see swapped
 
 
 def as_value(number: Number) -> Value:
@@ -336,9 +342,11 @@ def _is_operand(other: Any) -> bool:
     return isinstance(other, Real | Value)
 
 
-def _compare(relation: Callable[[Any, Any], bool], v: Value, other: Number) -> bool:
+def _compare(relation: Callable[[Any, Any], bool], v: Value, other: Any) -> bool:
     if not isinstance(other, Real | Value):
         return NotImplemented  # type: ignore[no-any-return]
+    if relation is operator.is_:
+        return v is other
     return relation(v._number, other._number if isinstance(other, Value) else other)
 
 
@@ -422,7 +430,8 @@ def _backward_pass(root: Value, gradient: float) -> dict[Value, float]:
                     grads[v_in] = get(v_in, 0.0) + gx
         elif v._y_data is None:
             (gx,) = op.backward(g, v._number, v._x_data)
-            grads[x] = get(x, 0.0) + gx
+            if gx is not None:
+                grads[x] = get(x, 0.0) + gx
         else:
             gx, _ = op.backward(g, v._number, v._x_data, v._y_data)
             grads[x] = get(x, 0.0) + gx
@@ -495,5 +504,6 @@ def grad(output: Value, inputs: Value | Sequence[Value], create_graph: bool = Fa
 
 
 # The one seam: who needs to see or replace what this file does (the tracer, the anomaly mode).
-_RECORDING = ["_new", "_compare", "_unary", "_unary_with", "_binary", "_nary"]
-swapped = Seam(globals(), [*_RECORDING, "_contributions", "_backward_pass"])
+_RECORDING = ["_new", "_unary", "_unary_with", "_binary", "_nary"]
+_TOUCHING = ["_get", "_set", "_assigned", "_compare"]
+swapped = Seam(globals(), [*_RECORDING, *_TOUCHING, "_contributions", "_backward_pass"])

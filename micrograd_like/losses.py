@@ -11,7 +11,7 @@ from typing import Any
 
 from .checks import choice, is_int
 from .engine import Value
-from .functional import abs, eq, ge, logsumexp, mean, relu, softplus, where
+from .functional import abs, detach, eq, ge, logsumexp, mean, relu, softplus, where
 from .functional import max as greatest
 from .functional import sum as total
 from .nesting import fitted, flat, is_list, map_nested, one, plain, shape, squeezed
@@ -146,7 +146,7 @@ def cross_entropy(input: Any, target: Any, reduction: str = "mean") -> Any:
 
 def _surprise(i: int, scores: list[Any], k: Any) -> Any:
     """The cross entropy of sample i, whose class is k, or whose classes have probabilities k."""
-    largest = greatest(scores)  # subtracted first, as in log_softmax
+    largest = detach(greatest(scores))  # subtracted first, as in log_softmax
     scores = [x - largest for x in scores]
     size = logsumexp(scores)
     if is_list(k):

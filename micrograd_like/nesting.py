@@ -188,11 +188,12 @@ def flatten(tree: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
         return leaves, lambda new: dict(zip(keys, rebuild(new)))
     if not isinstance(tree, list | tuple):
         return [tree], lambda new: new[0]
-    every = [flatten(part) for part in tree]
+    found = [flatten(part) for part in tree]
+    sizes = [(len(leaves), rebuild) for leaves, rebuild in found]
     kind = list if isinstance(tree, list) else tuple
 
     def rebuild_list(new: list[Any]) -> Any:
         rest = iter(new)
-        return kind([rebuild(list(islice(rest, len(leaves)))) for leaves, rebuild in every])
+        return kind([rebuild(list(islice(rest, size))) for size, rebuild in sizes])
 
-    return [leaf for leaves, _ in every for leaf in leaves], rebuild_list
+    return [leaf for leaves, _ in found for leaf in leaves], rebuild_list

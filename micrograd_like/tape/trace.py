@@ -2,30 +2,46 @@
 
 The function is called on Values and the graph that it records is written down; a gradient is more
 of the same graph. Leaves of the graph are the inputs; parameters, which existed before the call; or
-constants, which it made. A call with other numbers tells the last two apart; and when it does not
-record the same, f cannot be compiled.
+constants, which it made.
+
+What is computed once and used for every sample, and after every step of a training, may not depend
+on a number. So nobody sees one while f runs: ``data`` is a Value again, of the op detach, without a
+gradient; and whoever decides by such a Value, or takes its number out, or writes one, is told what
+to write instead. A second call with other numbers, also for the parameters, is the net below: when
+it does not record the same, f cannot be compiled.
 """
 
+import gc
+import os
+import sys
 from collections.abc import Callable, Sequence
+from contextvars import Context
+from functools import cache
 from itertools import chain
-from operator import is_
+from operator import attrgetter, is_
 from typing import Any, NamedTuple
+from weakref import ref
 
 from .. import engine, ops
 from ..anomaly import is_anomaly_enabled
 from ..engine import Value
-from .tape import FORWARD, JitError, Tape, checked
+from ..ops import Op
+from .tape import JitError, Tape, checked
 
 __all__ = ["check_nobody_watches", "probes", "trace"]
+
+Ref = int | str  # a place among the inputs and results, -1 for the first leaf, or a number in hex
+_PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
+_number = attrgetter("_number")  # of a Value, also where data is not to be seen
 
 
 class Recorded(NamedTuple):
     """What one call of the function recorded."""
 
-    named: list[Value]
-    made: list[Value]
-    outputs: list[Value]
-    sums: list[Value]
+    code: list[tuple[Op, list[Ref], str]]  # ops, what they read, and a constant argument
+    outputs: list[Ref]
+    sums: list[Ref]
+    leaves: list[Value]
 
 
 def trace(
@@ -39,7 +55,7 @@ def trace(
     Args:
         f: takes the inputs of one sample and the shared inputs, both as lists of Values; returns
             the outputs and what is to be added up over the samples.
-        samples: numbers for the inputs of one sample, and of another that f is sure to take.
+        samples: numbers for the inputs of one sample, and of another.
         shared: numbers for the shared inputs.
         parameters: leaves that get the first slots after the shared inputs, in this order.
 
@@ -47,8 +63,9 @@ def trace(
         The tape, whose scalars are the shared inputs, then the parameters; and the list of these.
 
     Raises:
-        JitError: f branches on a Value, returns something else than Values and numbers, or does
-            something else for the second sample than for the first.
+        JitError: f decides by a number or takes one out of a Value, writes to one, returns
+            something else than Values and numbers, keeps a Value, or does something else when it
+            is called again.
 
     Example:
         >>> f = lambda w, x: w * x + 1.0
@@ -57,22 +74,21 @@ def trace(
         ([7.0], [])
     """
     one, other = samples
-    first = _call(f, one, shared)
-    try:  # numbers for which a function that reads them will decide otherwise
-        again = _call(f, [0.3 - 1.7 * x for x in one], shared)
-    except (ValueError, TypeError, ArithmeticError, LookupError):  # it never gets such numbers
-        again = _call(f, other, shared)
+    first = _record(lambda x: x, f, one, shared)
+    again = _record(lambda x: 0.3 - 1.7 * x, f, other, shared)
     names = list(dict.fromkeys([*parameters, *_parameters(first, again)]))
-    return checked(_write(first, len(one), names), "trace"), names
+    return checked(_write(first, len(one) + len(shared), len(one), names), "trace"), names
 
 
 def check_nobody_watches() -> None:
-    """Raises a JitError inside detect_anomaly(), which would see nothing and seem content."""
+    """Raises a JitError where compiled code would not be seen: while tracing, or for anomalies."""
     if is_anomaly_enabled():
         raise JitError(
             "detect_anomaly() watches Python's operations, and compiled code has none: call the "
             "function itself inside it, or fit with jit=False"
         )
+    if _current() is not None:
+        _refuse("a compiled function may not call a compiled one: call the function it is made of")
 
 
 def probes(samples: int, size: int) -> list[int]:
@@ -83,84 +99,289 @@ def probes(samples: int, size: int) -> list[int]:
 
 def _parameters(first: Recorded, again: Recorded) -> list[Value]:
     """The leaves that both calls read; a JitError when the calls did not record the same."""
-    twins = dict(zip(first.named, again.named))
-
-    def paired(xs: Sequence[Value], ys: Sequence[Value]) -> bool:
-        return len(xs) == len(ys) and all(map(is_, map(twins.setdefault, xs, ys), ys))
-
-    same = len(first.made) == len(again.made)
-    for v, w in zip(first.made, again.made):
-        same = same and v.op is w.op and paired(v.inputs, w.inputs)
-        if same and v.op is not None:  # without an op it is a leaf, made inside no_grad
-            twins[v] = w
-            same = not v.op.constants or v.arguments[1:] == w.arguments[1:]
-    same = same and paired(first.outputs, again.outputs) and paired(first.sums, again.sums)
-    made = set(first.made)
-    leaves = [(x, y) for x, y in twins.items() if x.op is None or x not in made]
-    del leaves[: len(first.named)]
-    for x, _ in leaves:
-        if x.op is not None:
-            raise JitError(
-                f"the function reads a Value with a history from outside (the result of "
-                f"{x.op.name!r}): compute it inside with the library's ops, or detach() it"
-            )
-    if not same or any(x is not y and repr(x.data) != repr(y.data) for x, y in leaves):
+    pairs = list(zip(first.leaves, again.leaves))
+    same = first[:3] == again[:3] and len(first.leaves) == len(again.leaves)
+    if not same or any(x is not y and x.data.hex() != y.data.hex() for x, y in pairs):
         raise JitError(
-            "the function did something else for other numbers: it draws random numbers, or it "
-            "uses a number where only Values can be followed (.data, float, detach, an index); "
-            "pass what changes as an argument, and select with functional.where"
+            "the function did something else for other numbers, or when it was called again: it "
+            "draws random numbers, reads the time, or changes what it reads; pass what changes as "
+            "an argument"
         )
-    return [x for x, y in leaves if x is y]
+    return [x for x, y in pairs if x is y]
 
 
-def _call(f: Any, sample: Sequence[float], shared: Sequence[float]) -> Recorded:
-    """What f records: no operation may decide by a number, and nodes are kept as they are made."""
-    x, s, made = list(map(Value, sample)), list(map(Value, shared)), []
+# --- what f meets instead of numbers ---
 
-    def new(own: Callable[[type[Value]], Value], kind: type[Value]) -> Value:
-        made.append(own(kind))
-        return made[-1]
+_BRANCH = (
+    "a compiled function may not branch on a Value (if, while, and, or, <, ==, in, max, a key): "
+    "use functional.where, eq, maximum or minimum, which work on every sample"
+)
+_TAKEN = (
+    "a compiled function may not take the number out of a Value (float, int, round, //, %, math, "
+    "an index, text, copy): compute with micrograd_like.functional, select with functional.where "
+    "and eq, or pass it as an argument that is a plain number"
+)
+_WRITTEN = (
+    "a compiled function may not write to a Value (.data, .grad, backward, a step): it runs once, "
+    "not at every call; return what is to be written, for gradients use grad or jit(f).backward"
+)
+_GRAD = (
+    "a compiled function may not read .grad, which is what the last backward left: use "
+    "grad(output, inputs), or pass it as an argument"
+)
+_HISTORY = (
+    "the function reads a Value with a history from outside (the result of {!r}): compute it "
+    "inside with the library's ops, or detach() it outside"
+)
+_KEPT = (
+    "the function keeps a Value of its own (an attribute, a list, a cache), which no later call "
+    "would change: return it instead"
+)
 
-    with engine.swapped(_new=new, _compare=_refuse):
-        outputs, sums = f(x, s)
+
+def _refuse(message: str) -> Any:
+    """Raises a JitError, which the traced function cannot catch: it is raised again at its end."""
+    error, call = JitError(message), _current()
+    if call is None:  # such a Value is used when the function has long returned
+        raise JitError(_KEPT)
+    call.refused.append(error)
+    raise error
+
+
+def _asked_by_us() -> bool:
+    """Whether the caller of a method is the library, whose graphs need sets of Values."""
+    return sys._getframe(2).f_code.co_filename.startswith(_PACKAGE)
+
+
+class _Traced(Value):
+    """What f meets while it is traced: a Value whose number nobody can look at."""
+
+    __slots__ = ()
+
+    def _taken(self, *args: Any) -> Any:
+        _refuse(_TAKEN)
+
+    __float__ = __int__ = __index__ = __complex__ = __round__ = __trunc__ = __floor__ = _taken
+    __ceil__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = _taken
+    __rdivmod__ = __str__ = __format__ = __reduce_ex__ = _taken
+    hex = is_integer = as_integer_ratio = _taken
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Value) and _asked_by_us():
+            return self is other
+        is_number = hasattr(other, "__float__") or isinstance(other, Value | complex)
+        return _refuse(_BRANCH) if is_number else NotImplemented
+
+    def __hash__(self) -> int:
+        return object.__hash__(self) if _asked_by_us() else _refuse(_BRANCH)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.op.name if self.op else 'an input'})"
+
+    @property
+    def arguments(self) -> tuple[float, ...]:
+        own, inputs = super().arguments, self.inputs
+        if sys._getframe(1).f_code.co_filename in (engine.__file__, __file__):
+            return own
+        return (*[x.data for x in inputs], *own[len(inputs) :])
+
+
+class _StandIn(_Traced):
+    """In the place of a leaf from outside, and equal to it, but with a number of its own."""
+
+    __slots__ = ()
+    leaf: Value
+
+    def __eq__(self, other: object) -> bool:
+        return other is self or other is self.leaf or super().__eq__(other)
+
+    def __hash__(self) -> int:
+        return hash(self.leaf)
+
+
+@cache
+def _traced(kind: type[Value], base: type[_Traced] = _Traced) -> Any:
+    """The class of what f meets in the place of Values of this kind."""
+    if issubclass(kind, _Traced):
+        return kind
+    slots = ("leaf",) if kind.__weakrefoffset__ else ("leaf", "__weakref__")
+    new: Any = type(f"Traced{kind.__name__}", (base, kind), {"__slots__": slots})
+    new._kind = new if base is _Traced else _traced(kind)
+    return new
+
+
+# --- a call of f ---
+
+
+class _Call:
+    """One call of f: the nodes that it makes, and what stands in the place of leaves."""
+
+    def __init__(self, move: Callable[[float], float]) -> None:
+        self.move = move  # what becomes of every number
+        self.made: list[Value] = []
+        self.leaves: dict[Value, Value] = {}
+        self.refused: list[JitError] = []
+
+    def run(self, f: Any, sample: Sequence[float], shared: Sequence[float]) -> Recorded:
+        """What f records, as plain data; afterwards its Values are in ``made`` and ``leaves``."""
+        kind = _traced(Value)
+        x, s = [[kind(self.move(number)) for number in part] for part in (sample, shared)]
+        named = [*x, *s]
         try:
-            outputs, sums = list(map(engine.as_value, outputs)), list(map(engine.as_value, sums))
+            with engine.swapped(**self.hooks()):
+                ends = [list(map(self.result, part)) for part in f(x, s)]
+        except Exception as error:
+            if self.refused and self.refused[0] is not error:  # f made something else of it
+                raise self.refused[0] from error
+            if isinstance(error, TypeError) and "Traced" in str(error):
+                raise JitError(f"{_TAKEN}: {error}") from error
+            raise
+        if self.refused:
+            raise self.refused[0]
+        recorded = self.written(named, *ends)
+        self.made += named
+        return recorded
+
+    def written(self, named: list[Value], outputs: list[Value], sums: list[Value]) -> Recorded:
+        """The graph, with a place or a number for each Value."""
+        places: dict[int, Ref] = {id(v): i for i, v in enumerate([*named, *self.made])}
+        places |= {id(v): -1 - i for i, v in enumerate(self.leaves.values())}
+
+        def place(v: Value) -> Ref:
+            if id(v) in places:
+                return places[id(v)]
+            if not v.is_constant:  # it was made by an earlier call
+                raise JitError(_KEPT)
+            return _number(v).hex()  # tells 0.0 from -0.0, and finds nan again
+
+        def applied(v: Value, op: Op) -> tuple[Op, list[Ref], str]:
+            constant = v.arguments[-1].hex() if op.constants else ""
+            return op, list(map(place, v.inputs)), constant
+
+        code = [applied(v, v.op) for v in self.made if v.op is not None]
+        ends = [list(map(place, part)) for part in (outputs, sums)]
+        return Recorded(code, ends[0], ends[1], list(self.leaves))
+
+    # --- what stands in the place of the engine's functions ---
+
+    def hooks(self) -> dict[str, Callable[..., Any]]:
+        """The engine's functions by name."""
+        hooks: dict[str, Any] = {"_new": self.new, "_compare": self.compare, "_get": self.read}
+        hooks |= dict.fromkeys(["_unary", "_unary_with", "_binary", "_nary"], self.apply)
+        hooks |= {"_set": self.write, "_assigned": self.write}
+        return hooks | {"_backward_pass": self.gradients}
+
+    def new(self, own: Callable[[type[Value]], Value], kind: type[Value]) -> Value:
+        self.made.append(own(_traced(kind)))
+        return self.made[-1]
+
+    def apply(self, own: Callable[..., Any], op: Op, *args: Any) -> Any:
+        """An operation; inside no_grad it is recorded too, and no gradient passes."""
+        many = type(args[0]) is tuple  # of an op of any number of inputs
+        inputs = list(map(self.stand_in, args[0] if many else args))
+        args = (tuple(inputs),) if many else tuple(inputs)
+        v = own(op, *args)
+        if v is not NotImplemented and v.op is None:
+            node = Context().run(own, op, *args)
+            v = Context().run(engine.apply, ops.DETACH, node)
+            self.made[-1:] = [node, v]
+        return v
+
+    def stand_in(self, x: Any) -> Any:
+        """For a leaf from outside what stands in its place; everything else as it is."""
+        if not isinstance(x, Value) or isinstance(x, _Traced):
+            return x
+        if x not in self.leaves:
+            if x.op is not None:
+                _refuse(_HISTORY.format(x.op.name))
+            leaf = _traced(x._kind, _StandIn)(self.move(_number(x)))
+            leaf.leaf, leaf._x_data = x, x._x_data  # the mark of a constant
+            self.leaves[x] = leaf
+        return self.leaves[x]
+
+    def result(self, x: Any) -> Value:
+        try:
+            return self.stand_in(engine.as_value(x))  # type: ignore[no-any-return]
         except TypeError as error:
             raise JitError(f"a compiled function must return Values or numbers: {error}") from None
-    return Recorded([*x, *s], made, outputs, sums)
+
+    def read(self, own: Callable[..., Any], v: Any, name: str) -> Any:
+        """data, as a Value; nothing else."""
+        if not isinstance(v, Value):  # copy and pickle ask for what a Value is made of
+            _refuse(_TAKEN)
+        if name.endswith("grad"):
+            _refuse(_GRAD)
+        if type(v) is _traced(v._kind) and v.is_constant:  # made from a number of f's own
+            return own(v, name)
+        return engine.apply(ops.DETACH, v)
+
+    def compare(self, own: Callable[..., bool], relation: Any, v: Value, other: Any) -> bool:
+        if relation is is_ and not hasattr(other, "__float__"):
+            return own(relation, v, other)
+        return bool(_refuse(_BRANCH))
+
+    def write(self, own: Callable[..., Any], *args: Any) -> Any:
+        _refuse(_WRITTEN)
+
+    def gradients(self, own: Callable[..., Any], root: Value, gradient: float) -> dict[Value, Any]:
+        """What grad returns as numbers: Values without a gradient of their own."""
+        nodes = engine.topological_order(root)
+        grads = engine.grad(root, nodes, create_graph=True)
+        return {v: g.data for v, g in zip(nodes, grads)}
 
 
-def _refuse(own: Callable[..., bool], *values: Any) -> bool:
-    raise JitError(
-        "a compiled function may not branch on a Value (if, while, and, or, <, bool, max): "
-        "use functional.where, maximum or minimum, which work on every sample"
-    )
+def _current() -> _Call | None:
+    """The call that is being traced in this thread or task."""
+    hook = engine.swapped.current("_get")
+    return hook and hook.__self__  # type: ignore[no-any-return]
 
 
-def _write(call: Recorded, inputs: int, parameters: list[Value]) -> Tape:
+def _record(
+    move: Callable[[float], float], f: Any, sample: Sequence[float], shared: Sequence[float]
+) -> Recorded:
+    """What a call of f records; a JitError when something of it is still there afterwards."""
+    call = _Call(move)
+    recorded = call.run(f, sample, shared)
+    left = [ref(v) for v in (*call.made, *call.leaves.values())]
+    del call
+    if any(v() is not None for v in left):
+        gc.collect()  # it may be in a cycle
+        if any(v() is not None for v in left):
+            raise JitError(_KEPT)
+    return recorded
+
+
+# --- the tape ---
+
+
+def _write(call: Recorded, named: int, inputs: int, parameters: list[Value]) -> Tape:
     """The instructions of a graph: equal ones once, what is constant computed, 1 * x left out."""
     needed = {*call.outputs, *call.sums}
-    for v in reversed(call.made):
-        if v in needed:
-            needed.update(v.inputs)
-    slots = {v: i for i, v in enumerate([*call.named, *parameters])}
-    writer = _Writer(len(slots))
+    for i in reversed(range(len(call.code))):
+        if named + i in needed:
+            needed.update(call.code[i][1])
+    writer = _Writer(named + len(parameters))
+    scalars = {v: i for i, v in enumerate(parameters, named)}
+    slots: dict[Ref, int] = {i: i for i in range(named)}
+    for i, v in enumerate(call.leaves):
+        if v in scalars:
+            slots[-1 - i] = scalars[v]
+        elif -1 - i in needed:
+            slots[-1 - i] = writer.constant(v.data)
 
-    def slot(v: Value) -> int:
-        return slots[v] if v in slots else writer.constant(v.data)
+    def slot(place: Ref) -> int:
+        return writer.constant(float.fromhex(place)) if isinstance(place, str) else slots[place]
 
-    for v in call.made:
-        if v in needed and v.op is not None:
-            args = list(map(slot, v.inputs))
-            if v.op.constants:
-                args.append(writer.constant(v.arguments[-1]))
-            slots[v] = writer.emit(v.op.name, args)
+    for i, (op, reads, constant) in enumerate(call.code, named):
+        if i in needed:
+            args = list(map(slot, [*reads, constant] if constant else reads))
+            slots[i] = writer.emit(op, args)
     outputs, sums = [[writer.result(slot(v)) for v in ends] for ends in (call.outputs, call.sums)]
     tape, start = Tape(inputs, writer.start - inputs, writer.numbers), writer.start
     place = [*range(start), *range(tape.first, tape.first + len(writer.known))]
     place += reversed(range(start, tape.first))  # place[-1] is that of the first constant
-    for op, reads in writer.known:
-        tape.add(op, [place[s] for s in reads])
+    for name, operands in writer.known:
+        tape.add(name, [place[s] for s in operands])
     tape.outputs, tape.sums = [place[s] for s in outputs], [place[s] for s in sums]
     return tape
 
@@ -175,17 +396,18 @@ class _Writer:
         self.known: dict[tuple[str, tuple[int, ...]], int] = {}  # instructions, in order
 
     def constant(self, number: float) -> int:
-        key = number.hex()  # tells 0.0 from -0.0, and finds nan again
+        key = number.hex()
         if key not in self.constants:
             self.numbers.append(number)
             self.constants[key] = -len(self.numbers)
         return self.constants[key]
 
-    def emit(self, op: str, args: list[int]) -> int:
-        if op not in FORWARD:
+    def emit(self, row: Op, args: list[int]) -> int:
+        op = row.name
+        if op not in ops.OPS or ops.OPS[op].forward is not row.forward:
             raise JitError(f"the op {op!r} is not in the op table: use those of micrograd_like.ops")
         if max(args, default=-1) < 0:
-            return self.constant(ops.OPS[op].forward(*[self.numbers[-a - 1] for a in args]))
+            return self.constant(row.forward(*[self.numbers[-a - 1] for a in args]))
         if op == "powc":
             op, args = self._power(*args)
         if op == "mul":
@@ -211,7 +433,7 @@ class _Writer:
         if k in (1.0, -1.0):
             return "mul" if k == 1.0 else "div", [self.constant(1.0), x]
         if k in (2.0, 3.0):
-            return "mul", [x if k == 2.0 else self.emit("mul", [x, x]), x]
+            return "mul", [x if k == 2.0 else self.emit(ops.MUL, [x, x]), x]
         return "powc", [x, exponent]
 
     def _instruction(self, op: str, args: Sequence[int]) -> int:
