@@ -220,7 +220,7 @@ def predict(model: Any, X: Any, jit: bool | str = "auto") -> list[Any]:
                 if jit is True:
                     raise
         outs = model.batch(X) if hasattr(model, "batch") else [model(x) for x in X]
-        return [one(numbers(out)) for out in outs]
+        return [one(numbers(plain(out))) for out in outs]
 
 
 def _predict_compiled(model: Any, X: list[Any]) -> list[Any]:
