@@ -32,6 +32,7 @@ __all__ = ["check_nobody_watches", "probes", "trace"]
 
 Ref = int | str  # a place among the inputs and results, -1 for the first leaf, or a number in hex
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
+_own_hash = object.__hash__
 _number = attrgetter("_number")  # of a Value, also where data is not to be seen
 
 
@@ -148,11 +149,6 @@ def _refuse(message: str) -> Any:
     raise error
 
 
-def _asked_by_us() -> bool:
-    """Whether the caller of a method is the library, whose graphs need sets of Values."""
-    return sys._getframe(2).f_code.co_filename.startswith(_PACKAGE)
-
-
 class _Traced(Value):
     """What f meets while it is traced: a Value whose number nobody can look at."""
 
@@ -163,17 +159,18 @@ class _Traced(Value):
 
     __float__ = __int__ = __index__ = __complex__ = __round__ = __trunc__ = __floor__ = _taken
     __ceil__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __divmod__ = _taken
-    __rdivmod__ = __str__ = __format__ = __reduce_ex__ = _taken
+    __rdivmod__ = __str__ = __format__ = __reduce_ex__ = _taken  # type: ignore[assignment]
     hex = is_integer = as_integer_ratio = _taken
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, Value) and _asked_by_us():
+        if isinstance(other, Value) and sys._getframe(1).f_code.co_filename.startswith(_PACKAGE):
             return self is other
         is_number = hasattr(other, "__float__") or isinstance(other, Value | complex)
         return _refuse(_BRANCH) if is_number else NotImplemented
 
     def __hash__(self) -> int:
-        return object.__hash__(self) if _asked_by_us() else _refuse(_BRANCH)
+        ours = sys._getframe(1).f_code.co_filename.startswith(_PACKAGE)  # its graphs need sets
+        return _own_hash(self) if ours else _refuse(_BRANCH)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.op.name if self.op else 'an input'})"
@@ -181,7 +178,7 @@ class _Traced(Value):
     @property
     def arguments(self) -> tuple[float, ...]:
         own, inputs = super().arguments, self.inputs
-        if sys._getframe(1).f_code.co_filename in (engine.__file__, __file__):
+        if sys._getframe(1).f_code.co_filename in (_PACKAGE + "engine.py", __file__):
             return own
         return (*[x.data for x in inputs], *own[len(inputs) :])
 
@@ -200,7 +197,7 @@ class _StandIn(_Traced):
 
 
 @cache
-def _traced(kind: type[Value], base: type[_Traced] = _Traced) -> Any:
+def _traced(kind: Any, base: Any = _Traced) -> Any:
     """The class of what f meets in the place of Values of this kind."""
     if issubclass(kind, _Traced):
         return kind
@@ -252,7 +249,7 @@ class _Call:
                 return places[id(v)]
             if not v.is_constant:  # it was made by an earlier call
                 raise JitError(_KEPT)
-            return _number(v).hex()  # tells 0.0 from -0.0, and finds nan again
+            return float(_number(v)).hex()  # tells 0.0 from -0.0, and finds nan again
 
         def applied(v: Value, op: Op) -> tuple[Op, list[Ref], str]:
             constant = v.arguments[-1].hex() if op.constants else ""
@@ -271,7 +268,7 @@ class _Call:
         hooks |= {"_set": self.write, "_assigned": self.write}
         return hooks | {"_backward_pass": self.gradients}
 
-    def new(self, own: Callable[[type[Value]], Value], kind: type[Value]) -> Value:
+    def new(self, own: Callable[[Any], Value], kind: Any) -> Value:
         self.made.append(own(_traced(kind)))
         return self.made[-1]
 
@@ -289,7 +286,7 @@ class _Call:
 
     def stand_in(self, x: Any) -> Any:
         """For a leaf from outside what stands in its place; everything else as it is."""
-        if not isinstance(x, Value) or isinstance(x, _Traced):
+        if isinstance(x, _Traced) or not isinstance(x, Value):
             return x
         if x not in self.leaves:
             if x.op is not None:
@@ -311,8 +308,8 @@ class _Call:
             _refuse(_TAKEN)
         if name.endswith("grad"):
             _refuse(_GRAD)
-        if type(v) is _traced(v._kind) and v.is_constant:  # made from a number of f's own
-            return own(v, name)
+        if isinstance(v, _Traced) and not isinstance(v, _StandIn) and v.is_constant:
+            return own(v, name)  # a number of f's own
         return engine.apply(ops.DETACH, v)
 
     def compare(self, own: Callable[..., bool], relation: Any, v: Value, other: Any) -> bool:
