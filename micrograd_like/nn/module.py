@@ -14,7 +14,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from ..checks import Check, check_all, is_int
 from ..engine import Value, as_float, as_value, assign
-from ..nesting import is_list
+from ..nesting import is_list, parts
 
 __all__ = ["Module", "Sequential"]
 
@@ -270,9 +270,9 @@ def texts(name: str, x: Any) -> Any:
 def as_inputs(layer: Any, x: Iterable[Any]) -> list[Value]:
     """The layer's nin inputs as Values, from any iterable of numbers or Values."""
     name, nin = type(layer).__name__, layer.nin
-    if isinstance(x, str) or not isinstance(x, Iterable):
+    if isinstance(x, str | dict | set | frozenset) or not isinstance(x, Iterable):
         raise TypeError(f"{name} expects a list of {nin} numbers, got {type(x).__name__} {x!r:.60}")
-    values = [as_value(v) for v in x]
+    values = [as_value(v) for v in parts(x)]
     if len(values) != nin:
         raise ValueError(f"{name} expects {nin} inputs, got {len(values)}")
     return values

@@ -17,7 +17,7 @@ from typing import Any
 
 from ..checks import choice
 from .history import History, Loss, RecordedEpoch, Recording
-from .metrics import BETTER, Metric, evaluate
+from .metrics import BETTER, Metric, evaluate, measured
 from .steps import Steps
 
 __all__ = ["Callback", "EarlyStopping"]
@@ -87,7 +87,7 @@ def add_metrics(
 ) -> None:
     """Adds the metrics of the outputs that the last epoch's steps have computed."""
     outputs, targets = steps.outputs(), [steps.problem.y[j] for j in steps.order]
-    history.append({name: metric(outputs, targets) for name, metric in metrics})
+    history.append(measured(metrics, outputs, targets, steps.problem.loss))
 
 
 def add_validation(

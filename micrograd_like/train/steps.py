@@ -277,5 +277,8 @@ def numbers(outs: Any) -> Any:
 
 
 def mean(numbers: Sequence[float]) -> float:
-    """Their sum, rounded once, divided by how many they are."""
-    return math.fsum(numbers) / len(numbers)
+    """Their sum, rounded once, divided by how many they are; inf or nan where the sum is."""
+    try:
+        return math.fsum(numbers) / len(numbers)
+    except (OverflowError, ValueError):  # fsum's, of large numbers, and of inf and -inf
+        return sum(numbers) / len(numbers)
