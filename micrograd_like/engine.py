@@ -53,7 +53,7 @@ class Value:
     # two inputs sit in _x and _y, more as a tuple in _x; beside them the numbers they had when the
     # op was applied, so that changing a leaf's data later (every optimiser does) does not change
     # what is differentiated. A constant argument is a number in _y_data with no input in _y.
-    __slots__ = ("_grad", "_number", "_x", "_x_data", "_y", "_y_data", "label", "op")
+    __slots__ = ("__weakref__", "_grad", "_number", "_x", "_x_data", "_y", "_y_data", "label", "op")
     __array_ufunc__ = None  # numpy leaves np.float64(2) * v to us
 
     _kind: type[Value]  # what operations on it make
@@ -79,7 +79,10 @@ class Value:
 
     @data.setter
     def data(self, data: float) -> None:
-        self._number = as_float(data)
+        number = as_float(data)
+        if self.op is not None:
+            self.op = _recomputed(self.op)
+        self._number = number
 
     @property
     def grad(self) -> float:
@@ -237,6 +240,21 @@ def assign(values: Iterable[Value], data: Any = None, grad: Any = None, also: An
 
 
 # --- recording ---
+
+
+def _recomputed(op: Op) -> Op:
+    """The op for a node whose data is changed: its rule gets the result that was recorded."""
+    if type(op) is not Op:  # it does so already
+        return op
+
+    def backward(g: Any, out: Any, *args: Any) -> Any:
+        return op.backward(g, op(*args), *args)
+
+    return _Recomputed(op.name, op.symbol, op.arity, op.forward, backward, op.constants)
+
+
+class _Recomputed(Op):
+    __slots__ = ()
 
 
 def as_float(number: float) -> float:
