@@ -23,7 +23,7 @@ from numbers import Real
 from typing import Any, TypeAlias
 
 from . import ops
-from .modes import Mode, Seam
+from .modes import Mode, Seam, setting, uncollected
 from .ops import Op
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
@@ -374,7 +374,7 @@ def no_grad() -> Mode:
 
     Source: torch.no_grad.
     """
-    return Mode(_is_recording, _recording.set, lambda before: False)
+    return setting(_recording, lambda before: False)
 
 
 # --- differentiating ---
@@ -499,15 +499,11 @@ def grad(output: Value, inputs: Value | Sequence[Value], create_graph: bool = Fa
         results = [grads.get(v, 0.0) for v in wanted]
     else:
         grads = {output: 1.0}
-        before = _is_recording()
-        try:
-            _recording.set(True)  # asked for by name, also inside no_grad
+        with setting(_recording, lambda before: True), uncollected():  # also inside no_grad
             for v in reversed(topological_order(output)):
                 if v in grads:
                     for x, gx in _contributions(v, grads[v], recorded=True):
                         grads[x] = grads[x] + gx if x in grads else gx
-        finally:
-            _recording.set(before)
         results = [as_value(grads.get(v, 0.0)) for v in wanted]
     return results[0] if isinstance(inputs, Value) else results
 

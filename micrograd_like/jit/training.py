@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..engine import Value, as_value, assign, grad, no_grad
-from ..modes import Mode, uncollected
+from ..modes import Mode, replaced, uncollected
 from ..nesting import flatten
 from ..tape import JitError, Tape, check_nobody_watches, probes, trace
 from .native import Array, Native
@@ -235,15 +235,7 @@ class _Masks:
 
 def _replaced(modules: Sequence[Any], name: str, new: Callable[[int], Any]) -> Mode:
     """Inside, an attribute of each module has another value: new of its place."""
-
-    def write(own: list[Any]) -> None:
-        for m, value in zip(modules, own):
-            vars(m).pop(name, None)
-            if value is not None:
-                setattr(m, name, value)
-
-    values = list(map(new, range(len(modules))))
-    return Mode(lambda: [vars(m).get(name) for m in modules], write, lambda before: values)
+    return replaced(modules, name, map(new, range(len(modules))))
 
 
 def _array(numbers: Sequence[Any], what: str) -> Array:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, TypeAlias
 
 from ..checks import Check, check_all, is_int
 from ..engine import Value, as_float, as_value, assign
+from ..modes import is_evaluated
 from ..nesting import is_list
 
 __all__ = ["Module", "Sequential"]
@@ -36,7 +37,14 @@ class Module:
         (7.0, {'slope': 2.0, 'offset': 1.0})
     """
 
-    training = True
+    @property
+    def training(self) -> bool:
+        """Whether it is in training mode; not where evaluate or predict is using it."""
+        return vars(self).get("training", True) and not is_evaluated(self)
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        vars(self)["training"] = mode
 
     # --- what a layer declares ---
 
@@ -128,8 +136,7 @@ class Module:
 
     def train(self, mode: bool = True) -> Module:
         """Puts this module and those in it into training mode; returns itself."""
-        for m in self.modules():
-            m.training = mode
+        assign([], also=[(m, "training", mode) for m in self.modules()])
         return self
 
     def eval(self) -> Module:

@@ -1,5 +1,6 @@
 """An interrupt at every place where a signal could be handled."""
 
+import gc
 import sys
 
 EVENTS = frozenset({"call", "opcode", "return"})
@@ -24,19 +25,25 @@ class Interrupter:
 
 
 def interrupted_everywhere(work, kinds=EVENTS):
-    """Runs work again and again, interrupted one event later each time; yields after each."""
+    """Runs work again and again, interrupted one event later each time; yields after each.
+
+    The exception is kept meanwhile, as an interpreter's prompt keeps the last one, and with it all
+    that its frames hold.
+    """
+    gc.collect()  # finalisers of other garbage shall not be interrupted
     n = 0
     while True:
         n += 1
-        before, done = sys.gettrace(), False
+        before, done, kept = sys.gettrace(), False, None
         try:
             sys.settrace(Interrupter(n, kinds))
             work()
             done = True
-        except KeyboardInterrupt:
-            pass
+        except KeyboardInterrupt as error:
+            kept = error
         finally:
             sys.settrace(before)
         if done:
             return
         yield n
+        del kept
