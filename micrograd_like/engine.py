@@ -418,11 +418,13 @@ def topological_order(root: Value) -> list[Value]:
         v = x
 
 
-def _backward_pass(root: Value, gradient: float) -> dict[Value, float]:
+def _backward_pass(root: Value, gradient: float, order: Any = None) -> dict[Value, float]:
     """The gradient of every v below root that it reaches, for the given gradient of root."""
+    if order is None and len(order := topological_order(root)) >= 1000:  # where a mode costs little
+        return uncollected()(_backward_pass)(root, gradient, order)
     grads = {root: gradient}
     get = grads.get
-    for v in reversed(topological_order(root)):
+    for v in reversed(order):
         g, op = get(v), v.op
         if op is None or g is None:  # a leaf; or below a comparison, where no gradient goes
             continue

@@ -30,7 +30,7 @@ ARROWS = {
     "transforms": {"engine", "nesting"},
     "words": {"ops"},
     # learning
-    "nn": {"engine", "functional", "nesting", "checks"},
+    "nn": {"engine", "functional", "modes", "nesting", "checks"},
     "losses": {"engine", "functional", "nesting", "checks"},
     "optim": {"engine", "functional", "checks"},
     "data": {"checks", "nesting"},
