@@ -18,12 +18,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
-from itertools import chain, filterfalse, repeat
+from itertools import filterfalse, repeat
 from numbers import Real
 from typing import Any, TypeAlias
 
 from . import ops
-from .modes import Mode, Seam, setting, uncollected
+from .modes import Mode, Seam, at_once, setting, uncollected
 from .ops import Op
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
@@ -80,8 +80,8 @@ class Value:
     @data.setter
     def data(self, data: float) -> None:
         number = as_float(data)
-        if self.op is not None:
-            self.op = _recomputed(self.op)
+        if type(self.op) is Op:
+            self.op = _Changed(self.op)
         self._number = number
 
     @property
@@ -217,6 +217,18 @@ def _as_tuple(x: Any, y: Any) -> tuple[Any, ...]:
     return x if type(x) is tuple else () if x is None else (x,)
 
 
+class _Changed(Op):
+    """The op of a node whose data was changed: its rule gets the result that was recorded."""
+
+    __slots__ = ()
+
+    def __init__(self, op: Op) -> None:
+        def rule(g: Any, out: Any, *args: Any) -> Any:
+            return op.backward(g, op(*args), *args)
+
+        super().__init__(op.name, op.symbol, op.arity, op.forward, rule, op.constants)
+
+
 def assign(values: Iterable[Value], data: Any = None, grad: Any = None, also: Any = ()) -> None:
     """Sets data and grad of many Values, and rows of (object, attribute, new): all or nothing.
 
@@ -226,6 +238,11 @@ def assign(values: Iterable[Value], data: Any = None, grad: Any = None, also: An
         >>> w.data, b.data
         (0.5, 1.0)
     """
+    at_once(*writing(values, data, grad, also))()
+
+
+def writing(values: Iterable[Value], data: Any = None, grad: Any = None, also: Any = ()) -> Any:
+    """The steps of assign, for a Mode that goes through them later."""
     targets, parts = list(values), list[Any]([tuple(zip(*also))] if also else ())
     for name, numbers in (("_number", data), ("_grad", grad)):
         if numbers is not None:
@@ -233,28 +250,10 @@ def assign(values: Iterable[Value], data: Any = None, grad: Any = None, also: An
             if {*map(type, floats)} != {float} or len(floats) != len(targets):
                 floats = [as_float(x) for _, x in zip(targets, floats, strict=True)]
             parts.append((targets, repeat(name, len(targets)), floats))
-    if len(parts) > 1:
-        parts = [map(chain.from_iterable, zip(*parts))]
-    for columns in parts:  # one call into C, where no signal handler can cut in
-        any(map(setattr, *columns))
+    return [map(setattr, *columns) for columns in parts]
 
 
 # --- recording ---
-
-
-def _recomputed(op: Op) -> Op:
-    """The op for a node whose data is changed: its rule gets the result that was recorded."""
-    if type(op) is not Op:  # it does so already
-        return op
-
-    def backward(g: Any, out: Any, *args: Any) -> Any:
-        return op.backward(g, op(*args), *args)
-
-    return _Recomputed(op.name, op.symbol, op.arity, op.forward, backward, op.constants)
-
-
-class _Recomputed(Op):
-    __slots__ = ()
 
 
 def as_float(number: float) -> float:

@@ -56,7 +56,7 @@ class Mode(ContextDecorator, IOBase):
     def __enter__(self) -> None:  # type: ignore[override]
         kept, (there, back) = self.kept, self._ways()
         try:
-            _at_once(map(kept.append, [back]), map(_call, [there]))()
+            at_once(map(kept.append, [back]), map(_call, [there]))()
             del self  # so that the traceback of an interrupt from here on does not keep it alive
         except BaseException:
             if back in kept:
@@ -70,8 +70,8 @@ class Mode(ContextDecorator, IOBase):
         # nobody holds the mode any more, and this net goes back, unless others have been there.
         kept = self.kept
         net = ref(self, lambda _: back() if back in kept and still() else None)
-        back = _at_once(iter([net]), undo)
-        return _at_once(there), back
+        back = at_once(iter([net]), undo)
+        return at_once(there), back
 
     def _recreate_cm(self) -> Mode:
         return Mode(self.changes)
@@ -95,7 +95,7 @@ class Mode(ContextDecorator, IOBase):
         return super().__call__(function)
 
 
-def _at_once(*steps: Steps) -> Callable[[], None]:
+def at_once(*steps: Steps) -> Callable[[], None]:
     """A function, for one call, that goes through all of them without an interrupt."""
     return partial(deque[Any](maxlen=0).extend, chain(*steps))
 

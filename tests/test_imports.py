@@ -39,7 +39,7 @@ ARROWS = {
     "serialize": {"nn", "files", "checks"},
     "estimators": {"checks", "nn", "losses", "optim", "train"},
     # trust
-    "testing": {"engine", "nesting"},
+    "testing": {"engine", "modes", "nesting"},
     "anomaly": {"ops", "engine", "modes", "words"},
     # seeing
     "draw": {"ops", "engine", "words", "files"},

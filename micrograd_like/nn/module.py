@@ -10,11 +10,12 @@ Saving, the penalties of fit, the comparison with torch and the compiler know no
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import repeat
 from typing import Any, ClassVar, TypeAlias
 
 from ..checks import Check, check_all, is_int
 from ..engine import Value, as_float, as_value, assign
-from ..modes import is_evaluated
+from ..modes import at_once, is_evaluated
 from ..nesting import is_list
 
 __all__ = ["Module", "Sequential"]
@@ -136,7 +137,8 @@ class Module:
 
     def train(self, mode: bool = True) -> Module:
         """Puts this module and those in it into training mode; returns itself."""
-        assign([], also=[(m, "training", mode) for m in self.modules()])
+        spaces = map(vars, self.modules())
+        at_once(map(dict.__setitem__, spaces, repeat("training"), repeat(mode)))()
         return self
 
     def eval(self) -> Module:

@@ -47,3 +47,31 @@ def interrupted_everywhere(work, kinds=EVENTS):
             return
         yield n
         del kept
+
+
+def outcomes(make, kinds=EVENTS, step=1):
+    """The states that interrupts at every event, or every so many, leave; made anew for each.
+
+    Args:
+        make: gives a function to interrupt, and one that tells the state.
+
+    Returns:
+        The state before, the state after, and those after an interrupt.
+    """
+    work, state = make()
+    before, after, found, n = state(), None, [], 1 - step
+    while after is None:
+        n += step
+        work, state = make()
+        tracing = sys.gettrace()
+        try:
+            sys.settrace(Interrupter(n, kinds))
+            work()
+            sys.settrace(tracing)
+            after = state()
+        except KeyboardInterrupt as error:
+            sys.settrace(tracing)
+            kept = error  # and what its frames hold, as an interpreter's prompt does
+            found.append(state())
+            del kept
+    return before, after, found

@@ -22,6 +22,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from helpers.interrupts import outcomes
 
 from micrograd_like.engine import Value, apply, grad, no_grad
 from micrograd_like.losses import mse_loss
@@ -37,9 +38,10 @@ from micrograd_like.nn import (
     Sequential,
 )
 from micrograd_like.ops import SUM
-from micrograd_like.optim import SGD, Adam, ReduceLROnPlateau, StepLR
+from micrograd_like.optim import SGD, Adam, ReduceLROnPlateau, StepLR, clip_grad_norm_
 from micrograd_like.serialize import LoadError, _checksum, load, load_state, save
-from micrograd_like.train import fit, predict
+from micrograd_like.testing import gradcheck
+from micrograd_like.train import EarlyStopping, fit, predict
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and Unix signals")
 
@@ -685,6 +687,155 @@ def test_fit_interrupted_at_40_moments_leaves_a_model_that_works_and_can_start_a
         assert model.state_dict() == whole.state_dict()
         assert not model.training
     assert cut > 10
+
+
+# --- everything that writes several things: all of it or nothing ---
+
+
+def parts_of(*things):
+    """What can be compared of models, optimisers, schedules and Values."""
+    found = []
+    for thing in things:
+        if isinstance(thing, Value):
+            found.append((thing.data, thing.grad))
+        else:
+            found.append(copy.deepcopy(thing.state_dict()))
+            if hasattr(thing, "modules"):
+                found.append([m.training for m in thing.modules()])
+                found.append([p.grad for p in thing.parameters()])
+            if hasattr(thing, "optimizer"):
+                found.append(thing.optimizer.lr)
+    return found
+
+
+def small_model():
+    model = Sequential(Linear(1, 2, rng=0), BatchNorm(2))
+    for p in model.parameters():
+        p.grad = 2.0
+    return model
+
+
+def shifted(state):
+    return {name: number + 1.0 for name, number in state.items()}
+
+
+def loading_a_model():
+    model = small_model()
+    return lambda state=shifted(model.state_dict()): model.load_state_dict(state), model
+
+
+def loading_an_optimizer():
+    adam, other = (Adam(small_model().parameters(), lr=lr) for lr in (0.1, 0.2))
+    other.step()
+    return lambda state=other.state_dict(): adam.load_state_dict(state), adam
+
+
+def loading_a_schedule():
+    plateau, other = (ReduceLROnPlateau(SGD([Value(0.0)], lr=lr)) for lr in (0.1, 0.2))
+    other.step(3.0)
+    return lambda state=other.state_dict(): plateau.load_state_dict(state), plateau
+
+
+def loading_a_file():
+    model = small_model()
+    twins = [Adam(model.parameters(), lr=lr) for lr in (0.1, 0.2)]
+    schedules = [StepLR(adam, 1) for adam in twins]
+    twins[1].step()
+    schedules[1].step()
+    path = Path(tempfile.mkdtemp(), "m.json")
+    save(model, path, twins[1], schedules[1])
+    return lambda: load_state(path, twins[0], schedules[0]), twins[0], schedules[0]
+
+
+def stepping_a_plateau():
+    plateau = ReduceLROnPlateau(SGD([Value(0.0)], lr=0.1), patience=0)
+    plateau.best = 1.0
+    return lambda: plateau.step(2.0), plateau
+
+
+def stepping_a_schedule():
+    schedule = StepLR(SGD([Value(0.0)], lr=0.1), 1)
+    return schedule.step, schedule
+
+
+def stepping_an_optimizer():
+    model = small_model()
+    return Adam(model.parameters()).step, model
+
+
+def restoring_the_best():
+    model, stop = small_model(), EarlyStopping("loss")
+    stop.best_state = shifted(model.state_dict())
+    return lambda: stop.finish(model), model
+
+
+def differentiating():
+    model = small_model()
+    loss = mse_loss([out[0] for out in model.eval().batch([[1.0], [2.0]])], [0.0, 1.0])
+    return loss.backward, model
+
+
+def averaging_a_batch():
+    model = small_model()
+    return lambda: model.batch([[1.0], [2.0]]), model
+
+
+def clipping():
+    model = small_model()
+    return lambda: clip_grad_norm_(model.parameters(), 1.0), model
+
+
+def writing(name):
+    def make():
+        model = small_model()
+        return getattr(model, name), model
+
+    make.__name__ = name
+    return make
+
+
+def resetting_an_optimizer():
+    model = small_model()
+    return SGD(model.parameters(), lr=0.1).zero_grad, model
+
+
+def checking_gradients():
+    v, w = Value(0.5), Value(2.0)
+    return lambda: gradcheck(lambda: v * w, parameters=[v, w]), v, w
+
+
+WRITERS = [
+    loading_a_model, loading_an_optimizer, loading_a_schedule, loading_a_file, stepping_a_plateau,
+    stepping_a_schedule, stepping_an_optimizer, restoring_the_best, differentiating, clipping,
+    averaging_a_batch, writing("zero_grad"), writing("eval"), resetting_an_optimizer,
+    checking_gradients,
+]  # fmt: skip
+LONG = {"loading_a_file": 53, "checking_gradients": 61, "stepping_an_optimizer": 5,
+        "loading_an_optimizer": 7, "averaging_a_batch": 7, "differentiating": 7,
+        "loading_a_model": 3, "restoring_the_best": 3}  # fmt: skip
+
+
+def check_all_or_nothing(make, step):
+    def started():
+        work, *things = make()
+        return work, lambda: parts_of(*things)
+
+    before, after, found = outcomes(started, step=step)
+    assert all(state in (before, after) for state in found)
+    return len(found)
+
+
+@dropped_signals
+@pytest.mark.parametrize("make", WRITERS, ids=lambda make: make.__name__)
+def test_what_is_interrupted_at_any_event_is_done_or_not_done(make):
+    assert check_all_or_nothing(make, LONG.get(make.__name__, 1)) > 10
+
+
+@pytest.mark.slow
+@dropped_signals
+@pytest.mark.parametrize("make", WRITERS, ids=lambda make: make.__name__)
+def test_what_is_interrupted_at_every_event_is_done_or_not_done(make):
+    assert check_all_or_nothing(make, 1) > 10
 
 
 # --- eight threads ---
