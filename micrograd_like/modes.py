@@ -30,6 +30,7 @@ Steps = Iterable[Any]  # such as map(setattr, ...): done by going through it
 Changes = tuple[Steps, Steps, Callable[[], bool]]
 _SUSPENDS = 0x20 | 0x80 | 0x100 | 0x200  # inspect's CO_ flags of generators and coroutines
 _call = methodcaller("__call__")
+_go_through = deque[Any](maxlen=0).extend  # and keep nothing
 
 
 class Mode(ContextDecorator, IOBase):
@@ -97,7 +98,7 @@ class Mode(ContextDecorator, IOBase):
 
 def at_once(*steps: Steps) -> Callable[[], None]:
     """A function, for one call, that goes through all of them without an interrupt."""
-    return partial(deque[Any](maxlen=0).extend, chain(*steps))
+    return partial(_go_through, chain(*steps))
 
 
 def setting(variable: ContextVar[Any], change: Callable[[Any], Any]) -> Mode:

@@ -48,7 +48,7 @@ from micrograd_like.ops import SUM
 from micrograd_like.optim import SGD, Adam, ReduceLROnPlateau, StepLR, clip_grad_norm_
 from micrograd_like.serialize import LoadError, _checksum, load, load_state, save
 from micrograd_like.testing import gradcheck
-from micrograd_like.train import EarlyStopping, fit, predict
+from micrograd_like.train import EarlyStopping, evaluate, fit, predict
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and Unix signals")
 
@@ -1155,3 +1155,105 @@ def test_eight_threads_that_switch_recording_on_and_off_do_not_disturb_each_othe
         assert len(seen) == 2 * (4 + 16 + 64)
         assert {wanted for _, wanted in seen} == {True, False}
         assert all(got == wanted for got, wanted in seen)
+
+
+def test_predict_and_evaluate_while_another_thread_trains_the_same_model():
+    model = Sequential(Linear(1, 4, rng=0), Dropout(0.5, rng=0), Linear(4, 1, rng=1))
+    X, y, stop, wrong = [[0.5], [1.0], [2.0]], [[1.0], [0.0], [1.0]], threading.Event(), []
+    wanted = predict(model, X), evaluate(model, X, y, mse_loss)
+
+    def train():
+        while not stop.is_set():
+            mse_loss(model.batch(X), y).backward()
+            if not all(m.training for m in model.modules()):
+                wrong.append("evaluation mode where it trains")
+
+    def look():
+        for _ in range(60):
+            if (predict(model, X), evaluate(model, X, y, mse_loss)) != wanted:
+                wrong.append("another prediction")
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    try:
+        in_threads([look, look])
+    finally:
+        stop.set()
+        thread.join()
+    assert wrong == []
+
+
+def test_overlapping_evaluations_leave_the_model_in_the_mode_it_was_in():
+    model = Sequential(Linear(1, 4, rng=0), Dropout(0.5, rng=0), Linear(4, 1, rng=1))
+    wanted = predict(model, [[0.5]])
+
+    def look():
+        return {predict(model, [[0.5]])[0][0] for _ in range(100)}
+
+    assert in_threads([look] * 6) == [{wanted[0][0]}] * 6
+    assert all(m.training for m in model.modules())
+
+
+def test_a_compiled_prediction_of_a_model_in_training_is_that_of_evaluation_mode():
+    pytest.importorskip("llvmlite")
+    model = Sequential(Linear(1, 4, rng=0), Dropout(0.5, rng=0), BatchNorm(4), Linear(4, 1, rng=1))
+    state = model.layers[1].rng.getstate()
+    X = [[0.1 * i] for i in range(200)]
+    compiled, python = predict(model, X, jit=True), predict(model, X, jit=False)
+    assert [row[0] for row in compiled] == pytest.approx([row[0] for row in python], rel=1e-12)
+    predict(model, X, jit="auto")
+    assert model.training
+    assert model.layers[1].rng.getstate() == state
+
+
+FORKING = """
+import os, threading, time
+from micrograd_like.jit import jit
+
+def f(*xs):
+    out = xs[0]
+    for x in xs:
+        out = (out * x).tanh() + x.exp()
+    return out
+
+def work():
+    for n in range(20, 50, 2):
+        compiled(*[[0.5, 1.0]] * n)
+
+compiled = jit(f)
+thread = threading.Thread(target=work)
+thread.start()
+forks = wrong = 0
+while thread.is_alive() and forks < 12:
+    forks += 1
+    time.sleep(0.02)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(len(compiled(*[[0.1, 1.0]] * forks)) != 2)
+    wrong += os.waitpid(pid, 0)[1]
+thread.join()
+print(forks, wrong)
+"""
+
+
+def test_a_process_forked_while_another_thread_compiles_can_compile():
+    pytest.importorskip("llvmlite")
+    command = [sys.executable, "-W", "ignore", "-c", FORKING]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert run.stderr == ""
+    forks, wrong = map(int, run.stdout.split())
+    assert forks >= 2
+    assert wrong == 0
+
+
+def test_threads_that_compile_at_once_all_finish():
+    jit = pytest.importorskip("micrograd_like.jit").jit
+    shared = jit(lambda x: x.exp() * x)
+
+    def compiling(n):
+        own = jit(lambda x: (x * float(n)).tanh())
+        return lambda: (own([0.5, 1.0]).tolist(), shared([0.5, 1.0]).tolist())
+
+    results = in_threads([compiling(n) for n in range(4)])
+    assert [own[0] for own, _ in results] == pytest.approx([math.tanh(0.5 * n) for n in range(4)])
+    assert len({tuple(both) for _, both in results}) == 1
