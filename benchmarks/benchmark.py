@@ -2,7 +2,7 @@
 
     pip install "micrograd_like[bench]"
     python benchmarks/benchmark.py       # a table; --json for the numbers, --quick for a smoke test
-    python benchmarks/benchmark.py --only step   # or anomaly, collector, memory, jit, compile, digits
+    python benchmarks/benchmark.py --only step  # anomaly, collector, memory, jit, compile, digits
 
 Every peer computes the same loss of the same network on the same data in float64, on one core; the
 results are compared before anything is timed. The peers take turns, so that a slow moment of the
@@ -212,9 +212,7 @@ def beside(what: str, steps: dict[str, Step], quick: bool) -> list[dict[str, Any
     rounds, repeats = (1, 1) if quick else (7, 3)
     seconds = in_turns({name: repeated(s, repeats) for name, s in steps.items()}, rounds)
     medians = {name: statistics.median(times) * 1e3 for name, times in seconds.items()}
-    return [
-        {what: name, "ms": ms, "/ off": ms / medians["off"]} for name, ms in medians.items()
-    ]
+    return [{what: name, "ms": ms, "/ off": ms / medians["off"]} for name, ms in medians.items()]
 
 
 # --- memory and depth ---

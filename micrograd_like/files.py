@@ -1,4 +1,4 @@
-"""A file is written whole or not at all, and read only if it is one; knows nothing of what is in it.
+"""A file is written whole or not at all, and read only if it is one, whatever is in it.
 
 >>> import tempfile
 >>> path = os.path.join(tempfile.mkdtemp(), "notes.txt")

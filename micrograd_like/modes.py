@@ -6,16 +6,16 @@ False
 >>> gc.isenabled()
 True
 
-A signal may be handled between any two instructions, also on the way into a block and out of it. But
-not inside a call into C: so what a mode changes is written down as C's own iterators, and done or
-undone by going through them, in one such call.
+A signal may be handled between any two instructions, also on the way into a block and out of it,
+but not inside a call into C. So what a mode changes is written down as C's own iterators, and done
+or undone by going through them, in one such call.
 """
 
 from __future__ import annotations
 
 import gc
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import ContextDecorator
 from contextvars import ContextVar
 from functools import partial
@@ -29,6 +29,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 Steps = Iterable[Any]  # such as map(setattr, ...): done by going through it
 Changes = tuple[Steps, Steps, Callable[[], bool]]
 _SUSPENDS = 0x20 | 0x80 | 0x100 | 0x200  # inspect's CO_ flags of generators and coroutines
+_NONE: dict[str, Any] = {}
 _call = methodcaller("__call__")
 _go_through = deque[Any](maxlen=0).extend  # and keep nothing
 
@@ -52,7 +53,8 @@ class Mode(ContextDecorator, IOBase):
     def __init__(self, changes: Callable[[], Changes]) -> None:
         self.changes = changes
         self.kept: list[Callable[[], None]] = []  # the ways back, for each time it was entered
-        self.close = map(_call, iter(self.kept.pop, None)).__next__  # goes the last one, in C
+        # goes the last one, in C
+        self.close = map(_call, iter(self.kept.pop, None)).__next__  # type: ignore[method-assign]
 
     def __enter__(self) -> None:  # type: ignore[override]
         kept, (there, back) = self.kept, self._ways()
@@ -115,7 +117,8 @@ def setting(variable: ContextVar[Any], change: Callable[[Any], Any]) -> Mode:
 
 def replaced(objects: Iterable[Any], name: str, values: Iterable[Any]) -> Mode:
     """Inside, an attribute of each object has another value; afterwards its own, if it had one."""
-    spaces, new = list(map(vars, objects)), list(values)
+    spaces: list[Any] = list(map(vars, objects))
+    new = list(values)
 
     def changes() -> Changes:
         had = [space for space in spaces if name in space]
@@ -161,7 +164,7 @@ class Seam:
     def __init__(self, namespace: dict[str, Any], names: Iterable[str]) -> None:
         self.namespace = namespace
         self.own = {name: namespace[name] for name in names}
-        self.used: ContextVar[dict[str, Any]] = ContextVar("swapped", default={})
+        self.used: ContextVar[dict[str, Any]] = ContextVar("swapped")
         self.asking = {name: (name, self._asking(name, own)) for name, own in self.own.items()}
         self.in_use: list[str] = []  # the names for each block that any thread or task is in
 
@@ -170,33 +173,34 @@ class Seam:
             raise ValueError(f"{name!r} cannot be swapped: choose from {', '.join(self.own)}")
 
         def changes() -> Changes:
-            before = self.used.get()
+            before = self.used.get(_NONE)
             new = before | functions
             names, using = list(new), self.used.set
             there = map(self.in_use.extend, [names]), map(using, [new]), self._installing()
             # Cleared, it is over also in the copies of this context that others still have.
             ended = map(self.in_use.remove, names), map(dict.clear, [new])
             back = *ended, map(using, [before]), self._installing()
-            return chain(*there), chain(*back), lambda: self.used.get() is new
+            return chain(*there), chain(*back), lambda: self.used.get(_NONE) is new
 
         return Mode(changes)
 
     def current(self, name: str) -> Any:
         """What stands in the place of a function here, or None."""
-        return self.used.get().get(name)
+        return self.used.get(_NONE).get(name)
 
     def _asking(self, name: str, own: Callable[..., Any]) -> Callable[..., Any]:
         here = self.used.get
 
         def ask(*args: Any, **named: Any) -> Any:
-            function = here().get(name)
+            function = here(_NONE).get(name)
             return own(*args, **named) if function is None else function(own, *args, **named)
 
         return ask
 
     def _installing(self) -> Steps:
         """The file's own functions, and over them those that ask, where any thread needs them."""
-        return map(self.namespace.update, [self.own, map(self.asking.get, self.in_use)])
+        asking: Any = map(self.asking.get, self.in_use)
+        return map(self.namespace.update, [self.own, asking])
 
 
 # --- the collector ---

@@ -168,7 +168,12 @@ class ReduceLROnPlateau(Scheduler):
         metric = float(metric if hasattr(metric, "__float__") else metric.data)
         sign = 1.0 if self.mode == "min" else -1.0  # sign * metric: the smaller the better
         bound = math.inf if self.best is None else sign * self.best * (1.0 - sign * self.threshold)
-        best, bad_epochs, waiting, lr = self.best, self.bad_epochs + 1, self.waiting, self.optimizer.lr
+        best, bad_epochs, waiting, lr = (
+            self.best,
+            self.bad_epochs + 1,
+            self.waiting,
+            self.optimizer.lr,
+        )
         if sign * metric < bound:  # so nan or infinitely bad is never the best
             best, bad_epochs = metric, 0
         if waiting:

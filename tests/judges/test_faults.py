@@ -210,7 +210,7 @@ def test_what_is_no_file_is_not_read_and_not_waited_for(tmp_path, what):
     path = tmp_path / "m.json"
     NO_FILES[what](path)
     for read in (load, load_state):
-        with pytest.raises(OSError):
+        with pytest.raises(OSError, match=r"file is expected|directory|No such device"):
             read(path)
 
 
@@ -278,7 +278,7 @@ def test_links_that_go_in_circles_or_nowhere_are_the_systems_error(tmp_path):
     (tmp_path / "c").symlink_to("nowhere/m.json")
     with pytest.raises(OSError, match="symbolic links"):
         save(Neuron(1), tmp_path / "a")
-    with pytest.raises(FileNotFoundError, match="there is no folder .*nowhere"):
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere"):
         save(Neuron(1), tmp_path / "c")
     assert sorted(os.listdir(tmp_path)) == ["a", "b", "c"]
 
@@ -338,28 +338,36 @@ assert peak < 1024.0, peak
 
 
 def document(architecture="{}", state="{}", training="[]", generators="[]", extra="null"):
-    content = {"optimizer": "null", "scheduler": "null", "architecture": architecture,
-               "state": state, "training": training, "generators": generators, "extra": extra}
+    content = {
+        "optimizer": "null",
+        "scheduler": "null",
+        "architecture": architecture,
+        "state": state,
+        "training": training,
+        "generators": generators,
+        "extra": extra,
+    }
     inside = ",".join(f'"{name}":{part}' for name, part in content.items())  # fmt: skip
     head = '{"format": "micrograd_like model", "version": 1, "checksum": "%s", "content": {%s}}'
     with suppress(ValueError, RecursionError):  # then it has none
         if len(inside) < 2**24:
-            return head % (_checksum(json.loads("{%s}" % inside)), inside)
+            return head % (_checksum(json.loads("{" + inside + "}")), inside)
     return head % ("", inside)
 
 
 def sequential(parts):
-    return '{"class":"Sequential","layers":[%s]}' % ",".join(parts)
+    return '{"class":"Sequential","layers":[' + ",".join(parts) + "]}"
 
 
-DROPOUT, CONV = '{"class":"Dropout","p":0.5}', (
-    '{"class":"Conv2d","nin":1,"nout":1,"kernel_size":1,"stride":1,"padding":%s}'
+DROPOUT, CONV = (
+    '{"class":"Dropout","p":0.5}',
+    ('{"class":"Conv2d","nin":1,"nout":1,"kernel_size":1,"stride":1,"padding":%s}'),
 )
 CONV_STATE = '{"layers.0.weight.0.0":1.0,"layers.0.b.0":0.0}'
 HUNGRY_FILES = {
-    "empty lists": (lambda: document(extra="[%s[]]" % ("[]," * 20_000_000)),
+    "empty lists": (lambda: document(extra="[" + "[]," * 20_000_000 + "[]]"),
                     "it has .* lists and dicts, more than 1048576"),
-    "empty dicts": (lambda: document(extra="[%s{}]" % ('{"":0},' * 2_000_000)),
+    "empty dicts": (lambda: document(extra="[" + '{"":0},' * 2_000_000 + "{}]"),
                     "it has .* lists and dicts, more than 1048576"),
     "as many lists as may be": (lambda: document(extra="[%s[]]" % ("[]," * 1_000_000)),
                                 "describes no module|"),
@@ -967,19 +975,22 @@ def shifted(state):
 
 def loading_a_model():
     model = small_model()
-    return lambda state=shifted(model.state_dict()): model.load_state_dict(state), model
+    state = shifted(model.state_dict())
+    return lambda: model.load_state_dict(state), model
 
 
 def loading_an_optimizer():
     adam, other = (Adam(small_model().parameters(), lr=lr) for lr in (0.1, 0.2))
     other.step()
-    return lambda state=other.state_dict(): adam.load_state_dict(state), adam
+    state = other.state_dict()
+    return lambda: adam.load_state_dict(state), adam
 
 
 def loading_a_schedule():
     plateau, other = (ReduceLROnPlateau(SGD([Value(0.0)], lr=lr)) for lr in (0.1, 0.2))
     other.step(3.0)
-    return lambda state=other.state_dict(): plateau.load_state_dict(state), plateau
+    state = other.state_dict()
+    return lambda: plateau.load_state_dict(state), plateau
 
 
 def loading_a_file():
