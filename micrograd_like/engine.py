@@ -18,12 +18,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
-from itertools import chain, filterfalse, repeat
+from itertools import filterfalse, repeat
 from numbers import Real
 from typing import Any, TypeAlias
 
 from . import ops
-from .modes import Mode, Seam
+from .modes import Mode, Seam, at_once, setting, uncollected
 from .ops import Op
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
@@ -53,7 +53,7 @@ class Value:
     # two inputs sit in _x and _y, more as a tuple in _x; beside them the numbers they had when the
     # op was applied, so that changing a leaf's data later (every optimiser does) does not change
     # what is differentiated. A constant argument is a number in _y_data with no input in _y.
-    __slots__ = ("_grad", "_number", "_x", "_x_data", "_y", "_y_data", "label", "op")
+    __slots__ = ("__weakref__", "_grad", "_number", "_x", "_x_data", "_y", "_y_data", "label", "op")
     __array_ufunc__ = None  # numpy leaves np.float64(2) * v to us
 
     _kind: type[Value]  # what operations on it make
@@ -79,7 +79,10 @@ class Value:
 
     @data.setter
     def data(self, data: float) -> None:
-        self._number = _assigned(data)
+        number = _assigned(data)
+        if type(self.op) is Op:
+            self.op = _Changed(self.op)
+        self._number = number
 
     @property
     def grad(self) -> float:
@@ -217,6 +220,18 @@ def _as_tuple(x: Any, y: Any) -> tuple[Any, ...]:
     return x if type(x) is tuple else () if x is None else (x,)
 
 
+class _Changed(Op):
+    """The op of a node whose data was changed: its rule gets the result that was recorded."""
+
+    __slots__ = ()
+
+    def __init__(self, op: Op) -> None:
+        def rule(g: Any, out: Any, *args: Any) -> Any:
+            return op.backward(g, op(*args), *args)
+
+        super().__init__(op.name, op.symbol, op.arity, op.forward, rule, op.constants)
+
+
 def assign(values: Iterable[Value], data: Any = None, grad: Any = None, also: Any = ()) -> None:
     """Sets data and grad of many Values, and rows of (object, attribute, new): all or nothing.
 
@@ -226,6 +241,11 @@ def assign(values: Iterable[Value], data: Any = None, grad: Any = None, also: An
         >>> w.data, b.data
         (0.5, 1.0)
     """
+    at_once(*writing(values, data, grad, also))()
+
+
+def writing(values: Iterable[Value], data: Any = None, grad: Any = None, also: Any = ()) -> Any:
+    """The steps of assign, for a Mode that goes through them later."""
     targets, parts = list(values), list[Any]([tuple(zip(*also))] if also else ())
     for name, numbers in (("_number", data), ("_grad", grad)):
         if numbers is not None:
@@ -233,10 +253,7 @@ def assign(values: Iterable[Value], data: Any = None, grad: Any = None, also: An
             if {*map(type, floats)} != {float} or len(floats) != len(targets):
                 floats = [as_float(x) for _, x in zip(targets, floats, strict=True)]
             parts.append((targets, repeat(name, len(targets)), floats))
-    if len(parts) > 1:
-        parts = [map(chain.from_iterable, zip(*parts))]
-    for columns in parts:  # one call into C, where no signal handler can cut in
-        any(map(_set, *columns))
+    return [map(_set, *columns) for columns in parts]
 
 
 # --- recording ---
@@ -364,7 +381,7 @@ def no_grad() -> Mode:
 
     Source: torch.no_grad.
     """
-    return Mode(_is_recording, _recording.set, lambda before: False)
+    return setting(_recording, lambda before: False)
 
 
 # --- differentiating ---
@@ -408,11 +425,13 @@ def topological_order(root: Value) -> list[Value]:
         v = x
 
 
-def _backward_pass(root: Value, gradient: float) -> dict[Value, float]:
+def _backward_pass(root: Value, gradient: float, order: Any = None) -> dict[Value, float]:
     """The gradient of every v below root that it reaches, for the given gradient of root."""
+    if order is None and len(order := topological_order(root)) >= 1000:  # where a mode costs little
+        return uncollected()(_backward_pass)(root, gradient, order)
     grads = {root: gradient}
     get = grads.get
-    for v in reversed(topological_order(root)):
+    for v in reversed(order):
         g, op = get(v), v.op
         if op is None or g is None:  # a leaf; or below a comparison, where no gradient goes
             continue
@@ -490,15 +509,11 @@ def grad(output: Value, inputs: Value | Sequence[Value], create_graph: bool = Fa
         results = [grads.get(v, 0.0) for v in wanted]
     else:
         grads = {output: 1.0}
-        before = _is_recording()
-        try:
-            _recording.set(True)  # asked for by name, also inside no_grad
+        with setting(_recording, lambda before: True), uncollected():  # also inside no_grad
             for v in reversed(topological_order(output)):
                 if v in grads:
                     for x, gx in _contributions(v, grads[v], recorded=True):
                         grads[x] = grads[x] + gx if x in grads else gx
-        finally:
-            _recording.set(before)
         results = [as_value(grads.get(v, 0.0)) for v in wanted]
     return results[0] if isinstance(inputs, Value) else results
 

@@ -30,7 +30,7 @@ ARROWS = {
     "transforms": {"engine", "nesting"},
     "words": {"ops"},
     # learning
-    "nn": {"engine", "functional", "nesting", "checks"},
+    "nn": {"engine", "functional", "modes", "nesting", "checks"},
     "losses": {"engine", "functional", "nesting", "checks"},
     "optim": {"engine", "functional", "checks"},
     "data": {"checks", "nesting"},
@@ -39,7 +39,7 @@ ARROWS = {
     "serialize": {"nn", "files", "checks"},
     "estimators": {"checks", "nn", "losses", "optim", "train"},
     # trust
-    "testing": {"engine", "nesting"},
+    "testing": {"engine", "modes", "nesting"},
     "anomaly": {"ops", "engine", "modes", "words"},
     # seeing
     "draw": {"ops", "engine", "words", "files"},

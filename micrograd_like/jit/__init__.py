@@ -13,7 +13,6 @@ instructions (tape/), then LLVM code (plan.py, lower.py, vectormath.py), compile
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context
 from operator import add, attrgetter
@@ -29,7 +28,7 @@ from ..engine import Value, as_value, assign, grad
 from ..modes import uncollected
 from ..nesting import flatten
 from ..tape import JitError, Tape, check_nobody_watches, probes, trace
-from .native import Native
+from .native import Native, compiling
 
 __all__ = ["JitError", "jit"]
 
@@ -84,7 +83,6 @@ class Compiled:
     def __init__(self, f: Callable[..., Any], batch: Sequence[bool] | None = None) -> None:
         self.f, self.batch = f, batch
         self._known: dict[Any, _Specialisation] = {}
-        self._lock = threading.Lock()
 
     def __call__(self, *args: Any) -> Any:
         compiled, call = self._for(args, "values")
@@ -121,11 +119,12 @@ class Compiled:
         check_nobody_watches()
         call = _Call(args, self.batch)
         key = (kind, call.signature)
-        with self._lock:
-            if key not in self._known:
-                # in a context of its own: recorded also inside no_grad
-                self._known[key] = Context().run(_Specialisation, self.f, call, kind)
-            return self._known[key], call
+        if key not in self._known:
+            with compiling:
+                if key not in self._known:  # still: another thread may have been faster
+                    # in a context of its own: recorded also inside no_grad
+                    self._known[key] = Context().run(_Specialisation, self.f, call, kind)
+        return self._known[key], call
 
 
 class _Call:

@@ -7,13 +7,13 @@ and applies the optimiser's own rule (update.py). Nothing here knows a network o
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from itertools import repeat
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
 
-from ..engine import Value, as_value, assign, grad, no_grad
-from ..modes import Mode, uncollected
+from ..engine import Value, as_value, assign, grad, no_grad, writing
+from ..modes import Changes, Mode, replaced, uncollected
 from ..nesting import flatten
 from ..tape import JitError, Tape, check_nobody_watches, probes, reroll, trace
 from .native import Array, Native
@@ -302,9 +302,14 @@ class _Problem:
 
     def _other_numbers(self) -> Mode:
         """Inside, all Values that the tape reads have slightly other numbers."""
-        write = partial(assign, self.read)
-        return Mode(self.numbers, lambda data: write(data=data), lambda xs: [
-            1.01 * x + 0.001 for x in xs])  # fmt: skip
+
+        def changes() -> Changes:
+            own = self.numbers()
+            new = [1.01 * x + 0.001 for x in own]
+            there, back = [chain(*writing(self.read, data=xs)) for xs in (new, own)]
+            return there, back, lambda: self.numbers() == new
+
+        return Mode(changes)
 
     def _only_loss(self, numbers: list[Value], _: list[Value]) -> tuple[list[Any], list[Any]]:
         """What is traced: from the outputs and the target of one sample to its loss."""
@@ -382,15 +387,7 @@ class _Masks:
 
 def _replaced(modules: Sequence[Any], name: str, new: Callable[[int], Any]) -> Mode:
     """Inside, an attribute of each module has another value: new of its place."""
-
-    def write(own: list[Any]) -> None:
-        for m, value in zip(modules, own):
-            vars(m).pop(name, None)
-            if value is not None:
-                setattr(m, name, value)
-
-    values = list(map(new, range(len(modules))))
-    return Mode(lambda: [vars(m).get(name) for m in modules], write, lambda before: values)
+    return replaced(modules, name, map(new, range(len(modules))))
 
 
 def _shape(tape: Tape) -> Any:

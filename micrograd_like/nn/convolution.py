@@ -51,7 +51,7 @@ class Conv2d(Module):
         "nout": width("output channels"),
         "kernel_size": width("rows of the window"),
         "stride": width("steps of the window"),
-        "padding": integer(0),
+        "padding": integer(0, 100),  # a file must not make images of any size
     }
     biases = ("b",)
     nin: int

@@ -15,7 +15,7 @@ from ..checks import choice
 from ..data import check_finite, check_lengths
 from ..engine import Value, as_value, no_grad, topological_order
 from ..functional import sigmoid, softmax
-from ..modes import Mode
+from ..modes import Mode, evaluating
 from ..nesting import fitted, flat, flatten, is_list, map_nested, one, parts, plain, shape, squeezed
 from .history import Loss
 from .steps import check_jit, is_worth_compiling, mean, numbers
@@ -226,8 +226,8 @@ def predict(model: Any, X: Any, jit: bool | str = "auto") -> list[Any]:
 def _predict_compiled(model: Any, X: list[Any]) -> list[Any]:
     from ..jit import jit
 
-    rebuild = flatten(model(X[0]))[1]
-    rows = jit(lambda x: flatten(model(x))[0], batch=[True])(X).tolist()
+    rebuild, evaluated = flatten(model(X[0]))[1], _evaluated(model)
+    rows = jit(lambda x: flatten(evaluated(x))[0], batch=[True])(X).tolist()
     return [one(numbers(rebuild(row))) for row in rows]
 
 
@@ -259,18 +259,22 @@ def samples(X: Any, y: Any) -> tuple[list[Any], list[Any]]:
 
 
 def _evaluating(model: Any) -> Mode:
-    """Inside, every module is in evaluation mode; afterwards each is in the mode it was in."""
-    modules = list(model.modules()) if hasattr(model, "modules") else []
+    """Inside, every module is in evaluation mode here, whatever another thread does with it."""
+    return evaluating(model.modules() if hasattr(model, "modules") else [])
 
-    def write(modes: list[bool]) -> None:
-        for module, training in zip(modules, modes):
-            module.training = training
 
-    return Mode(lambda: [m.training for m in modules], write, lambda modes: [False] * len(modes))
+def _evaluated(model: Any) -> Callable[[Any], Any]:
+    """The model in evaluation mode, for one sample, in whatever context it is called."""
+
+    def outputs(x: Any) -> Any:
+        with _evaluating(model):
+            return model(x)
+
+    return outputs
 
 
 def _edges(model: Any, x: Any) -> int:
     """How many inputs the nodes have that one sample makes: the work for it."""
-    outs, _ = flatten(Context().run(model, x))  # in a context of its own, which records
+    outs, _ = flatten(Context().run(_evaluated(model), x))  # in a context of its own: it records
     nodes = [v for out in outs if isinstance(out, Value) for v in topological_order(out)]
     return sum([len(v.inputs) for v in nodes])
