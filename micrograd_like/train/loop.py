@@ -13,7 +13,16 @@ from typing import Any
 from ..checks import integer
 from ..data import batches
 from ..optim import Adam
-from .callbacks import Recorder, add_metrics, add_validation, progress_bar, show, step_scheduler
+from .callbacks import (
+    Recorder,
+    add_metrics,
+    add_validation,
+    check_scheduler,
+    progress_bar,
+    show,
+    step_scheduler,
+    warn_of_bounded_scores,
+)
 from .history import History, Loss, Recording
 from .metrics import Metric, named, samples
 from .steps import Problem, check_jit, choose
@@ -83,6 +92,8 @@ def fit(
     epochs, batch_size = at_least_1("epochs", epochs), at_least_1("batch_size", batch_size)
     record = at_least_1("record", record) if record else 0
     check_jit(jit)
+    check_scheduler(scheduler, optimizer)
+    warn_of_bounded_scores(model, X[0], loss)
     measures, callbacks = [named(metric) for metric in metrics], list(callbacks)
     problem = Problem(model, X, y, loss, optimizer, l1, l2, max_norm, batch_size)
     history, orders = History(), _orders(len(X), shuffle, seed)

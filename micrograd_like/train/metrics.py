@@ -98,7 +98,7 @@ def evaluate(
         {'loss': 2.0, 'mae': 1.0}
     """
     X, y = samples(X, y)
-    with _evaluating(model), no_grad():
+    with evaluating(model), no_grad():
         outs = model.batch(X)
         scores = {"loss": float(loss(outs, y).data)}
     outputs = numbers(outs)
@@ -123,7 +123,7 @@ def predict(model: Any, X: Any, jit: bool | str = "auto") -> list[Any]:
     if not X:
         return []
     check_jit(jit)
-    with _evaluating(model), no_grad():
+    with evaluating(model), no_grad():
         many = jit == "auto" and len(X) >= 100
         if jit is True or (many and is_worth_compiling(_edges(model, X[0]) * len(X))):
             try:
@@ -168,7 +168,7 @@ def samples(X: Any, y: Any) -> tuple[list[Any], list[Any]]:
     return X, y
 
 
-def _evaluating(model: Any) -> Mode:
+def evaluating(model: Any) -> Mode:
     """Inside, every module is in evaluation mode; afterwards each is in the mode it was in."""
     modules = list(model.modules()) if hasattr(model, "modules") else []
 
