@@ -104,9 +104,9 @@ def write_csv(path: str, X: Any, y: Any) -> None:
         writer.writerows([*x.tolist(), t] for x, t in zip(X, y))
 
 
-def defaults_section(quick: bool) -> list[dict[str, Any]]:
+def rows(quick: bool) -> list[dict[str, Any]]:
     """A row for each data set, raw and scaled: means, worst, and how far ours are below theirs."""
-    rows = []
+    table = []
     for name in ["iris"] if quick else SETS:
         for scaled in [False] if quick else [False, True]:
             found = [scores(name, split, scaled) for split in range(1 if quick else 5)]
@@ -116,8 +116,8 @@ def defaults_section(quick: bool) -> list[dict[str, Any]]:
             behind = theirs - min(means["estimator"], means["command line"])
             measure = "r2" if name == "diabetes" else "accuracy"
             shown = {who: f"{means[who]:.3f} ({worst[who]:.3f})" for who in means}
-            rows.append(
+            table.append(
                 {"data": f"{name}, {'scaled' if scaled else 'raw'}", "score": measure, **shown,
                  "behind": f"{behind:.3f}", "good": "yes" if behind <= ALLOWED[measure] else "NO"}
             )  # fmt: skip
-    return rows
+    return table

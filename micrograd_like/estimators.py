@@ -15,6 +15,7 @@ import math
 import random
 import warnings
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 try:
@@ -70,11 +71,11 @@ class _MLPEstimator(BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self, hidden_layer_sizes: Any = (32,), activation: str = "tanh", *,
-        solver: str = "adam", alpha: float = 0.0001, batch_size: int | str = 32,
+        solver: str = "adam", alpha: float = 0.2, batch_size: int | str = 32,
         learning_rate_init: float = 0.01, max_iter: int = 200, shuffle: bool = True,
         random_state: Any = None, tol: float = 0.0001, verbose: bool = False,
         warm_start: bool = False, early_stopping: bool | str = "auto",
-        validation_fraction: float = 0.1, n_iter_no_change: float = 20,
+        validation_fraction: float = 0.15, n_iter_no_change: float = 20,
     ) -> None:  # fmt: skip
         self.hidden_layer_sizes, self.activation = hidden_layer_sizes, activation
         self.solver, self.alpha, self.batch_size = solver, alpha, batch_size
@@ -141,7 +142,8 @@ class _MLPEstimator(BaseEstimator):  # type: ignore[misc]
         self.best_iter_ = losses.index(self.best_loss_) + 1
 
     def _fit(self, X: Any, y: Any, epochs: int, shuffle: bool, **how: Any) -> History:
-        size = min(200, len(X)) if self.batch_size == "auto" else min(self.batch_size, len(X))
+        most = self.batch_size if isinstance(self.batch_size, Integral) else 200
+        size = min(int(most), len(X))
         if self._optimizer is None:
             optimizer = _SOLVERS[self.solver]
             self._optimizer = optimizer(self.model_.parameters(), lr=self.learning_rate_init)
