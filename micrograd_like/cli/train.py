@@ -286,8 +286,8 @@ class Recipe:
     @classmethod
     def from_extra(cls, extra: Any, model: Any) -> Recipe:
         """What as_extra has made; an error if it is something else, or not this network's."""
-        columns = {_text(name): texts and _texts(texts) for name, texts in extra["columns"]}
-        classes = extra["classes"] and _texts(extra["classes"])
+        columns = {_text(name): _texts(texts) for name, texts in extra["columns"]}
+        classes = _texts(extra["classes"])
         target = _text(extra["target"])
         if len(columns) != len(extra["columns"]) or target in columns:
             raise ValueError("two columns have the same name")
@@ -334,8 +334,8 @@ def _text(x: Any) -> str:
     return x
 
 
-def _texts(xs: Any) -> list[str]:
-    """Different texts, as the values of a column are."""
-    if type(xs) is not list or len(set(map(_text, xs))) != len(xs):
+def _texts(xs: Any) -> list[str] | None:
+    """The values of a column, all different, or None for one of numbers."""
+    if xs is not None and (type(xs) is not list or not xs or len(set(map(_text, xs))) != len(xs)):
         raise TypeError("expected a list of different texts")
     return xs

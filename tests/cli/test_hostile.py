@@ -1,6 +1,7 @@
 """The command line never shows a traceback: options, files and models that somebody made up."""
 
 import copy
+import itertools
 import math
 import os
 import subprocess
@@ -15,15 +16,18 @@ from micrograd_like.serialize import load_with_extra, save
 
 BASE = ["train", "d.csv", "--target", "answer", "--epochs", 1]
 OPTIONS = [
-    "--activation", "--batch-size", "--category", "--epochs", "--hidden", "--ignore", "--l2", "--lr",
+    "--activation", "--batch-size", "--category", "--epochs", "--hidden", "--ignore", "--l2",
+    "--lr",
     "--optimizer", "--patience", "--plot", "--save", "--seed", "--target", "--test-size", "DATA",
 ]  # fmt: skip
 VALUES = [
-    "", " ", "0", "-0", "-1", "1", "1e-320", "5e-324", "0.5", "0.9999999999999999", "1e300", "1e308",
+    "", " ", "0", "-0", "-1", "1", "1e-320", "5e-324", "0.5", "0.9999999999999999", "1e300",
+    "1e308",
     "1e400", "nan", "-nan", "inf", "-inf", str(10**9), str(10**30), "9" * 5000, "-" + "9" * 30,
     "1,", ",", "1,1,1", "1," * 50 + "1", "1,1000000000", "0x10", "1_0", "٣", "½", "tanh", "linear",
-    "sgd", "size", "answer", ".", "/", "/dev/null", "/dev/full", "no/such/m.json", "m.json", "c.png",
-    "a\0b.png", "\x1b[31mred\x1b[0m", "new\nline", "\u202eevil", "\udcff", "x" * 300, "[1]", "None", "--",
+    "sgd", "size", "answer", ".", "/", "/dev/null", "/dev/full", "no/such/m.json", "m.json",
+    "c.png", "a\0b.png", "\x1b[31mred\x1b[0m", "new\nline", "\u202eevil", "\udcff", "x" * 300,
+    "[1]", "None", "--",
 ]  # fmt: skip
 
 
@@ -139,7 +143,8 @@ ODD = [
 def places(value, place=()):
     """Every place in nested lists and dicts."""
     yield place
-    for key in value if isinstance(value, dict) else range(len(value) * isinstance(value, list)):
+    keys = range(len(value)) if isinstance(value, list) else value
+    for key in keys if isinstance(value, list | dict) else ():
         yield from places(value[key], (*place, key))
 
 
@@ -154,20 +159,24 @@ def changed(extra, place, new):
     return extra
 
 
+@pytest.mark.parametrize("step", [pytest.param(1, marks=pytest.mark.slow), 7])
 @pytest.mark.parametrize("target", ["answer", "size"])
-def test_a_recipe_with_any_field_changed_is_used_or_refused_in_one_sentence(run, target):
-    write_small()
+def test_a_recipe_with_any_field_changed_is_used_or_refused_in_one_sentence(
+    run, monkeypatch, target, step
+):
+    monkeypatch.setattr(os, "fsync", lambda descriptor: None)  # 700 files
+    rows = [[i, "red" if i % 3 else "blue", "yes" if i % 5 > 2 else "no"] for i in range(15)]
+    write_csv("d.csv", ["size", "colour", "answer"], rows)
     run("train", "d.csv", "--target", target, "--epochs", 1, "--save", "m.json")
     model, extra = load_with_extra("m.json")
     codes = []
-    for place in places(extra):
-        for new in ODD:
-            save(model, "m.json", extra=changed(extra, place, new))
-            result = run("predict", "m.json", "d.csv")
-            assert_answered(result, (place, new))
-            assert "nan" not in result[1], (place, new)
-            codes.append(result[0])
-    assert len(codes) > 300
+    for place, new in list(itertools.product(places(extra), ODD))[::step]:
+        save(model, "m.json", extra=changed(extra, place, new))
+        result = run("predict", "m.json", "d.csv")
+        assert_answered(result, (place, new))
+        assert "nan" not in result[1], (place, new)
+        codes.append(result[0])
+    assert len(codes) > 300 / step
     assert codes.count(1) > 0.6 * len(codes)  # of the others most are other numbers or names
 
 
@@ -177,7 +186,7 @@ def test_a_model_whose_answers_are_no_numbers_is_refused(run, target, weight):
     write_small()
     run("train", "d.csv", "--target", target, "--epochs", 1, "--save", "m.json")
     model, extra = load_with_extra("m.json")
-    model.load_state_dict({name: weight for name in model.state_dict()})
+    model.load_state_dict(dict.fromkeys(model.state_dict(), weight))
     save(model, "m.json", extra=extra)
     code, out, err = run("predict", "m.json", "d.csv", "--out", "p.csv")
     if weight != 1e308 or target == "size":  # softmax of equal scores is one half
@@ -230,7 +239,8 @@ def test_help_for_a_reader_that_has_gone_says_nothing(words):
     os.close(reader)
     run = command(*words, capture_output=False, stdout=writer, stderr=subprocess.PIPE)
     os.close(writer)
-    assert (run.returncode, run.stderr) == (1, "")
+    assert run.returncode in (0, 1)  # 0: argparse itself has swallowed it
+    assert run.stderr == ""
 
 
 def test_without_any_stdout_it_works_in_silence(tmp_path):
