@@ -131,7 +131,8 @@ def train(options: argparse.Namespace) -> None:
         parts = recipe.scaled(X, y), recipe.scaled(held_out_X, held_out_y)
     model = MLP(len(X[0]), widths, options.activation, "linear", rng=options.seed)
     _introduce(table, model, options, len(held_out_y))
-    with computing(f"nothing is saved; try an --lr below {options.lr:g}"):
+    smaller = f"an --lr below {options.lr:g}" if options.l2 < 1.0 else "a smaller --l2"
+    with computing(f"nothing is saved; try {smaller}"):
         history, stop = _fit(model, recipe, parts, options)
         _results(model, recipe, parts, history, stop)
     _keep(model, recipe, history, options)
