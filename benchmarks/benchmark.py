@@ -2,7 +2,7 @@
 
     pip install "micrograd_like[bench]"
     python benchmarks/benchmark.py       # a table; --json for the numbers, --quick for a smoke test
-    python benchmarks/benchmark.py --only step  # anomaly, collector, memory, jit, compile, digits
+    python benchmarks/benchmark.py --only step   # or another: see --help
 
 Every peer computes the same loss of the same network on the same data in float64, on one core; the
 results are compared before anything is timed. The peers take turns, so that a slow moment of the
@@ -331,6 +331,13 @@ def memory_section(quick: bool) -> dict[str, Any]:
     }
 
 
+def defaults_section(quick: bool) -> list[dict[str, Any]]:
+    """The section defaults, which needs scikit-learn."""
+    from benchmark_defaults import rows
+
+    return rows(quick)
+
+
 SECTIONS: dict[str, Callable[[bool], Any]] = {
     "step": lambda quick: moons_rows(rounds=1 if quick else 7, repeats=1 if quick else 3),
     "anomaly": anomaly_section,
@@ -339,6 +346,7 @@ SECTIONS: dict[str, Callable[[bool], Any]] = {
     "jit": jit_section,
     "compile": compile_section,
     "digits": digits_section,
+    "defaults": defaults_section,
 }
 
 
@@ -407,6 +415,9 @@ def report(results: dict[str, Any]) -> str:
     if "digits" in results:
         lines += ["", "digits, 64-32-10, Adam, batches of 32, 50 epochs, imports and all"]
         lines += table(results["digits"])
+    if "defaults" in results:
+        lines += ["", "every default, on rows never seen: the mean of five splits (and the worst)"]
+        lines += table(results["defaults"])
     return "\n".join(lines)
 
 

@@ -34,10 +34,10 @@ ARROWS = {
     "losses": {"engine", "functional", "nesting", "checks"},
     "optim": {"engine", "functional", "checks"},
     "data": {"checks", "nesting"},
-    "train": {"engine", "functional", "modes", "nesting", "checks", "optim", "data"},
+    "train": {"engine", "functional", "modes", "nesting", "checks", "optim", "data", "losses"},
     "micrograd": {"ops", "engine", "functional", "words", "nn"},
     "serialize": {"nn", "files", "checks"},
-    "estimators": {"checks", "nn", "losses", "optim", "train"},
+    "estimators": {"checks", "data", "nn", "losses", "optim", "train"},
     # trust
     "testing": {"engine", "modes", "nesting"},
     "anomaly": {"ops", "engine", "modes", "words"},

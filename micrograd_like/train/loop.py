@@ -14,7 +14,15 @@ from ..checks import integer, is_int
 from ..data import batches
 from ..optim import Adam
 from . import given
-from .callbacks import Recorder, add_metrics, add_validation, progress_bar, show, step_scheduler
+from .callbacks import (
+    Recorder,
+    add_metrics,
+    add_validation,
+    progress_bar,
+    show,
+    step_scheduler,
+    warn_of_bounded_scores,
+)
 from .history import History, Loss, Recording
 from .metrics import Metric, samples
 from .steps import Steps, check_jit, choose
@@ -91,6 +99,7 @@ def fit(
     if scheduler is not None:
         given.check_scheduler(scheduler, problem.optimizer)
     check_jit(jit)
+    warn_of_bounded_scores(model, problem.X[0], loss)
     theirs = [scheduler or fit, *callbacks, *[metric for _, metric in measures]]
     with _evaluating_afterwards(model):
         steps = choose(problem, jit, epochs, threads, not all(map(given.is_ours, theirs)))

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 from typing import Any
 
-from .. import nesting
+from .. import modes, nesting
 from ..checks import choice
 from ..data import check_finite, check_lengths
 from ..engine import Value, as_value, no_grad, topological_order
 from ..functional import sigmoid, softmax
-from ..modes import Mode, evaluating
+from ..modes import Mode
 from ..nesting import fitted, flat, flatten, is_list, map_nested, one, parts, plain, shape, squeezed
 from .history import Loss
 from .steps import check_jit, is_worth_compiling, mean, numbers
@@ -187,7 +187,7 @@ def evaluate(
         {'loss': 2.0, 'mae': 1.0}
     """
     X, y = samples(X, y)
-    with _evaluating(model), no_grad():
+    with evaluating(model), no_grad():
         outs = model.batch(X)
         scores = {"loss": float(loss(outs, y).data)}
     return scores | measured(metrics, numbers(outs), y, loss)
@@ -211,7 +211,7 @@ def predict(model: Any, X: Any, jit: bool | str = "auto") -> list[Any]:
     if not X:
         return []
     check_jit(jit)
-    with _evaluating(model), no_grad():
+    with evaluating(model), no_grad():
         many = jit == "auto" and len(X) >= 100
         if jit is True or (many and is_worth_compiling(_edges(model, X[0]) * len(X))):
             try:
@@ -258,16 +258,16 @@ def samples(X: Any, y: Any) -> tuple[list[Any], list[Any]]:
     return X, y
 
 
-def _evaluating(model: Any) -> Mode:
+def evaluating(model: Any) -> Mode:
     """Inside, every module is in evaluation mode here, whatever another thread does with it."""
-    return evaluating(model.modules() if hasattr(model, "modules") else [])
+    return modes.evaluating(model.modules() if hasattr(model, "modules") else [])
 
 
 def _evaluated(model: Any) -> Callable[[Any], Any]:
     """The model in evaluation mode, for one sample, in whatever context it is called."""
 
     def outputs(x: Any) -> Any:
-        with _evaluating(model):
+        with evaluating(model):
             return model(x)
 
     return outputs
