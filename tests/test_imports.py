@@ -58,6 +58,7 @@ INSIDE = {
     "optim": ["optimizers", "lr_scheduler"],
     "data": ["rows", "tables"],
     "train": ["history", "steps", "metrics", "callbacks", "loop"],
+    "draw": ["naming", "drawing", "graph", "network"],
     "plot": ["common", "curves", "parameters", "outputs"],
     "explore": ["layout", "groups", "replay", "page"],
     "tape": ["tape", "trace", "reroll"],
