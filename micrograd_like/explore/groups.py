@@ -53,7 +53,7 @@ class Graph:
 def _parts(name: str) -> list[str]:
     """ "layers.0.neurons.3.w.2" as groups and a name: ["layer 0", "neuron 3", "w2"]."""
     parts: list[list[str]] = []
-    for word in name.split("."):
+    for word in [word for word in name.split(".") if word.strip()] or [name]:
         if word.isdigit() and parts:
             parts[-1].append(word)
         else:

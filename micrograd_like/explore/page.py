@@ -22,7 +22,7 @@ from .layout import GAP_Y, HEIGHT, WIDTH, Edge, layout, route
 from .replay import BackwardPass, by_epoch
 
 _MAX_VALUES = 1_000_000
-_SUFFIXES = (".htm", ".html")
+_SUFFIXES = (".html", ".htm")
 _MAX_STATIC = 100  # cards in the picture for paper and notebooks
 
 
