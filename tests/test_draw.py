@@ -857,29 +857,6 @@ def test_the_program_and_the_library_show_the_same(what, monkeypatch):
     assert sorted(map(str, shown[0][1])) == sorted(map(str, shown[1][1]))
 
 
-def test_a_layout_that_is_interrupted_leaves_no_program_behind(tmp_path, monkeypatch):
-    import signal
-
-    fake_dot(
-        tmp_path,
-        "import os, time; open(__file__ + '.pid', 'w').write(str(os.getpid())); time.sleep(60)",
-    )
-    monkeypatch.setenv("PATH", str(tmp_path))
-
-    def ring(*_):
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, 0.5)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            draw(Value(1.0)).svg()
-    finally:
-        signal.signal(signal.SIGALRM, before)
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "dot.pid").read_text()), 0)
-
-
 # --- with a path ---
 
 

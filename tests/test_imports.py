@@ -44,7 +44,7 @@ ARROWS = {
     # seeing
     "draw": {"ops", "engine", "words", "files"},
     "plot": {"engine", "nesting", "checks", "train"},
-    "explore": {"engine", "words", "draw", "files", "train"},
+    "explore": {"engine", "nesting", "words", "draw", "files", "train"},
     # compiling
     "tape": {"ops", "engine", "modes", "nesting", "anomaly"},
     "jit": {"ops", "engine", "modes", "nesting", "tape"},

@@ -13,11 +13,11 @@ recorded epoch. A Value is its position in topological order, as in groups.py.
 import json
 from base64 import b64encode
 from collections import defaultdict
-from numbers import Real
 from typing import Any
 
 from ..draw import Naming, recorded
-from ..engine import Value, no_grad, topological_order
+from ..engine import Value, as_value, no_grad, topological_order
+from ..nesting import flat
 from .groups import Graph
 
 _SIDE = 24  # of the grid on which a model's output is shown
@@ -155,13 +155,17 @@ def _map(X: Any, y: Any) -> tuple[list[list[float]], list[list[Any]]]:
     points = []
     for row, target in zip(X, y):
         a, b = (100 * (0.1 + (n - low) / span) / 1.2 for n, (low, span) in zip(row, ranges))
-        kind = isinstance(target, Real) and float(target) > 0.0
-        points.append([round(float(a), 1), round(float(100 - b), 1), int(kind)])
+        points.append([round(float(a), 1), round(float(100 - b), 1), int(_score(target) > 0.0)])
     return [[a, b] for b in reversed(up) for a in across], points
+
+
+def _score(out: Any) -> float:
+    """Of an output or a target: its number, or how far the second leads the first."""
+    first, *others = [as_value(x).data for x in flat(out)]
+    return others[0] - first if others else first
 
 
 def _shade(out: Any) -> int:
     """0 for an output of -3 or less, 255 for 3 or more; of several, how far the second leads."""
-    scores = [v.data for v in out] if isinstance(out, list) else [0.0, out.data]
-    score = scores[1] - scores[0] if len(scores) > 1 else scores[0]
+    score = _score(out)
     return round(127.5 + 42.5 * max(-3.0, min(3.0, score))) if score == score else 128

@@ -541,6 +541,23 @@ def test_training_on_arrays_is_shown():
     assert [kind for _, _, kind in points] == [int(target > 0) for target in y]
 
 
+@pytest.mark.parametrize("kind", [lambda t: t, lambda t: [t], lambda t: numpy.array([t]), Value])
+def test_the_points_of_a_target_and_of_a_list_of_it_have_the_same_colour(kind):
+    history = trained(epochs=1, widths=(1,))
+    targets = history.recorded.y
+    history.recorded.y = [kind(t) for t in targets]
+    history.recorded.loss = lambda outs, _: F.sum(outs)
+    points = data_of(explore(history))["points"]
+    assert [k for _, _, k in points] == [int(t > 0.0) for t in targets]
+
+
+def test_one_hot_targets_have_the_colour_of_the_class_that_leads():
+    history = trained(epochs=1, widths=(1,))
+    history.recorded.y = [[0.0, 1.0] if i % 2 else [1.0, 0.0] for i in range(20)]
+    history.recorded.loss = lambda outs, _: F.sum(outs)
+    assert [k for _, _, k in data_of(explore(history))["points"]] == [0, 1] * 10
+
+
 def test_the_model_is_put_back_when_its_loss_fails():
     history = trained(epochs=2, widths=(2, 1))
     model, before = history.recorded.model, history.recorded.model.state_dict()

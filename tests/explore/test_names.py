@@ -157,7 +157,9 @@ def test_thousands_of_pictures_and_pages_show_the_same_graph():
 def test_a_square_a_condition_a_power_and_a_dot_are_the_same_in_both():
     a, b = Value(3.0, label="a"), Value(-2.0, label="b")
     assert_same_graph(a * a)
-    assert_same_graph(F.where(F.gt(a, b), a, b) + F.where(Value(0.0), a, b) ** 3 + F.dot([a, b], [b, a]))
+    assert_same_graph(
+        F.where(F.gt(a, b), a, b) + F.where(Value(0.0), a, b) ** 3 + F.dot([a, b], [b, a])
+    )
     assert_same_graph(a)
 
 
