@@ -781,6 +781,8 @@ def test_render_writes_the_source_and_the_picture_and_returns_its_path(graphviz_
     assert os.listdir(tmp_path / "deep" / "er") == ["a.png"]
     assert drawing.render(outfile="b.pdf") == "b.pdf"
     assert (tmp_path / "b.pdf").read_bytes().startswith(b"%PDF-")
+    assert drawing.graphviz().render("c", format="png", cleanup=True) == "c.png"
+    assert (tmp_path / "c.png").read_bytes().startswith(PNG)
     with pytest.raises(graphviz.FileExistsError):
         drawing.render(outfile="b.pdf", raise_if_result_exists=True)
 
