@@ -44,7 +44,7 @@ ARROWS = {
     # seeing
     "draw": {"ops", "engine", "words", "files"},
     "plot": {"engine", "nesting", "checks", "train"},
-    "explore": {"engine", "words", "draw", "files", "train"},
+    "explore": {"engine", "nesting", "words", "draw", "files", "train"},
     # compiling
     "tape": {"ops", "engine", "modes", "nesting", "anomaly"},
     "jit": {"ops", "engine", "modes", "nesting", "tape"},
@@ -58,6 +58,7 @@ INSIDE = {
     "optim": ["optimizers", "lr_scheduler"],
     "data": ["rows", "tables"],
     "train": ["history", "steps", "metrics", "callbacks", "given", "loop"],
+    "draw": ["naming", "drawing", "graph", "network"],
     "plot": ["common", "curves", "parameters", "outputs"],
     "explore": ["layout", "groups", "replay", "page"],
     "tape": ["tape", "recording", "trace", "reroll"],

@@ -113,7 +113,7 @@ def test_a_missing_extra_is_one_sentence(tmp_path):
 def test_without_graphviz_the_demo_trains_and_says_what_pictures_need(tmp_path):
     code = "import shutil; shutil.which = lambda name: None; import micrograd_like.cli as m; "
     code += f"raise SystemExit(m.main(['demo', '--out', {str(tmp_path / 'out')!r}]))"
-    run = python("-c", code, path=hide(tmp_path, "pygraphviz", "torch"))
+    run = python("-c", code, path=hide(tmp_path, "graphviz", "pygraphviz", "torch"))
     assert run.returncode == 1
     assert "held out" in run.stdout
     assert "Traceback" not in run.stderr
