@@ -98,7 +98,7 @@ class Value(engine.Value):
     def _by_hand(
         self, name: str, inputs: tuple[Any, ...], numbers: Sequence[float], rule: Any
     ) -> None:
-        number = self.data
+        number = self._number
         self.op = Op(name, name, None, lambda *args: number, rule)
         self._x, self._x_data, self._y, self._y_data = inputs, tuple(numbers), None, None
 

@@ -357,7 +357,7 @@ def test_what_cannot_follow_is_refused_and_changes_nothing(f, message):
         jit(f)(X)
     assert [w.data for w in WS] == START
     assert [w.grad for w in WS] == [0.0] * 4
-    assert engine.swapped._here() == {}
+    assert engine.swapped.current("_get") is None
     cached.cache_clear()
 
 
@@ -407,7 +407,7 @@ def test_a_compiled_function_is_not_called_while_another_is_traced():
 
 def test_batch_statistics_that_are_kept_are_no_program_for_the_compiler():
     norm = BatchNorm(1)
-    with pytest.raises(JitError, match="expected a real number, got TracedValue"):
+    with pytest.raises(JitError, match="may not write to a Value"):
         jit(lambda xs: norm.batch(xs), batch=[False])([[1.0], [3.0]])
     assert (norm.running_mean, norm.running_var) == ([0.0], [1.0])
 
