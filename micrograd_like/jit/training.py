@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Value, as_value, assign, grad, no_grad, writing
+from ..engine import Value, as_value, assign, grad, no_grad, topological_order, writing
 from ..modes import Changes, Mode, replaced, uncollected
 from ..nesting import flatten
 from ..tape import JitError, Tape, check_nobody_watches, probes, reroll, trace
@@ -262,7 +262,9 @@ class _Problem:
         losses = [self._run(i)[0] for i in some]
         with self._without_masks():
             outs = self.model.batch([self.samples[i] for i in some])
-            self._compare(losses, self.loss(outs, [self.targets[i] for i in some]))
+            loss = self.loss(outs, [self.targets[i] for i in some])
+        self._compare(losses, loss)
+        self.reached = set(topological_order(as_value(loss)))  # in Python: not by what is detached
         with self._other_numbers():
             if not self.agrees(0):
                 raise JitError(
@@ -322,9 +324,7 @@ class _Problem:
         with self.masks.given(numbers[end:]):
             out = self.model(nest(numbers[:n]))
         cost = as_value(self.loss([out], [self._nest_target(numbers[n:end])]))
-        slopes = grad(cost, self.params, create_graph=True)
-        self.reached = {p for p, g in zip(self.params, slopes) if not g.is_constant or g.data}
-        return flatten(out)[0], [cost, *slopes]
+        return flatten(out)[0], [cost, *grad(cost, self.params, create_graph=True)]
 
     def _nest_target(self, numbers: list[Value]) -> Any:
         return flatten(self.y[0].tolist())[1](numbers)
