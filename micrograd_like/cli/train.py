@@ -50,12 +50,12 @@ What happens with a file like this one:
   3. Inputs are scaled to mean 0 and variance 1 over the rows that are trained
      on, and so is a target of numbers.
   4. The network 4-8-8-3 (inputs, hidden layers, classes) is trained. The epoch
-     that is best on the held-out rows is kept; so having been chosen by them, it
-     does a little better on them than it will on others.
+     that is best on the held-out rows is kept: having been chosen by them, it
+     does a little better on them than on others.
   5. The model, with all that predict needs, and the curves are saved."""
 TRAIN_NOTE = """\
-The same seed gives the same numbers every time. --plot needs the plot extra,
-the train extra shows a progress bar: pip install "micrograd_like[train,plot]\""""
+The same seed gives the same numbers every time. For --plot and a progress bar:
+pip install "micrograd_like[train,plot]\""""
 
 OPTIMIZERS = {"adam": (Adam, 0.01), "rmsprop": (RMSprop, 0.01), "sgd": (SGD, 0.1)}  # with their lr
 FEW_NUMBERS = 10  # in a target: they may well stand for classes
