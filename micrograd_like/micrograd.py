@@ -71,7 +71,7 @@ class Value(engine.Value):
     @property
     def _op(self) -> str:
         shown = symbol(self.op, self.arguments[len(self.inputs) :]) if self.op else ""
-        return vars(self).get("_op", "ReLU" if shown == "relu" else shown)
+        return str(vars(self).get("_op", "ReLU" if shown == "relu" else shown))
 
     @_op.setter
     def _op(self, name: str) -> None:
