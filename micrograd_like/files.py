@@ -103,10 +103,15 @@ def _keep(descriptor: int, old: os.stat_result) -> None:
     """Gives a new file the owner, the group and the permissions of the old one."""
     if not hasattr(os, "fchown"):  # Windows
         return
-    new = os.fstat(descriptor)
-    if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
-        os.fchown(descriptor, old.st_uid, old.st_gid)
-    os.fchmod(descriptor, stat.S_IMODE(old.st_mode))
+    new, mode = os.fstat(descriptor), stat.S_IMODE(old.st_mode)
+    try:
+        if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+            os.fchown(descriptor, old.st_uid, old.st_gid)
+    except PermissionError:
+        if new.st_uid != old.st_uid:
+            raise
+        mode &= ~0o070  # a group that we are not in: the one that it has now gets nothing
+    os.fchmod(descriptor, mode)
 
 
 def _sync_folder(folder: str) -> None:
