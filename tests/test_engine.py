@@ -16,6 +16,7 @@ from helpers.programs import build, random_program
 
 from micrograd_like import detect_anomaly, draw, engine, micrograd, ops
 from micrograd_like.engine import Value, apply, as_float, as_value, grad, no_grad, topological_order
+from micrograd_like.draw.naming import Naming
 from micrograd_like.explore.groups import Graph
 from micrograd_like.explore.replay import BackwardPass
 from micrograd_like.ops import DETACH, OPS
@@ -718,7 +719,7 @@ WAYS = {
         (slope.data, grad(slope, leaves)) for slope in grad(out, leaves, create_graph=True)
     ],
     "watched": lambda leaves, out, use: detect_anomaly()(grad)(use, leaves),
-    "a page": lambda leaves, out, use: BackwardPass(Graph(topological_order(use), {})).grads,
+    "a page": lambda leaves, out, use: BackwardPass(Graph(topological_order(use), Naming())).grads,
     "a picture": lambda leaves, out, use: [
         line for line in draw(use, local_derivatives=True).source.splitlines() if "->" in line
     ],

@@ -351,6 +351,7 @@ NETWORKS = {
 STUCK = [("MLP", "l1_loss"), ("MLP", "hinge_loss")]
 
 
+@pytest.mark.filterwarnings("ignore:binary_cross_entropy_with_logits takes scores")
 @pytest.mark.parametrize(
     ("make", "name"), [pair for pair in itertools.product(NETWORKS, SENSIBLE) if pair not in STUCK]
 )
