@@ -11,6 +11,7 @@ where others have a sample. A table holds all that is known of the parameters, a
 """
 
 import copy
+import math
 from collections.abc import Callable, Iterable
 from functools import partial, reduce
 from typing import Any
@@ -256,8 +257,12 @@ class _Finish:
 
     def _clip(self, square: Any) -> None:
         b, args = self.b, self.args
-        norm = Vectors(b, 1).intrinsic("llvm.sqrt", square)
-        b.store(norm, args.norm)
+        sqrt, small = partial(Vectors(b, 1).intrinsic, "llvm.sqrt"), 2.0**-600
+        b.store(sqrt(square), args.norm)
+        with b.if_then(b.fcmp_ordered("==", square, DOUBLE(math.inf)), likely=False):
+            square = self._scale(self.g, DOUBLE(small), self.new)  # the squares are too large
+            b.store(b.fmul(sqrt(square), DOUBLE(1.0 / small)), args.norm)
+        norm = b.load(args.norm, "norm", typ=DOUBLE)
         scale = b.fdiv(args.max_norm, b.fadd(norm, DOUBLE(1e-6)), "scale")
         clips = b.fcmp_unordered("<", scale, DOUBLE(1.0), "clips")  # also when it is nan
         asked = b.fcmp_ordered(">=", args.max_norm, DOUBLE(0.0), "asked")

@@ -408,6 +408,7 @@ def outcome(case: Case, jit: bool | str) -> Any:
         "scheduler": scheduler and scheduler.state_dict(),
         "history": columns, "stopped": [h.stopped for h in histories], "recorded": recorded,
         "training": [m.training for m in model.modules()],
-        "random": [m.rng.random() for m in model.modules() if hasattr(m, "rng")],
+        "random": [m.rng.random() for m in model.modules() if hasattr(m, "rng")]
+        if not isinstance(error, ValueError) else [],  # how much was drawn before a refusal
     }  # fmt: skip
     return left, [h.jit for h in histories], error

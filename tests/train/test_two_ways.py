@@ -69,9 +69,8 @@ def test_eighty_generated_trainings_are_the_same_compiled():
 
 @pytest.mark.slow
 def test_thousands_of_generated_trainings_are_the_same_compiled():
-    seen = compare_two_ways(3000)
-    assert seen["compiled"] > 1200, seen
-    print(seen)
+    seen = compare_two_ways(2000)
+    assert seen["compiled"] > 800, seen
 
 
 # --- one by one: what the generated trainings hit by luck ---
@@ -315,6 +314,17 @@ def test_what_cannot_be_seen_changing_is_noticed_by_one_sample():
     python, compiled, says = both(make)
     assert says == "compiled"
     assert not differences(compiled, python)
+
+
+@pytest.mark.parametrize("max_norm", [None, 1.0])
+def test_the_norm_of_gradients_whose_squares_overflow_is_finite(max_norm):
+    def make():
+        model = Line()
+        return model, lambda o, t: functional.mean(o) * 1e200, SGD(model.parameters(), 1e-201), []
+
+    python, compiled, _ = both(make, max_norm=max_norm)
+    assert not differences(compiled, python)
+    assert 1e199 < compiled[-1]["grad_norm"][0] < 1e201
 
 
 def test_epochs_in_several_trainings_are_those_of_one():
