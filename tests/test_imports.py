@@ -61,7 +61,7 @@ INSIDE = {
     "plot": ["common", "curves", "parameters", "outputs"],
     "explore": ["layout", "groups", "replay", "page"],
     "tape": ["tape", "trace", "reroll"],
-    "jit": ["emit", "vectormath", "plan", "lower", "native", "update", "training"],
+    "jit": ["emit", "vectormath", "plan", "nests", "lanes", "lower", "native", "update", "training"],
     "cli": ["output", "errors", "demo", "train", "predict"],
 }
 FRONT = {"__init__", "__main__"}  # they import what they show
