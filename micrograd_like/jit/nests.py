@@ -47,11 +47,13 @@ class Nest:
         #       ...
         #       store rows[out + i * di + k * dk][strip * 20]
         self._open(b, args)
-        self.vectors = range(self.layout.vectors)
+        # straight-line code for one vector at a time is a fifth of the code, and no slower
+        one = self.lowering.large and self.count == 1
+        self.vectors = range(1 if one else self.layout.vectors)
         n = self._make_tables()
         folds = any(c.op in ("dot", "sum") and len(c.args) > UNROLLED for c in self.code)
-        tile = divisor(n, REGISTERS // self.layout.vectors) if folds else 1
-        strip, stride = self.layout.width * self.layout.vectors, self.layout.stride
+        tile = divisor(n, REGISTERS // len(self.vectors)) if folds else 1
+        strip, stride = self.layout.width * len(self.vectors), self.layout.stride
         strips = 1 if strip == stride else b.sdiv(b.add(args.columns, INT(strip - 1)), INT(strip))
         with loop(b, strips, name="strip") as s:
             self.column = times(b, s, strip)
