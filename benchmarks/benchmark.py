@@ -2,7 +2,7 @@
 
     pip install "micrograd_like[bench]"
     python benchmarks/benchmark.py       # a table; --json for the numbers, --quick for a smoke test
-    python benchmarks/benchmark.py --only step   # or anomaly, memory, jit, compile, digits
+    python benchmarks/benchmark.py --only step   # or another: see --help
 
 Every peer computes the same loss of the same network on the same data in float64, on one core; the
 results are compared before anything is timed. The peers take turns, so that a slow moment of the
@@ -32,7 +32,7 @@ from benchmark_jit import (
     repeated,
 )
 
-from micrograd_like import MLP, Value, __version__
+from micrograd_like import MLP, Value, __version__, uncollected
 from micrograd_like.anomaly import detect_anomaly
 from micrograd_like.functional import dot, mean, relu
 from micrograd_like.losses import hinge_loss
@@ -191,15 +191,28 @@ def anomaly_section(quick: bool) -> list[dict[str, Any]]:
         with detect_anomaly():
             return step()
 
-    steps: dict[str, Step] = {"off": step, "on": watched, "off again": step}
+    return beside("detect_anomaly", {"off": step, "on": watched, "off again": step}, quick)
+
+
+def collector_section(quick: bool) -> list[dict[str, Any]]:
+    """A graph of 27,000 nodes recorded and differentiated, with Python's collector and without."""
+    xs, ys, model = problem()
+    step = written_out(xs[:41], ys[:41], model)
+
+    def without() -> tuple[float, list[float]]:
+        with uncollected():
+            return step()
+
+    return beside("collector", {"off": without, "on": step}, quick)
+
+
+def beside(what: str, steps: dict[str, Step], quick: bool) -> list[dict[str, Any]]:
+    """One row for each way to do the same step, with its ratio to the one that is off."""
     check(steps)
     rounds, repeats = (1, 1) if quick else (7, 3)
     seconds = in_turns({name: repeated(s, repeats) for name, s in steps.items()}, rounds)
     medians = {name: statistics.median(times) * 1e3 for name, times in seconds.items()}
-    return [
-        {"detect_anomaly": name, "ms": ms, "/ off": ms / medians["off"]}
-        for name, ms in medians.items()
-    ]
+    return [{what: name, "ms": ms, "/ off": ms / medians["off"]} for name, ms in medians.items()]
 
 
 # --- memory and depth ---
@@ -318,13 +331,22 @@ def memory_section(quick: bool) -> dict[str, Any]:
     }
 
 
+def defaults_section(quick: bool) -> list[dict[str, Any]]:
+    """The section defaults, which needs scikit-learn."""
+    from benchmark_defaults import rows
+
+    return rows(quick)
+
+
 SECTIONS: dict[str, Callable[[bool], Any]] = {
     "step": lambda quick: moons_rows(rounds=1 if quick else 7, repeats=1 if quick else 3),
     "anomaly": anomaly_section,
+    "collector": collector_section,
     "memory": memory_section,
     "jit": jit_section,
     "compile": compile_section,
     "digits": digits_section,
+    "defaults": defaults_section,
 }
 
 
@@ -375,6 +397,8 @@ def report(results: dict[str, Any]) -> str:
         lines += ["", *step_lines(results["step"])]
     if "anomaly" in results:
         lines += ["", "the same step, watched", *table(results["anomaly"])]
+    if "collector" in results:
+        lines += ["", "27,000 nodes recorded and differentiated", *table(results["collector"])]
     if "memory" in results:
         lines += ["", *memory_lines(results["memory"])]
     if "jit" in results:
@@ -391,6 +415,9 @@ def report(results: dict[str, Any]) -> str:
     if "digits" in results:
         lines += ["", "digits, 64-32-10, Adam, batches of 32, 50 epochs, imports and all"]
         lines += table(results["digits"])
+    if "defaults" in results:
+        lines += ["", "every default, on rows never seen: the mean of five splits (and the worst)"]
+        lines += table(results["defaults"])
     return "\n".join(lines)
 
 

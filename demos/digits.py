@@ -54,9 +54,8 @@ def main() -> None:
     scores = predict(model, X_held_out)
     share = accuracy(scores, y_held_out)
     print(f"held-out accuracy {share:.1%} of {len(y_held_out)} images")
-    guesses = [row.index(max(row)) for row in scores]
     figure = Figure(figsize=(6.0, 5.5), layout="constrained")
-    axes = plot_confusion_matrix(y_held_out, guesses, ax=figure.subplots())
+    axes = plot_confusion_matrix(outputs=scores, targets=y_held_out, ax=figure.subplots())
     axes.set_title(f"Digits, held-out accuracy {share:.1%}")
     figure.savefig(options.out / "digits.png", dpi=150)
     print("saved", options.out / "digits.png")

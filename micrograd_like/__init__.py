@@ -21,6 +21,7 @@ from .losses import (
     l1_loss,
     mse_loss,
 )
+from .modes import uncollected
 from .nn import MLP, Layer, Linear, Module, Neuron, Sequential
 from .optim import SGD, Adam, AdamW, RMSprop
 from .serialize import load, save
@@ -66,5 +67,6 @@ __all__ = [
     "optim",
     "predict",
     "save",
+    "uncollected",
     "value_and_grad",
 ]

@@ -135,7 +135,7 @@ def _located(own: Callable[..., Any], op: Any, *args: Any) -> Any:
         if v.op is None:
             return v
         plain, v = v, object.__new__(_Located)
-        for slot in Value.__slots__:
+        for slot in Value.__slots__[1:]:  # all but __weakref__
             setattr(v, slot, getattr(plain, slot))
     elif v is NotImplemented or hasattr(v, "line") or not hasattr(v, "__dict__"):
         return v  # it has a line, or is of a class that takes no attributes

@@ -18,12 +18,12 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
-from itertools import chain, filterfalse, repeat
+from itertools import filterfalse, repeat
 from numbers import Real
 from typing import Any, TypeAlias
 
 from . import ops
-from .modes import Mode, Seam
+from .modes import Mode, Seam, at_once, setting, uncollected
 from .ops import Op
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
@@ -53,7 +53,7 @@ class Value:
     # two inputs sit in _x and _y, more as a tuple in _x; beside them the numbers they had when the
     # op was applied, so that changing a leaf's data later (every optimiser does) does not change
     # what is differentiated. A constant argument is a number in _y_data with no input in _y.
-    __slots__ = ("_grad", "_number", "_x", "_x_data", "_y", "_y_data", "label", "op")
+    __slots__ = ("__weakref__", "_grad", "_number", "_x", "_x_data", "_y", "_y_data", "label", "op")
     __array_ufunc__ = None  # numpy leaves np.float64(2) * v to us
 
     _kind: type[Value]  # what operations on it make
@@ -75,20 +75,23 @@ class Value:
     @property
     def data(self) -> float:
         """The number."""
-        return self._number
+        return self._number if _get is getattr else _get(self, "_number")
 
     @data.setter
     def data(self, data: float) -> None:
-        self._number = as_float(data)
+        number = _assigned(data)
+        if type(self.op) is Op:
+            self.op = _Changed(self.op)
+        self._number = number
 
     @property
     def grad(self) -> float:
         """d(final output) / d(this), as backward left it."""
-        return self._grad
+        return self._grad if _get is getattr else _get(self, "_grad")
 
     @grad.setter
     def grad(self, grad: float) -> None:
-        self._grad = as_float(grad)
+        self._grad = _assigned(grad)
 
     @property
     def inputs(self) -> tuple[Value, ...]:
@@ -120,14 +123,15 @@ class Value:
 
         Source: torch.Tensor.backward with retain_graph=True.
         """
-        grads = _backward_pass(self, as_float(gradient))
+        grads = _backward_pass(self, _assigned(gradient))
         for leaf in [v for v in grads if v.op is None]:
             grads[leaf] += leaf._grad
-        any(map(setattr, grads, repeat("_grad"), grads.values()))  # as assign does, unchecked
+        any(map(_set, grads, repeat("_grad"), grads.values()))  # as assign does, unchecked
 
     def detach(self) -> Value:
         """A new leaf with the same number and no history."""
-        return self._kind(self._number, label=self.label)
+        number: Any = self.data  # where f is traced, a Value already, made by the op detach
+        return number if isinstance(number, Value) else self._kind(number, label=self.label)
 
     # fmt: off
     # --- operators: a number on either side becomes a constant leaf ---
@@ -180,15 +184,17 @@ class Value:
     def __le__(self, other: Number) -> bool: return _compare(operator.le, self, other)
     def __gt__(self, other: Number) -> bool: return _compare(operator.gt, self, other)
     def __ge__(self, other: Number) -> bool: return _compare(operator.ge, self, other)
+    def __eq__(self, other: object) -> bool: return _compare(operator.is_, self, other)
     def __bool__(self) -> bool: return _compare(operator.ne, self, 0.0)
+    __hash__ = object.__hash__
     # fmt: on
 
     def __format__(self, spec: str) -> str:
-        return format(self._number, spec) if spec else repr(self)
+        return format(self.data, spec) if spec else repr(self)
 
     def __repr__(self) -> str:
         label = f", label={self.label!r}" if self.label else ""
-        return f"Value(data={self._number!r}, grad={self._grad!r}{label})"
+        return f"Value(data={self.data!r}, grad={self._grad!r}{label})"
 
     def __reduce_ex__(self, protocol: Any) -> Any:
         if self.op is not None:
@@ -196,7 +202,7 @@ class Value:
                 f"cannot copy or pickle a Value with history (the result of {self.op.name}): "
                 "copy the parameters it was computed from, or call detach() first"
             )
-        return super().__reduce_ex__(2)
+        return _get(super(), "__reduce_ex__")(2)
 
     def apply_op(self, op: Op, args: Sequence[Number]) -> Value:
         """What an op means in a rule when one of its arguments is a Value."""
@@ -214,6 +220,18 @@ def _as_tuple(x: Any, y: Any) -> tuple[Any, ...]:
     return x if type(x) is tuple else () if x is None else (x,)
 
 
+class _Changed(Op):
+    """The op of a node whose data was changed: its rule gets the result that was recorded."""
+
+    __slots__ = ()
+
+    def __init__(self, op: Op) -> None:
+        def rule(g: Any, out: Any, *args: Any) -> Any:
+            return op.backward(g, op(*args), *args)
+
+        super().__init__(op.name, op.symbol, op.arity, op.forward, rule, op.constants)
+
+
 def assign(values: Iterable[Value], data: Any = None, grad: Any = None, also: Any = ()) -> None:
     """Sets data and grad of many Values, and rows of (object, attribute, new): all or nothing.
 
@@ -223,6 +241,11 @@ def assign(values: Iterable[Value], data: Any = None, grad: Any = None, also: An
         >>> w.data, b.data
         (0.5, 1.0)
     """
+    at_once(*writing(values, data, grad, also))()
+
+
+def writing(values: Iterable[Value], data: Any = None, grad: Any = None, also: Any = ()) -> Any:
+    """The steps of assign, for a Mode that goes through them later."""
     targets, parts = list(values), list[Any]([tuple(zip(*also))] if also else ())
     for name, numbers in (("_number", data), ("_grad", grad)):
         if numbers is not None:
@@ -230,10 +253,7 @@ def assign(values: Iterable[Value], data: Any = None, grad: Any = None, also: An
             if {*map(type, floats)} != {float} or len(floats) != len(targets):
                 floats = [as_float(x) for _, x in zip(targets, floats, strict=True)]
             parts.append((targets, repeat(name, len(targets)), floats))
-    if len(parts) > 1:
-        parts = [map(chain.from_iterable, zip(*parts))]
-    for columns in parts:  # one call into C, where no signal handler can cut in
-        any(map(setattr, *columns))
+    return [map(_set, *columns) for columns in parts]
 
 
 # --- recording ---
@@ -251,6 +271,9 @@ def as_float(number: float) -> float:
     elif hasattr(number, "__len__") and not isinstance(number, str | bytes):
         hint = "a Value is one scalar, make one for each element: [Value(x) for x in data]"
     raise TypeError(f"expected a real number, got {type(number).__name__} {number!r:.60}: {hint}")
+
+
+_get, _set, _assigned = getattr, setattr, as_float  # how Values are read and written; see swapped
 
 
 def as_value(number: Number) -> Value:
@@ -336,9 +359,11 @@ def _is_operand(other: Any) -> bool:
     return isinstance(other, Real | Value)
 
 
-def _compare(relation: Callable[[Any, Any], bool], v: Value, other: Number) -> bool:
+def _compare(relation: Callable[[Any, Any], bool], v: Value, other: Any) -> bool:
     if not isinstance(other, Real | Value):
         return NotImplemented  # type: ignore[no-any-return]
+    if relation is operator.is_:
+        return v is other
     return relation(v._number, other._number if isinstance(other, Value) else other)
 
 
@@ -356,7 +381,7 @@ def no_grad() -> Mode:
 
     Source: torch.no_grad.
     """
-    return Mode(_is_recording, _recording.set, lambda before: False)
+    return setting(_recording, lambda before: False)
 
 
 # --- differentiating ---
@@ -400,11 +425,13 @@ def topological_order(root: Value) -> list[Value]:
         v = x
 
 
-def _backward_pass(root: Value, gradient: float) -> dict[Value, float]:
+def _backward_pass(root: Value, gradient: float, order: Any = None) -> dict[Value, float]:
     """The gradient of every v below root that it reaches, for the given gradient of root."""
+    if order is None and len(order := topological_order(root)) >= 1000:  # where a mode costs little
+        return uncollected()(_backward_pass)(root, gradient, order)
     grads = {root: gradient}
     get = grads.get
-    for v in reversed(topological_order(root)):
+    for v in reversed(order):
         g, op = get(v), v.op
         if op is None or g is None:  # a leaf; or below a comparison, where no gradient goes
             continue
@@ -422,7 +449,8 @@ def _backward_pass(root: Value, gradient: float) -> dict[Value, float]:
                     grads[v_in] = get(v_in, 0.0) + gx
         elif v._y_data is None:
             (gx,) = op.backward(g, v._number, v._x_data)
-            grads[x] = get(x, 0.0) + gx
+            if gx is not None:
+                grads[x] = get(x, 0.0) + gx
         else:
             gx, _ = op.backward(g, v._number, v._x_data, v._y_data)
             grads[x] = get(x, 0.0) + gx
@@ -481,19 +509,16 @@ def grad(output: Value, inputs: Value | Sequence[Value], create_graph: bool = Fa
         results = [grads.get(v, 0.0) for v in wanted]
     else:
         grads = {output: 1.0}
-        before = _is_recording()
-        try:
-            _recording.set(True)  # asked for by name, also inside no_grad
+        with setting(_recording, lambda before: True), uncollected():  # also inside no_grad
             for v in reversed(topological_order(output)):
                 if v in grads:
                     for x, gx in _contributions(v, grads[v], recorded=True):
                         grads[x] = grads[x] + gx if x in grads else gx
-        finally:
-            _recording.set(before)
         results = [as_value(grads.get(v, 0.0)) for v in wanted]
     return results[0] if isinstance(inputs, Value) else results
 
 
 # The one seam: who needs to see or replace what this file does (the tracer, the anomaly mode).
-_RECORDING = ["_new", "_compare", "_unary", "_unary_with", "_binary", "_nary"]
-swapped = Seam(globals(), [*_RECORDING, "_contributions", "_backward_pass"])
+_RECORDING = ["_new", "_unary", "_unary_with", "_binary", "_nary"]
+_TOUCHING = ["_get", "_set", "_assigned", "_compare"]
+swapped = Seam(globals(), [*_RECORDING, *_TOUCHING, "_contributions", "_backward_pass"])

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from . import ops
-from .engine import Number, Value, apply, as_float
+from .engine import Number, Value, apply, as_float, as_value
 from .ops import Op
 
 
@@ -148,6 +148,19 @@ def eq(x: Number, y: Number) -> Any:
     return _call(ops.EQ, x, y)
 
 
+def detach(x: Number) -> Any:
+    """x, but no gradient passes: of a Value a constant, of a number itself.
+
+    Example:
+        >>> x = Value(3.0)
+        >>> y = x * detach(x)
+        >>> y.backward()
+        >>> x.grad
+        3.0
+    """
+    return as_value(x.data) if isinstance(x, Value) else as_float(x)
+
+
 def where(condition: Number, x: Number, y: Number) -> Any:
     """x where the condition is not 0, else y; the other one receives gradient 0.
 
@@ -217,8 +230,10 @@ def logsumexp(values: Iterable[Number]) -> Any:
 def log_softmax(values: Iterable[Number]) -> list[Any]:
     """The logarithm of softmax, without the underflow of taking it afterwards."""
     values = _some(values, "log_softmax")
-    total = logsumexp(values)
-    return [v - total for v in values]
+    largest = detach(max(values))  # subtracted first, as in torch: else the digits of a large score
+    shifted = [v - largest for v in values]  # leave no room for the logarithm; it moves no slope
+    total = logsumexp(shifted)
+    return [v - total for v in shifted]
 
 
 def softmax(values: Iterable[Number]) -> list[Any]:

@@ -52,17 +52,30 @@ class Value(engine.Value):
         self, data: float, _children: Iterable[engine.Value] = (), _op: str = "", label: str = ""
     ) -> None:
         super().__init__(data, label)
-        children = tuple(_children)
-        if children:
-            self._by_hand(_op, children, [v.data for v in children], _no_rule)
+        if _op:
+            self._op = _op
+        self._prev = _children
 
     @property
     def _prev(self) -> tuple[engine.Value, ...]:
         return self.inputs
 
+    @_prev.setter
+    def _prev(self, children: Iterable[engine.Value]) -> None:
+        inputs = tuple(children)
+        if inputs:
+            self._by_hand(self._op, inputs, [v.data for v in inputs], _no_rule)
+        else:  # cut off from what it was computed from
+            self.op = self._x = self._y = self._x_data = self._y_data = None
+
     @property
     def _op(self) -> str:
-        return symbol(self.op, self.arguments[len(self.inputs) :]) if self.op else ""
+        shown = symbol(self.op, self.arguments[len(self.inputs) :]) if self.op else ""
+        return str(vars(self).get("_op", "ReLU" if shown == "relu" else shown))
+
+    @_op.setter
+    def _op(self, name: str) -> None:
+        vars(self)["_op"] = name
 
     @property
     def _backward(self) -> Callable[[], None]:
@@ -98,7 +111,8 @@ class Value(engine.Value):
     def _by_hand(
         self, name: str, inputs: tuple[Any, ...], numbers: Sequence[float], rule: Any
     ) -> None:
-        self.op = Op(name, name, None, _no_rule, rule)
+        number = self._number
+        self.op = Op(name, name, None, lambda *args: number, rule)
         self._x, self._x_data, self._y, self._y_data = inputs, tuple(numbers), None, None
 
 

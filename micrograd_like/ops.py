@@ -214,6 +214,7 @@ LEAKY_RELU: Op = Op("leaky_relu", "leaky_relu", 2, lambda x, k: x if x > 0.0 els
 GT: Op = Op("gt", ">", 2, lambda x, y: 1.0 if x > y else 0.0, lambda g, out, x, y: (None, None))
 GE: Op = Op("ge", ">=", 2, lambda x, y: 1.0 if x >= y else 0.0, lambda g, out, x, y: (None, None))
 EQ: Op = Op("eq", "==", 2, lambda x, y: 1.0 if x == y else 0.0, lambda g, out, x, y: (None, None))
+DETACH: Op = Op("detach", "detach", 1, lambda x: x, lambda g, out, x: (None,))
 WHERE: Op = Op("where", "where", 3, lambda cond, x, y: x if cond else y, lambda g, out, cond, x, y:
                (None, WHERE(cond, g, 0.0), WHERE(cond, 0.0, g)))
 MAXIMUM: Op = Op("maximum", "max", 2, _maximum, lambda g, out, x, y:

@@ -17,18 +17,20 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 from collections.abc import Iterator
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NoReturn
 
 from . import nn
-from .files import write_whole
+from .files import AnyPath, read_whole, write_whole
 from .nn import Module
 
 FORMAT, VERSION = "micrograd_like model", 1
-MAX_BYTES = 2**28  # about six million parameters
 
-AnyPath: TypeAlias = str | os.PathLike[str]
+# What a file may have, so that reading it takes less than a gigabyte, whoever made it.
+MAX_BYTES = 2**26  # a million and a half parameters
+MAX_LISTS = 2**20  # lists and dicts: an Adam keeps one for each parameter
+MAX_MODULES = 10_000  # that it describes; each that draws has a generator of 2.5 kB
+MAX_DIGITS = 4300  # of a whole number, as in Python: more take quadratic time
 
 _NAMED = [cls for cls in vars(nn).values() if isinstance(cls, type) and issubclass(cls, Module)]
 _CLASSES = {cls.__name__: cls for cls in _NAMED if cls is not Module}  # what a file may name
@@ -87,10 +89,11 @@ def save(
     }
     _check_remade(model, _build(architecture, len(state)))
     document = {"format": FORMAT, "version": VERSION, "checksum": _checksum(content)}
-    text = json.dumps({**document, "content": content}, allow_nan=False)
-    if len(text) >= MAX_BYTES:
-        raise ValueError(f"the file would have {len(text)} bytes, more than {MAX_BYTES}")
-    write_whole(path, (text + "\n").encode())
+    data = (json.dumps({**document, "content": content}, allow_nan=False) + "\n").encode()
+    if len(data) > MAX_BYTES:
+        raise ValueError(f"the file would have {len(data)} bytes, more than {MAX_BYTES}")
+    _check_lists(data)
+    write_whole(path, data)
 
 
 def load(path: AnyPath) -> Any:
@@ -190,7 +193,15 @@ def _build(spec: Any, numbers: int) -> Module:
     count = _count(spec)
     if count != numbers:
         raise ValueError(f"the architecture has {count} numbers, the state {numbers}")
+    modules = _described(spec)
+    if modules > MAX_MODULES:
+        raise ValueError(f"the architecture has {modules} modules, more than {MAX_MODULES}")
     return _construct(spec)
+
+
+def _described(spec: dict[str, Any]) -> int:
+    """How many modules it describes."""
+    return 1 + sum(map(_described, spec.get(_CLASSES[spec["class"]].parts, [])))
 
 
 def _count(spec: Any) -> int:
@@ -336,12 +347,11 @@ def _checksum(content: Any) -> str:
 
 def _read(path: AnyPath) -> dict[str, Any]:
     """The content of a file whose JSON, format, version and checksum are right."""
-    with open(path, "rb") as file:
-        data = file.read(MAX_BYTES + 1)
-    if len(data) > MAX_BYTES:
-        raise ValueError(f"it has more than {MAX_BYTES} bytes")
+    data = read_whole(path, MAX_BYTES)
+    _check_lists(data)
+    hooks: Any = {"object_pairs_hook": _unique, "parse_int": _whole, "parse_constant": _no_constant}
     try:
-        document = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        document = json.loads(data.decode(), **hooks)
     except (json.JSONDecodeError, UnicodeDecodeError):
         raise ValueError("it is cut off, damaged or not JSON") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
@@ -358,6 +368,19 @@ def _read(path: AnyPath) -> dict[str, Any]:
         if not isinstance(content[key], kind):
             raise ValueError(f"{key} cannot be {content[key]!r:.60}")
     return dict(content)
+
+
+def _check_lists(data: bytes) -> None:
+    """Before they are made: an empty one has two bytes in a file, and 64 in memory."""
+    count = data.count(b"[") + data.count(b"{")
+    if count > MAX_LISTS:
+        raise ValueError(f"it has {count} lists and dicts, more than {MAX_LISTS}")
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError(f"it has a number of {len(digits)} digits")
+    return int(digits)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -17,7 +17,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
-from .engine import Value, as_value, grad
+from .engine import Value, as_value, assign, grad, writing
+from .modes import Mode
 from .nesting import flatten
 
 Function = Callable[..., Any]
@@ -219,13 +220,12 @@ def _slopes(call: Callable[[], Named], v: Value) -> list[_Slope]:
 
     @cache
     def outputs_at(moved: float) -> list[float]:
-        v.data = moved
+        assign([v], data=[moved])
         return [out.data for _, out in call()]
 
-    try:
+    (back,) = writing([v], data=[x])
+    with Mode(lambda: ((), back, lambda: True)):
         return [_slope(outputs_at, k, x) for k in range(len(outputs_at(x)))]
-    finally:
-        v.data = x
 
 
 def _slope(outputs_at: Callable[[float], list[float]], k: int, x: float) -> _Slope:

@@ -98,6 +98,7 @@ WORDS: dict[str, Words] = {
     "gt": Words("gt", ("", "")),
     "ge": Words("ge", ("", "")),
     "eq": Words("eq", ("", "")),
+    "detach": Words("detached number", ("",)),
     "where": Words("where", ("", "1 if c else 0", "0 if c else 1")),
     "maximum": Words("maximum", ("1 if x > y else 1/2 if x == y else 0",
                                  "1 if y > x else 1/2 if x == y else 0")),

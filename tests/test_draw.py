@@ -1,6 +1,7 @@
 """Pictures are parsed, not just produced: what is in the SVG is what was in the graph."""
 
 import os
+import shutil
 import stat
 import sys
 import textwrap
@@ -8,16 +9,17 @@ import xml.etree.ElementTree as ET
 from itertools import pairwise
 from types import SimpleNamespace
 
+import graphviz
 import pytest
 
-import micrograd_like.draw  # noqa: F401  (the name below is the function's, so ask sys.modules)
 from micrograd_like import micrograd
 from micrograd_like.draw import Drawing, draw, draw_network
 from micrograd_like.engine import Value
 from micrograd_like.functional import where
 
-draw_module = sys.modules["micrograd_like.draw"]
 SVG = "{http://www.w3.org/2000/svg}"
+PATH = os.environ["PATH"]
+PNG = b"\x89PNG\r\n\x1a\n"
 
 
 @pytest.fixture(autouse=True)
@@ -540,10 +542,10 @@ def test_two_thousand_weights_are_drawn_and_one_more_is_refused():
     ("name", "start"),
     [
         ("x.svg", b"<svg "),
-        ("x.png", b"\x89PNG\r\n\x1a\n"),
+        ("x.png", PNG),
         ("x.pdf", b"%PDF-"),
         ("x.dot", b"digraph "),
-        ("X.PNG", b"\x89PNG\r\n\x1a\n"),
+        ("X.PNG", PNG),
     ],
 )
 @pytest.mark.parametrize("drawing", [draw(Value(2.0) * 3.0), draw_network(network(2, 2))])
@@ -586,7 +588,10 @@ def test_an_unknown_suffix_is_a_value_error_that_names_the_four(tmp_path, name):
 def test_a_missing_folder_is_named(tmp_path):
     with pytest.raises(FileNotFoundError) as error:
         draw(Value(1.0)).save(tmp_path / "nowhere" / "x.svg")
-    assert str(error.value) == f"there is no folder {tmp_path / 'nowhere'}"
+    folder = str(tmp_path / "nowhere")
+    assert str(error.value) == (
+        f"cannot save 'x.svg': the directory {folder!r} does not exist, create it first"
+    )
 
 
 def test_an_interrupted_save_leaves_the_old_file_whole(tmp_path, monkeypatch):
@@ -657,28 +662,75 @@ def test_the_dot_program_on_the_path_is_used_when_there_is_one(tmp_path, monkeyp
     size = len(drawing.source.encode())
     assert drawing.svg() == f"<svg>-Kdot -Tsvg {size}</svg>"
     assert net.svg().startswith("<svg>-Kneato -Tsvg ")
-    assert b"-Kdot -Tpng -Gdpi=192" in drawing.save(tmp_path / "x.png").read_bytes()
+    assert b"-Kdot -Tpng " in drawing.save(tmp_path / "x.png").read_bytes()
+    assert drawing.pipe().startswith(b"<?xml?>\n<svg>-Kdot -Tsvg ")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in is a script with a #! line")
-def test_a_dot_program_that_fails_is_quoted(tmp_path, monkeypatch):
-    fake_dot(tmp_path, "sys.exit('no layout today')")
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("sys.exit('no layout\\ntoday')", "exit status 1: no layout today"),
+        ("import os; os.kill(os.getpid(), 9)", "exit status -9: "),
+        ("sys.stdin.buffer.read()", "it wrote nothing"),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 900])  # what fits into a pipe, and what does not
+def test_a_dot_program_that_fails_is_quoted(tmp_path, monkeypatch, body, said, size):
+    fake_dot(tmp_path, body)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(RuntimeError) as error:
+        draw(chain(size)).svg()
+    assert str(error.value) == f"{tmp_path / 'dot'} failed to make svg: {said}"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in is a file that cannot be run")
+def test_a_dot_program_that_cannot_be_run_is_a_sentence(tmp_path, monkeypatch):
+    (tmp_path / "dot").write_bytes(b"\x7fELF of another machine")
+    (tmp_path / "dot").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(
+        RuntimeError, match=r"dot failed to make svg: \[Errno 8\] Exec format error"
+    ):
         draw(Value(1.0)).svg()
-    program = tmp_path / "dot"
-    assert str(error.value) == f"{program} failed to make svg (exit status 1): no layout today"
 
 
-def test_without_graphviz_one_friendly_import_error(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pygraphviz", None)
+@pytest.mark.parametrize("source", ["no dot", "digraph {", ""])
+@pytest.mark.parametrize("path", ["", PATH])
+def test_a_text_that_is_no_dot_is_a_sentence(source, path, monkeypatch):
+    monkeypatch.setenv("PATH", path)
+    with pytest.raises(RuntimeError, match=r"^\S+ failed to make svg: .+"):
+        Drawing(source).svg()
+
+
+@pytest.mark.parametrize("without", [["pygraphviz"], ["pygraphviz", "graphviz"]])
+def test_without_graphviz_one_friendly_import_error(monkeypatch, without):
+    for package in without:
+        monkeypatch.setitem(sys.modules, package, None)
     drawing = draw(lecture_graph())  # the text needs no Graphviz
+    for act in (drawing.svg, lambda: drawing.save("x.png"), lambda: drawing._repr_mimebundle_()):
+        with pytest.raises(ImportError) as error:
+            act()
+        assert str(error.value) == (
+            'pictures need Graphviz: pip install "micrograd_like[draw]" '
+            "(or the graphviz package and Graphviz's own dot program on the PATH)"
+        )
+    with pytest.raises(ImportError, match=r'need .*: pip install "micrograd_like\[draw\]"'):
+        drawing.pipe()
+
+
+def test_without_the_graphviz_package_pictures_are_made_by_the_library(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "graphviz", None)
+    monkeypatch.setenv("PATH", PATH)  # nobody else may run the dot that may be there
+    drawing = draw(lecture_graph())
+    assert len(groups(drawing, "node")) == 10
+    assert drawing.save(tmp_path / "x.png").read_bytes().startswith(PNG)
     with pytest.raises(ImportError) as error:
-        drawing.svg()
+        drawing.render(tmp_path / "x")
     assert str(error.value) == (
-        'pictures need Graphviz: pip install "micrograd_like[draw]" '
-        "(or put Graphviz's own dot program on the PATH)"
+        'render, pipe and view need the graphviz package: pip install "micrograd_like[draw]"'
     )
+    assert os.listdir(tmp_path) == ["x.png"]
 
 
 def test_without_graphviz_the_dot_text_can_be_saved(tmp_path, monkeypatch):
@@ -694,3 +746,197 @@ def test_threads_may_draw_at_the_same_time():
     alone = drawing.svg()
     with ThreadPoolExecutor(4) as pool:
         assert set(pool.map(lambda _: drawing.svg(), range(20))) == {alone}
+
+
+# --- a graphviz.Source ---
+
+
+@pytest.fixture(params=["program", "library"])
+def graphviz_by(request, monkeypatch, tmp_path):
+    """The dot program, and the library where there is none; in a directory of its own."""
+    if request.param == "program":
+        if not shutil.which("dot", path=PATH):
+            pytest.skip("needs Graphviz's dot program on the PATH")
+        monkeypatch.setenv("PATH", PATH)
+    monkeypatch.chdir(tmp_path)
+    return request.param
+
+
+def test_a_drawing_hands_itself_over_as_a_source(graphviz_by):
+    drawing, net = draw(lecture_graph()), draw_network(network(2, 2))
+    source = drawing.graphviz()
+    assert isinstance(source, graphviz.Source)
+    assert (source.source, source.format, source.engine) == (drawing.source, "svg", "dot")
+    assert net.graphviz().engine == "neato"
+    assert source.pipe() == drawing.pipe()
+    assert type(source) is graphviz.Source or graphviz_by == "library"
+
+
+def test_render_writes_the_source_and_the_picture_and_returns_its_path(graphviz_by, tmp_path):
+    drawing = draw(lecture_graph())
+    assert drawing.render("gout") == "gout.svg"  # as micrograd's notebook calls it
+    assert (tmp_path / "gout").read_text("utf-8") == drawing.source
+    assert "<svg" in (tmp_path / "gout.svg").read_text("utf-8")
+    assert drawing.render("a", "deep/er", format="png", cleanup=True) == "deep/er/a.png"
+    assert os.listdir(tmp_path / "deep" / "er") == ["a.png"]
+    assert drawing.render(outfile="b.pdf") == "b.pdf"
+    assert (tmp_path / "b.pdf").read_bytes().startswith(b"%PDF-")
+    assert drawing.graphviz().render("c", format="png", cleanup=True) == "c.png"
+    assert (tmp_path / "c.png").read_bytes().startswith(PNG)
+    with pytest.raises(graphviz.FileExistsError):
+        drawing.render(outfile="b.pdf", raise_if_result_exists=True)
+
+
+def test_the_format_can_be_set_once(graphviz_by, tmp_path):
+    drawing = draw(lecture_graph())
+    drawing.format = "png"
+    assert drawing.render("x") == "x.png"
+    assert drawing.pipe() == (tmp_path / "x.png").read_bytes()
+    with pytest.raises(AttributeError):
+        drawing.fromat = "svg"
+
+
+@pytest.mark.parametrize("picture", [draw(lecture_graph()), draw_network(network(2, 3, 1))])
+def test_saving_rendering_and_piping_make_the_same_picture(graphviz_by, tmp_path, picture):
+    svg, png = picture.save("s.svg").read_text("utf-8"), picture.save("s.png").read_bytes()
+    picture.render("r", format="png")
+    picture.render(outfile="o.png")
+    assert picture.pipe("png") == (tmp_path / "r.png").read_bytes() == png
+    assert (tmp_path / "o.png").read_bytes() == png
+    text = picture.pipe(encoding="utf-8")
+    assert text[text.index("<svg") :] == svg == picture.svg()
+    assert text.encode() == picture.pipe("svg") == picture.pipe(encoding=None)
+    picture.save("s.pdf")
+    picture.render("p", format="pdf")
+    sizes = [len(data) for data in (picture.pipe("pdf"), *map(read, ("s.pdf", "p.pdf")))]
+    assert max(sizes) - min(sizes) < 10  # they tell the time
+
+
+def read(name):
+    with open(name, "rb") as file:
+        return file.read()
+
+
+def test_view_renders_and_opens(graphviz_by, monkeypatch, tmp_path):
+    opened = []
+    monkeypatch.setattr(graphviz.Source, "_view", lambda self, path, **_: opened.append(path))
+    assert draw(lecture_graph()).view("x") == "x.svg"
+    draw(lecture_graph()).render("y", view=True)
+    assert opened == ["x.svg", "y.svg"]
+    assert (tmp_path / "x.svg").exists()
+
+
+def test_an_unknown_format_is_a_sentence(graphviz_by, tmp_path):
+    for act in (
+        lambda: draw(Value(1.0)).pipe("gif3"),
+        lambda: draw(Value(1.0)).render("x", format="gif3"),
+    ):
+        with pytest.raises(ValueError, match="unknown format: 'gif3'"):
+            act()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_format_that_the_library_lacks_is_a_sentence():
+    with pytest.raises(
+        RuntimeError, match=r"^pygraphviz failed to make exr: its library does not "
+    ):
+        draw(Value(1.0)).pipe("exr")
+
+
+@pytest.mark.skipif(not shutil.which("dot", path=PATH), reason="needs Graphviz's dot program")
+@pytest.mark.parametrize("what", ["graph", "network", "hostile"])
+def test_the_program_and_the_library_show_the_same(what, monkeypatch):
+    x = Value(2.0, label='<b>"\\N\\l{|}&amp;\\')
+    drawing = {
+        "graph": lambda: draw(lecture_graph(), local_derivatives=True),
+        "network": lambda: draw_network(network(3, 4, 1)),
+        "hostile": lambda: draw([where(x, x * x, x**3), x.tanh()], names={"\\G": x}),
+    }[what]()
+    shown = [[groups(drawing, kind) for kind in ("node", "edge")]]
+    monkeypatch.setenv("PATH", PATH)
+    shown += [[groups(drawing, kind) for kind in ("node", "edge")]]
+    assert sorted(map(str, shown[0][0])) == sorted(map(str, shown[1][0]))
+    assert sorted(map(str, shown[0][1])) == sorted(map(str, shown[1][1]))
+
+
+# --- with a path ---
+
+
+@pytest.mark.parametrize("name", ["x.svg", "x.png", "x.pdf", "x.dot", "X.SVG"])
+def test_a_path_saves_the_picture_and_returns_the_drawing(tmp_path, name):
+    path, a = tmp_path / name, Value(2.0, label="a")
+    drawing = draw(a * a, str(path), local_derivatives=True)
+    assert repr(drawing) == "<Drawing of 2 Values>"
+    assert (
+        path.read_bytes()[:100] == drawing.save(tmp_path / f"again{path.suffix}").read_bytes()[:100]
+    )
+    assert repr(draw_network(network(1, 1), path=path)) == "<Drawing of a network 1-1>"
+    assert path.stat().st_size
+
+
+@pytest.mark.parametrize("make", [lambda path: draw(Value(1.0), path),
+                                  lambda path: draw_network(network(1, 1), path)])  # fmt: skip
+def test_a_path_is_checked_before_anything_is_drawn(make, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pygraphviz", None)  # nobody gets as far as the layout
+    with pytest.raises(
+        ValueError, match=r"^cannot save a picture as 'x.html': use a name that ends"
+    ):
+        make(tmp_path / "x.html")
+    with pytest.raises(FileNotFoundError, match=r"the directory .*nowhere' does not exist, create"):
+        make(tmp_path / "nowhere" / "x.svg")
+    with pytest.raises(
+        TypeError, match=r"^path expects the name of a file .* got Value Value\(data="
+    ):
+        make(Value(2.0))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_root_and_a_list_of_it_are_one_picture_the_first_and_the_second_time():
+    a = Value(2.0, label="a")
+    root = (a * a).tanh()
+    assert draw(root).source == draw([root]).source == draw(iter([root])).source
+    assert draw(root).svg() == draw(root).svg()
+
+
+# --- what was recorded ---
+
+
+def test_data_that_changed_since_is_shown_beside_what_was_recorded():
+    w, x = Value(0.5, label="w"), Value(3.0, label="x")
+    root = w * x
+    root.backward()
+    w.data -= 0.1 * w.grad
+    nodes = dict(groups(draw(root), "node"))
+    assert nodes["n0"] == ["w", "data 0.2000", "grad 3.0000", "recorded 0.5000"]
+    assert nodes["n1"] == ["x", "data 3.0000", "grad 0.5000"]
+    assert nodes["n2"] == ["data 1.5000", "grad 1.0000"]
+
+
+# --- colours ---
+
+
+def hue(colour):
+    """Blue, orange, or neither."""
+    import colorsys
+
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    turn, _, saturation = colorsys.rgb_to_hls(*channels)
+    if saturation < 0.3:
+        return "grey"
+    return "blue" if 0.5 < turn < 0.68 else "orange" if turn < 0.17 or turn > 0.9 else "other"
+
+
+def test_blue_and_orange_are_only_signs():
+    import re
+
+    assert [hue(c) for c in ("#2b6cb0", "#e07b00", "#6d28d9", "#9aa5b1")] == [
+        "blue", "orange", "other", "grey"
+    ]  # fmt: skip
+    drawing = draw([lecture_graph(), where(Value(1.0), Value(-5.0), 7.0)], local_derivatives=True)
+    colours = set(re.findall(r"#[0-9a-f]{6}", drawing.source))
+    assert {hue(c) for c in colours} <= {"grey", "other"}
+    source = draw_network(network(2, 2)).source
+    inputs = [line for line in source.splitlines() if line.startswith("  l0_")]
+    for line in inputs:
+        if "->" not in line:
+            assert {hue(c) for c in re.findall(r"#[0-9a-f]{6}", line)} == {"grey"}

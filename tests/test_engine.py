@@ -7,15 +7,19 @@ import pickle
 import sys
 import threading
 import tracemalloc
+import weakref
 from fractions import Fraction
 
 import numpy as np
 import pytest
 from helpers.programs import build, random_program
 
-from micrograd_like import engine, ops
+from micrograd_like import detect_anomaly, draw, engine, micrograd, ops
+from micrograd_like.draw.naming import Naming
 from micrograd_like.engine import Value, apply, as_float, as_value, grad, no_grad, topological_order
-from micrograd_like.ops import OPS
+from micrograd_like.explore.groups import Graph
+from micrograd_like.explore.replay import BackwardPass
+from micrograd_like.ops import DETACH, OPS
 
 inf, nan = math.inf, math.nan
 
@@ -419,7 +423,10 @@ def test_sum_of_a_list_of_values_works():
     assert (out.data, v.grad, w.grad) == (7.0, 2.0, 1.0)
 
 
-@pytest.mark.parametrize("op", [op for op in OPS.values() if hasattr(Value, op.name)])
+METHODS = [op for op in OPS.values() if hasattr(Value, op.name) and op is not DETACH]
+
+
+@pytest.mark.parametrize("op", METHODS)
 def test_every_named_method_records_its_op(op):
     if op.arity is None or op.arity - op.constants != 1:
         pytest.fail(f"{op.name} has a method but more than one input: test it here")
@@ -638,6 +645,134 @@ def test_deepcopy_keeps_a_shared_parameter_shared():
     assert first is second is not v
 
 
+class Named(Value):
+    def __init__(self, data, *, name):
+        super().__init__(data, label=name)
+        self.name, self.list = name, [self]
+
+
+class Slotted(Value):
+    __slots__ = ("extra",)
+
+
+class FromMicrograd(micrograd.Value):
+    pass
+
+
+DUPLICATES = {
+    "copy": copy.copy,
+    "deepcopy": copy.deepcopy,
+    **{
+        f"pickle {k}": lambda v, k=k: pickle.loads(pickle.dumps(v, k))
+        for k in range(pickle.HIGHEST_PROTOCOL + 1)
+    },
+}
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES.values(), ids=DUPLICATES)
+def test_a_subclass_is_copied_with_its_attributes(duplicate):
+    v, w, m = Named(2.0, name="v"), Slotted(3.0, "w"), FromMicrograd(4.0)
+    w.extra, m.m, v.grad = (1, 2), {"a": 0.5}, 7.0
+    v2, w2, m2 = map(duplicate, (v, w, m))
+    assert [type(x) for x in (v2, w2, m2)] == [Named, Slotted, FromMicrograd]
+    assert (v2.data, v2.grad, v2.label, v2.name) == (2.0, 7.0, "v", "v")
+    assert v2.list[0] is (v if duplicate is copy.copy else v2)
+    assert (w2.data, w2.extra, m2.data, m2.m) == (3.0, (1, 2), 4.0, {"a": 0.5})
+
+
+@pytest.mark.parametrize("duplicate", DUPLICATES.values(), ids=DUPLICATES)
+def test_a_constant_stays_one_in_a_copy(duplicate):
+    constant = (Value(1.0) + 2.0).inputs[1]
+    assert duplicate(constant).is_constant
+
+
+def test_values_can_be_weakly_referenced():
+    v = Value(1.0) * 2.0
+    reference, by_value, values = weakref.ref(v), weakref.WeakKeyDictionary(), weakref.WeakSet()
+    by_value[v] = "kept"
+    values.add(v)
+    assert (reference() is v, by_value[v], list(values)) == (True, "kept", [v])
+    assert copy.copy(v.inputs[0]).data == 1.0
+    del v
+    assert (reference(), len(by_value), len(values)) == (None, 0, 0)
+
+
+# --- an interior node whose data is changed differentiates what was recorded ---
+
+POINTS = {1: (0.4,), 2: (0.4, 0.7), 3: (1.0, 0.4, 0.7)}  # inside every domain
+
+
+def applied(op):
+    """out = op(...) and a use of it, on new leaves; a constant argument last."""
+    numbers = POINTS[op.arity or 2]
+    leaves = [Value(x) for x in numbers[: len(numbers) - op.constants]]
+    out = apply(op, *leaves, *numbers[len(leaves) :])
+    return leaves, out, out * leaves[0] + out * out
+
+
+WAYS = {
+    "backward": lambda leaves, out, use: (use.backward(), [v.grad for v in leaves])[1],
+    "the node itself": lambda leaves, out, use: (out.backward(), [v.grad for v in leaves])[1],
+    "grad": lambda leaves, out, use: grad(use, leaves),
+    "grad of the node": lambda leaves, out, use: grad(out, leaves),
+    "recorded": lambda leaves, out, use: [
+        (slope.data, grad(slope, leaves)) for slope in grad(out, leaves, create_graph=True)
+    ],
+    "watched": lambda leaves, out, use: detect_anomaly()(grad)(use, leaves),
+    "a page": lambda leaves, out, use: BackwardPass(Graph(topological_order(use), Naming())).grads,
+    "a picture": lambda leaves, out, use: [
+        line for line in draw(use, local_derivatives=True).source.splitlines() if "->" in line
+    ],
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("op", OPS.values(), ids=OPS)
+def test_changed_data_of_a_node_changes_no_gradient(op, way):
+    wanted = WAYS[way](*applied(op))
+    leaves, out, use = applied(op)
+    for number in (5.0, math.nan, -1.0):
+        out.data = number
+    assert WAYS[way](leaves, out, use) == wanted
+    assert (out.data, out.op.name) == (-1.0, op.name)
+
+
+def test_what_uses_a_changed_node_afterwards_sees_the_new_number():
+    x = Value(2.0)
+    e = x.exp()
+    e.data = 10.0
+    out = e * e
+    out.backward()
+    assert (out.data, e.grad, x.grad) == (100.0, 20.0, 20.0 * math.exp(2.0))
+
+
+def test_a_gradient_through_a_use_before_the_change_cannot_be_recorded():
+    x = Value(2.0)
+    e = x.exp()
+    out = e * e
+    e.data = 10.0
+    with pytest.raises(
+        RuntimeError, match=r"gradient of mul: its input was 7\.38"
+    ):
+        grad(out, x, create_graph=True)
+
+
+def test_a_node_may_be_changed_any_number_of_times():
+    e = Value(1.0).exp()
+    for _ in range(100_000):
+        e.data += 1.0
+    e.backward()
+    assert e.inputs[0].grad == math.e
+
+
+def test_a_step_of_the_chain_rule_by_hand_is_that_of_what_was_recorded():
+    x = micrograd.Value(0.5)
+    t = x.tanh()
+    t.data, t.grad = 3.0, 1.0
+    t._backward()
+    assert x.grad == 1.0 - math.tanh(0.5) ** 2
+
+
 # --- size ---
 
 
@@ -751,8 +886,6 @@ def test_threads_differentiate_separate_graphs():
 
 
 # --- micrograd's names on nodes that the engine made ---
-
-
 
 
 def test_grad_names_what_is_not_a_value():

@@ -30,21 +30,21 @@ ARROWS = {
     "transforms": {"engine", "nesting"},
     "words": {"ops"},
     # learning
-    "nn": {"engine", "functional", "nesting", "checks"},
+    "nn": {"engine", "functional", "modes", "nesting", "checks"},
     "losses": {"engine", "functional", "nesting", "checks"},
     "optim": {"engine", "functional", "checks"},
     "data": {"checks", "nesting"},
-    "train": {"engine", "functional", "modes", "nesting", "checks", "optim", "data"},
+    "train": {"engine", "functional", "modes", "nesting", "checks", "optim", "data", "losses"},
     "micrograd": {"ops", "engine", "functional", "words", "nn"},
     "serialize": {"nn", "files", "checks"},
-    "estimators": {"checks", "nn", "losses", "optim", "train"},
+    "estimators": {"checks", "data", "nn", "losses", "optim", "train"},
     # trust
-    "testing": {"engine", "nesting"},
+    "testing": {"engine", "modes", "nesting"},
     "anomaly": {"ops", "engine", "modes", "words"},
     # seeing
     "draw": {"ops", "engine", "words", "files"},
     "plot": {"engine", "nesting", "checks", "train"},
-    "explore": {"engine", "words", "draw", "files", "train"},
+    "explore": {"engine", "nesting", "words", "draw", "files", "train"},
     # compiling
     "tape": {"ops", "engine", "modes", "nesting", "anomaly"},
     "jit": {"ops", "engine", "modes", "nesting", "tape"},
@@ -52,16 +52,20 @@ ARROWS = {
     "cli": {"engine", "checks", "nesting", "nn", "losses", "optim", "data", "files", "train"}
     | {"serialize", "testing", "draw", "plot", "explore"},
 }
-LAZY = {"train": {"jit"}}
+LAZY = {"train": {"tape", "jit"}}
 INSIDE = {
     "nn": ["module", "init", "dense", "convolution", "regularization"],
     "optim": ["optimizers", "lr_scheduler"],
     "data": ["rows", "tables"],
-    "train": ["history", "steps", "metrics", "callbacks", "loop"],
+    "train": ["history", "steps", "metrics", "callbacks", "given", "loop"],
+    "draw": ["naming", "drawing", "graph", "network"],
     "plot": ["common", "curves", "parameters", "outputs"],
     "explore": ["layout", "groups", "replay", "page"],
-    "tape": ["tape", "trace", "reroll"],
-    "jit": ["emit", "vectormath", "plan", "nests", "lanes", "lower", "native", "update", "training"],
+    "tape": ["tape", "recording", "trace", "reroll"],
+    "jit": [
+        "emit", "vectormath", "plan", "nests", "lanes", "lower", "native", "update",
+        "surroundings", "training",
+    ],
     "cli": ["output", "errors", "demo", "train", "predict"],
 }
 FRONT = {"__init__", "__main__"}  # they import what they show

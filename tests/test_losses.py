@@ -1,5 +1,6 @@
 """Losses against torch's own, mpmath and our own second opinions, and their refusals."""
 
+import itertools
 import math
 import random
 
@@ -9,8 +10,8 @@ from helpers.known_losses import CLOSE, EXACT, LOSSES, REFUSED, SCORES, exact_lo
 from helpers.torch_twins import LOSS_TWINS, tensor
 from helpers.values import as_values, grads, numbers
 
-from micrograd_like import losses
-from micrograd_like.engine import grad
+from micrograd_like import functional, losses
+from micrograd_like.engine import Value, grad
 from micrograd_like.losses import (
     binary_cross_entropy_with_logits,
     cross_entropy,
@@ -121,6 +122,64 @@ def test_edge_values_equal_torch(name):
     assert loss.data == pytest.approx(expected.item(), rel=1e-14, nan_ok=True)
     if not math.isnan(loss.data):  # the slope at nan is a convention of its own
         assert grads(xs) == pytest.approx(t.grad.tolist(), rel=1e-14)
+
+
+LARGE = [0.0, 1.0, -30.0, 710.0, -745.0, 1e3, -1e3, 1e5, 1e16, 1e308, -1e308, INF, -INF, NAN]
+LISTS = [
+    *[[x] * n for x in [*LARGE, 0.1, 1 / 3] for n in (1, 2, 3, 7)],  # equal ones of any size
+    *[list(two) for two in itertools.product(LARGE, repeat=2)],
+    *[[1e3, 1001.0, 1002.0], [-745.0, 0.0, 745.0], [INF, 0.0, 1.0], [-INF, -INF, 0.0]],
+]
+
+
+def assert_torch_s(ours, theirs, slopes, their_slopes, what):
+    assert ours == pytest.approx(theirs, rel=1e-14, abs=1e-300, nan_ok=True), what
+    if not any(map(math.isnan, ours)):  # the slope at nan is a convention of its own
+        assert slopes == pytest.approx(their_slopes, rel=1e-13, abs=1e-15, nan_ok=True), what
+
+
+@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+def test_softmax_of_scores_of_any_size_is_torch_s(name):
+    for xs in LISTS:
+        outs, t = getattr(functional, name)(values := as_values(xs)), tensor(xs)
+        expected = getattr(torch, name)(t, 0)
+        assert getattr(functional, name)(xs) == pytest.approx(numbers(outs), rel=0.0, nan_ok=True)
+        outs[0].backward()
+        expected[0].backward()
+        assert_torch_s(numbers(outs), expected.tolist(), grads(values), t.grad.tolist(), xs)
+
+
+def test_softmax_of_equal_scores_is_exactly_equal():
+    for x in LARGE[:-3]:
+        assert functional.softmax([x, x]) == [0.5, 0.5]
+        assert functional.softmax([x] * 4) == [0.25] * 4
+        assert functional.log_softmax([x, x]) == [-math.log(2.0)] * 2
+        assert cross_entropy([x, x], 0) == math.log(2.0)
+        assert functional.softmax([x]) == [1.0]
+        assert cross_entropy([x], 0) == 0.0
+
+
+def test_cross_entropy_of_scores_of_any_size_is_torch_s_by_class_and_one_hot():
+    for xs in LISTS:
+        for k in range(len(xs)):
+            ours, t = cross_entropy(values := as_values(xs), k), tensor(xs)
+            expected = F.cross_entropy(t, torch.tensor(k))
+            ours.backward()
+            expected.backward()
+            what = (xs, k)
+            assert_torch_s([ours.data], [expected.item()], grads(values), t.grad.tolist(), what)
+            if len(xs) > 1:
+                hot = cross_entropy([xs], [[int(j == k) for j in range(len(xs))]])
+                assert hot == pytest.approx(ours.data, rel=0.0, nan_ok=True), what
+
+
+def test_binary_cross_entropy_of_scores_of_any_size_is_torch_s():
+    for x, y in itertools.product([*LARGE, -710.0, -1e5, 745.0], [0.0, 1.0, 0.25]):
+        ours, t = bce(value := Value(x), y), tensor(x)
+        expected = F.binary_cross_entropy_with_logits(t, torch.tensor(y))
+        ours.backward()
+        expected.backward()
+        assert_torch_s([ours.data], [expected.item()], [value.grad], [t.grad.item()], (x, y))
 
 
 def test_an_impossible_target_pulls_with_slopes_minus_one_and_one():

@@ -173,6 +173,7 @@ def test_a_value_may_be_constructed_as_the_lecture_does():
         (lambda a, b: a**-1, "**-1"),
         (lambda a, b: a**0.5, "**0.5"),
         (lambda a, b: a.tanh(), "tanh"),
+        (lambda a, b: a.relu(), "ReLU"),
         (lambda a, b: a.exp(), "exp"),
     ],
 )
@@ -423,3 +424,18 @@ def test_its_values_can_be_copied_and_pickled_with_what_hangs_on_them():
     a.grad, a.m = 3.0, 0.5
     for b in (copy.copy(a), copy.deepcopy(a), pickle.loads(pickle.dumps(a))):
         assert (type(b), b.data, b.grad, b.label, b.m) == (Value, 2.0, 3.0, "a", 0.5)
+
+
+def test_its_private_names_can_be_set():
+    a, b = Value(2.0), Value(3.0, (), "input")
+    c = a * b
+    c._op = "times"
+    assert (a._op, b._op, c._op, (c * a)._op) == ("", "input", "times", "*")
+    c.backward()
+    assert (a.grad, b.grad) == (3.0, 2.0)
+    c._prev = set()
+    (c * c).backward()
+    assert (c._prev, c.grad, a.grad) == ((), 13.0, 3.0)
+    d = Value(5.0)
+    d._prev = {a, b}
+    assert set(d._prev) == {a, b}

@@ -3,7 +3,7 @@
 import inspect
 from pathlib import Path
 
-from helpers.known_losses import EXACT, LOSSES, REFUSED
+from helpers.known_losses import EXACT, LOSSES, ONE_OUTPUT, REFUSED
 from helpers.make_oracle import read
 from helpers.points import loss_cases
 from helpers.still_missing import missing_words, public, report
@@ -30,6 +30,8 @@ def missing(name, loss):
         yield f"{KNOWN} LOSSES, targets of SCORES to compare with torch"
     if name not in EXACT:
         yield f"{KNOWN} EXACT, the same on mpmath's numbers"
+    if name not in ONE_OUTPUT and takes_numbers(loss):
+        yield f"{KNOWN} ONE_OUTPUT, targets of ONES, one number for each sample"
     if name not in REFUSED:
         yield f"{KNOWN} REFUSED, a call with bad input and its sentence"
     if not has_cases(name):
@@ -39,6 +41,14 @@ def missing(name, loss):
     for pattern, row in ELSEWHERE.items():
         if not any(name in file.read_text() for file in TESTS.rglob(pattern)):
             yield f"{pattern}: {row}"
+
+
+def takes_numbers(loss):
+    """Whether the loss compares one number with one number."""
+    try:
+        return loss([0.5], [1.0]) is not None
+    except (TypeError, ValueError):
+        return False
 
 
 def has_cases(name):
@@ -58,4 +68,4 @@ def test_a_function_alone_is_told_every_place():
     def no_loss(input, target):
         return 0.0
 
-    assert len(list(missing("no_loss", no_loss))) == 11
+    assert len(list(missing("no_loss", no_loss))) == 12

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from .. import __version__
 from .demo import add_demo
 from .errors import CommandError
+from .output import plain
 from .predict import add_predict
 from .train import add_train
 
@@ -31,23 +32,41 @@ each command explains itself: python -m micrograd_like train --help"""
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command, by default that of this process; returns the exit code."""
-    options = _parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a path may be hard to print
     try:
-        options.run(options)
+        try:
+            options = _parser().parse_args(arguments)
+            options.run(options)
+        finally:
+            if sys.stdout is not None:  # as after >&-
+                sys.stdout.flush()  # of argparse, which does not: its reader may have gone
     except CommandError as error:
-        print(f"micrograd_like: {error}", file=sys.stderr)
-        return 1
+        return _failed(error)
     except KeyboardInterrupt:
-        print("\nmicrograd_like: stopped", file=sys.stderr)
+        _failed("stopped", below="\n")  # the bar
         return 130  # what a shell reports for Ctrl-C
-    except OSError as error:  # the disk is full, or our reader has gone, as in: demo | head
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # flushed again at exit
-        if not isinstance(error, BrokenPipeError):
-            print(f"micrograd_like: {error.strerror or error}", file=sys.stderr)
-        return 1
+    except BrokenPipeError:  # our reader has gone, as in: demo | head
+        return _failed(None)
+    except OSError as error:  # such as a full disk
+        return _failed(error.strerror or error)
+    except MemoryError:
+        return _failed("there is not enough memory: use fewer rows, or a smaller --hidden")
+    except Exception as error:  # whatever nobody thought of is one sentence, too
+        return _failed(f"unexpectedly, {type(error).__name__}: {error}; please report it")
     return 0
+
+
+def _failed(why: object, below: str = "") -> int:
+    """Says why, if there is anything to say and anybody listens; the exit code."""
+    try:
+        if why is not None:
+            print(f"{below}micrograd_like: {plain(why)}", file=sys.stderr, flush=True)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:  # python flushes again at exit, and would complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
 
 
 class _Parser(argparse.ArgumentParser):
@@ -57,7 +76,7 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **how)
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(2, f"{self.prog}: {plain(message)} (see {self.prog} --help)\n")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,7 +17,7 @@ from ..optim import SGD
 from ..testing import assert_training_matches_torch, gradcheck
 from ..train import fit
 from ..train import predict as outputs_of
-from .errors import INSTALL, CommandError, check_writable, explained, need
+from .errors import INSTALL, CommandError, a_path, check_writable, explained, need
 from .output import progress_bar, right, say, say_line
 
 DEMO = """\
@@ -44,13 +44,13 @@ def add_demo(add: Callable[..., argparse.ArgumentParser]) -> None:
     parser = add("demo", help=short, description=DEMO, epilog=DEMO_NOTE)
     text = "where to put the pictures; made if need be (default: %(default)s)"
     folder = Path("micrograd_like_demo")
-    parser.add_argument("--out", type=Path, metavar="DIR", default=folder, help=text)
+    parser.add_argument("--out", type=a_path, metavar="DIR", default=folder, help=text)
     parser.set_defaults(run=demo)
 
 
 def demo(options: argparse.Namespace) -> None:
     """Trains, checks and draws; prints every number that it claims."""
-    need("tqdm", "sklearn")
+    need("sklearn")
     with explained(f"cannot make the directory {options.out}"):
         options.out.mkdir(parents=True, exist_ok=True)
     check_writable(options.out)
@@ -63,7 +63,8 @@ def demo(options: argparse.Namespace) -> None:
 
 def _four_samples() -> MLP:
     model = MLP(3, [4, 4, 1], rng=0)
-    say(f"\n1. Four samples, a tanh network 3-4-4-1 with {len(model.parameters())} parameters")
+    say()
+    say(f"1. Four samples, a tanh network 3-4-4-1 with {len(model.parameters())} parameters")
     losses = _descend(model, XS, YS, mse_loss, lr=0.1, epochs=100)
     say_line("mean squared error", f"{losses[0]:.4f} at first, {losses[-1]:.4f} at last")
     for x, y in zip(XS, YS):
@@ -80,7 +81,8 @@ def _iris() -> None:
     scaler = Scaler().fit(X)  # its mean and deviation must not see what is held out
     X, held_out_X = scaler.transform(X), scaler.transform(held_out_X)
     model = MLP(4, [8, 3], output_activation="linear", rng=0)
-    say(f"\n2. 150 iris flowers, a tanh network 4-8-3 with {len(model.parameters())} parameters")
+    say()
+    say(f"2. 150 iris flowers, a tanh network 4-8-3 with {len(model.parameters())} parameters")
     # One output for each species: +1 for its flowers, -1 for all others.
     targets = [[1.0 if k == species else -1.0 for k in range(3)] for species in y]
     losses = _descend(model, X, targets, hinge_loss, lr=0.3, epochs=20)
@@ -102,7 +104,8 @@ def _descend(model: MLP, X: Any, y: Any, loss: Any, lr: float, epochs: int) -> l
 def _check_gradients() -> None:
     model = MLP(3, [4, 4, 1], rng=0)
     gradients = grad(mse_loss([model(x) for x in XS], YS), model.parameters())
-    say(f"\n3. The {len(gradients)} gradients of the first step, checked")
+    say()
+    say(f"3. The {len(gradients)} gradients of the first step, checked")
     say_line("largest gradient", f"{max(map(abs, gradients)):.4f}")
     try:
         judge, tolerance = _compare_gradients(model)
@@ -132,7 +135,8 @@ def _compare_gradients(model: MLP) -> tuple[str, float]:
 
 
 def _pictures(model: MLP, out: Path) -> None:
-    say("\n4. Pictures of the first network")
+    say()
+    say("4. Pictures of the first network")
     first, second, last = model.layers
     h = [Value(h.data, label=f"h{i}") for i, h in enumerate(second(first(XS[0])), start=1)]
     [output], [neuron] = last(h), last.neurons

@@ -1,10 +1,12 @@
 """What can go wrong, and is one sentence for the terminal: most of it is said before any work."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 INSTALL = 'pip install "micrograd_like[all]"'
 
@@ -22,20 +24,50 @@ def need(*modules: str) -> None:
         raise CommandError(f"this command needs the extras ({error}): {INSTALL}") from None
 
 
-def check_outputs(inputs: list[Path], **outputs: Path | None) -> None:
-    """Before any work: the file of each option can be written, and over none of the others."""
-    taken = {path.resolve(): f"the file {path}" for path in inputs}
+def checked(kind: Callable[[str], Any], good: Callable[[Any], bool], expected: str) -> Any:
+    """A converter for argparse whose errors say what was expected."""
+
+    def convert(text: str) -> Any:
+        with suppress(ValueError):
+            if good(value := kind(text)):
+                return value
+        raise ArgumentTypeError(f"expected {expected}, got {text!r:.60}")
+
+    return convert
+
+
+a_path = checked(Path, lambda path: "\0" not in str(path), "the name of a file")
+
+
+def check_files(inputs: list[Path], **outputs: Path | None) -> None:
+    """Before any work: what is read is no pipe, and what an option writes can be written.
+
+    It must not be over any other of the files.
+    """
+    for given in inputs:
+        with explained(f"cannot read {given}"):
+            _check_regular(given, str(given))
+    taken = {os.path.realpath(path): f"the file {path}" for path in inputs}
     for option, path in outputs.items():
         if path is None:
             continue
-        if path.is_dir():
-            raise CommandError(f"--{option} {path} is a directory: give the name of a file")
-        if not path.parent.is_dir():
-            raise CommandError(f"--{option} {path}: there is no directory {path.parent}, make it")
+        name = f"--{option} {path}"
+        with explained(name):
+            if path.is_dir():
+                raise CommandError(f"{name} is a directory: give the name of a file")
+            if not path.parent.is_dir():
+                raise CommandError(f"{name}: there is no directory {path.parent}, make it")
+            _check_regular(path, name)
         check_writable(path.parent)
-        other = taken.setdefault(path.resolve(), f"what --{option} writes")
+        other = taken.setdefault(os.path.realpath(path), f"what --{option} writes")
         if other != f"what --{option} writes":
             raise CommandError(f"--{option} would overwrite {other}: choose another")
+
+
+def _check_regular(path: Path, name: str) -> None:
+    """A directory, or what is not there, is said by whoever opens it."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise CommandError(f"{name} is a pipe or a device: give the name of a file")
 
 
 def check_writable(directory: Path) -> None:
@@ -55,11 +87,11 @@ def explained(what: str = "") -> Iterator[None]:
 
 
 @contextmanager
-def computing(data: Path, advice: str = "") -> Iterator[None]:
+def computing(what: str) -> Iterator[None]:
     """For what can grow too large: the file's own numbers, or in training those of a network."""
     try:
         yield
     except FloatingPointError as error:
-        raise CommandError(f"{str(error).partition(':')[0]}: {advice}") from None
-    except OverflowError:
-        raise CommandError(f"{data} has numbers too large to compute with") from None
+        raise CommandError(f"{str(error).partition(':')[0]}: {what}") from None
+    except (OverflowError, ValueError):  # a ValueError: math.fsum of inf and -inf
+        raise CommandError(what) from None

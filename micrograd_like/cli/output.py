@@ -8,9 +8,18 @@ from ..nn import MLP
 from ..train import History, accuracy
 
 
-def say(text: str) -> None:
+def plain(text: Any) -> str:
+    r"""The text in one line of visible characters: a file's own escape sequences stay harmless.
+
+    >>> plain("red\x1b[31m\n")
+    'red\\x1b[31m\\n'
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text))
+
+
+def say(text: str = "") -> None:
     """Prints a line at once."""
-    print(text, flush=True)  # bars go to stderr: what was said before must be seen before
+    print(plain(text), flush=True)  # bars go to stderr: what was said before must be seen before
 
 
 def say_line(name: str, text: str) -> None:
@@ -26,9 +35,12 @@ def right(outputs: list[Any], classes: list[int]) -> str:
 
 @contextmanager
 def progress_bar(epochs: int) -> Iterator[Callable[[MLP, History], None]]:
-    """A progress bar, as the callback of fit that moves it."""
-    from tqdm import tqdm
-
+    """A progress bar, as the callback of fit that moves it; without tqdm nothing is shown."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        yield lambda model, history: None
+        return
     form = "   training |{bar:30}| {n_fmt}/{total_fmt} in {elapsed}{postfix}"
     with tqdm(total=epochs, bar_format=form) as bar:
 

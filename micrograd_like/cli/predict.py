@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..data import Sheet
+from ..data import Sheet, check_finite
 from ..files import write_whole
 from ..serialize import load_with_extra
 from ..train import mae, predict_proba, r2
 from ..train import predict as outputs_of
-from .errors import CommandError, check_outputs, computing, explained
+from .errors import CommandError, a_path, check_files, computing, explained
 from .output import right, say, say_line
 from .train import Recipe
 
@@ -38,22 +38,23 @@ def add_predict(add: Callable[..., argparse.ArgumentParser]) -> None:
     """Its options and its help."""
     short = "use a trained network on the rows of a CSV file"
     parser = add("predict", help=short, description=PREDICT, epilog=PREDICT_NOTE)
-    parser.add_argument("model", type=Path, metavar="MODEL.json", help="what train has saved")
-    parser.add_argument("data", type=Path, metavar="NEW.csv", help="a CSV file with a header")
+    parser.add_argument("model", type=a_path, metavar="MODEL.json", help="what train has saved")
+    parser.add_argument("data", type=a_path, metavar="NEW.csv", help="a CSV file with a header")
     text = "write the predictions there, row for row, instead of printing them"
-    parser.add_argument("--out", type=Path, metavar="PREDICTIONS.csv", help=text)
+    parser.add_argument("--out", type=a_path, metavar="PREDICTIONS.csv", help=text)
     parser.set_defaults(run=predict)
 
 
 def predict(options: argparse.Namespace) -> None:
     """Answers every row; where the file has the target too, tells how many are right."""
-    check_outputs([options.model, options.data], out=options.out)
+    check_files([options.model, options.data], out=options.out)
     model, recipe = _trained(options.model)
     with explained(f"cannot read {options.data}"):
         sheet = Sheet(options.data)
         X = sheet.rows(recipe.columns)
-    with computing(options.data):
+    with computing(f"{options.data} has numbers too large to compute with"):
         outputs = _outputs(model, recipe, recipe.inputs.transform(X))
+        check_finite(outputs, "the answers")
     answers = _answers(recipe, outputs)
     if options.out:
         text = io.StringIO()
@@ -64,7 +65,8 @@ def predict(options: argparse.Namespace) -> None:
         say_line("predictions", f"{options.out}, {len(answers)} rows")
     else:
         _print_answers(recipe, answers)
-    _score(recipe, outputs, sheet)
+    with computing("the numbers are too large to compare the answers with the target"):
+        _score(recipe, outputs, sheet)
 
 
 def _trained(path: Path) -> tuple[Any, Recipe]:
@@ -102,7 +104,7 @@ def _print_answers(recipe: Recipe, answers: list[tuple[Any, ...]]) -> None:
     for row, (text, answer) in enumerate(zip(texts, answers), start=1):
         probability = f"  {answer[1]:>11.1%}" if recipe.classes else ""
         say(f"   {row:>6}  {text:>{width}}{probability}")
-    say("")
+    say()
 
 
 def _score(recipe: Recipe, outputs: list[Any], sheet: Sheet) -> None:

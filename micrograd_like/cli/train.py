@@ -7,13 +7,19 @@ import io
 import math
 import textwrap
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ..checks import number
-from ..data import Columns, Scaler, Sheet, Table, feature_names, train_test_split
+from ..data import (
+    Columns,
+    Scaler,
+    Sheet,
+    Table,
+    check_categories,
+    feature_names,
+    train_test_split,
+)
 from ..files import write_whole
 from ..losses import cross_entropy, mse_loss
 from ..nn import ACTIVATIONS, MLP
@@ -21,7 +27,7 @@ from ..optim import SGD, Adam, RMSprop
 from ..plot import plot_history
 from ..serialize import save
 from ..train import EarlyStopping, History, evaluate, fit
-from .errors import CommandError, check_outputs, computing, explained, need
+from .errors import CommandError, a_path, check_files, checked, computing, explained, need
 from .output import progress_bar, say, say_line
 
 TRAIN = """\
@@ -43,16 +49,19 @@ What happens with a file like this one:
      they tell how good it is on new rows.
   3. Inputs are scaled to mean 0 and variance 1 over the rows that are trained
      on, and so is a target of numbers.
-  4. The network 4-8-8-3 (inputs, hidden layers, classes) is trained.
+  4. The network 4-8-8-3 (inputs, hidden layers, classes) is trained. The epoch
+     that is best on the held-out rows is kept: having been chosen by them, it
+     does a little better on them than on others.
   5. The model, with all that predict needs, and the curves are saved."""
 TRAIN_NOTE = """\
-The same seed gives the same numbers every time. Needs the train extra, and for
---plot the plot extra: pip install "micrograd_like[train,plot]\""""
+The same seed gives the same numbers every time. For --plot and a progress bar:
+pip install "micrograd_like[train,plot]\""""
 
 OPTIMIZERS = {"adam": (Adam, 0.01), "rmsprop": (RMSprop, 0.01), "sgd": (SGD, 0.1)}  # with their lr
 FEW_NUMBERS = 10  # in a target: they may well stand for classes
-PICTURES = (".png", ".svg", ".pdf")
-MOST_VALUES = 100  # of a text feature; more are names or remarks rather than categories
+PICTURES, ENDINGS = (".png", ".svg", ".pdf"), ".png, .svg or .pdf"
+MOST_PARAMETERS = 1_000_000  # they take 120 MB, and a step in Python seconds
+LATE = 0.9  # of the epochs: when the best one comes later, more would do better
 
 
 def add_train(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -66,15 +75,15 @@ def add_train(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _add_data_options(add: Any) -> None:
-    add("data", metavar="DATA.csv", help="a CSV file in UTF-8, with a header", type=Path)
+    add("data", metavar="DATA.csv", help="a CSV file in UTF-8, with a header", type=a_path)
     add("--target", metavar="COLUMN", help="the column to predict", required=True)
     text = "take these numbers as words, such as 0 and 1 for no and yes; may be given again"
     add("--category", metavar="COLUMN", help=text, action="append", default=[])
     text = "leave this column out, such as an id; may be given again"
     add("--ignore", metavar="COLUMN", help=text, action="append", default=[])
-    add("--save", metavar="MODEL.json", help="where to keep the model", type=Path)
-    picture = _checked(
-        Path, lambda path: path.suffix.lower() in PICTURES, "a name that ends in .png, .svg or .pdf"
+    add("--save", metavar="MODEL.json", help="where to keep the model", type=a_path)
+    picture = checked(
+        a_path, lambda path: path.suffix.lower() in PICTURES, f"a name that ends in {ENDINGS}"
     )
     add("--plot", metavar="PICTURE", help="loss and score by epoch: .png, .svg, .pdf", type=picture)
 
@@ -84,73 +93,68 @@ def _add_network_options(group: Any) -> None:
         shown = "" if default is None else f" (default: {default})"
         group.add_argument(f"--{name}", default=default, help=text + shown, **how)
 
-    widths = _checked(
+    widths = checked(
         lambda text: [int(width) for width in text.split(",")],
         lambda widths: min(widths) >= 1,
         "widths of at least 1 such as 8,8",
     )
-    count = _checked(int, lambda n: n >= 1, "a whole number of at least 1")
-    positive = _checked(float, lambda x: 0.0 < x < math.inf, "a number above 0")
-    weight = _checked(float, lambda x: 0.0 <= x < math.inf, "a number of at least 0")
-    share = _checked(float, lambda x: 0.0 < x < 1.0, "a number between 0 and 1")
+    count = checked(int, lambda n: n >= 1, "a whole number of at least 1")
+    positive = checked(float, lambda x: 0.0 < x < math.inf, "a number above 0")
+    weight = checked(float, lambda x: 0.0 <= x < math.inf, "a number of at least 0")
+    share = checked(float, lambda x: 0.0 < x < 1.0, "a number between 0 and 1")
     add("hidden", "16", "widths of the hidden layers", type=widths, metavar="8,8")
     add("activation", "tanh", ", ".join(ACTIVATIONS), choices=ACTIVATIONS, metavar="NAME")
     add("epochs", 100, "how often to go through the rows", type=count, metavar="N")
     add("batch-size", 16, "rows for each step", type=count, metavar="N")
     add("optimizer", "adam", ", ".join(OPTIMIZERS), choices=OPTIMIZERS, metavar="NAME")
     add("lr", None, "learning rate (default: 0.01, for sgd 0.1)", type=positive, metavar="X")
-    add("l2", 0.0, "weight of the sum of squared weights in the loss", type=weight, metavar="X")
+    add("l2", 0.004, "weight of the sum of squared weights in the loss", type=weight, metavar="X")
     add("test-size", 0.2, "share of the rows to hold out", type=share, metavar="X")
-    text = (
-        "stop when the held-out loss has not improved for N epochs and keep the best; having "
-        "chosen, the held-out score is a little too good"
-    )
+    text = "stop when the held-out loss has not improved for N epochs"
     add("patience", None, text, type=count, metavar="N")
     add("seed", 0, "of the split, the first weights and the order", type=int, metavar="N")
 
 
-def _checked(kind: Callable[[str], Any], good: Callable[[Any], bool], expected: str) -> Any:
-    """A converter for argparse whose errors say what was expected."""
-
-    def convert(text: str) -> Any:
-        with suppress(ValueError):
-            if good(value := kind(text)):
-                return value
-        raise argparse.ArgumentTypeError(f"expected {expected}, got {text!r}")
-
-    return convert
-
-
 def train(options: argparse.Namespace) -> None:
     """Reads, splits, scales, trains, tells how good it is, saves."""
-    need("tqdm", *(["matplotlib"] if options.plot else []))
-    check_outputs([options.data], save=options.save, plot=options.plot)
+    need(*(["matplotlib"] if options.plot else []))
+    check_files([options.data], save=options.save, plot=options.plot)
     table = _table(options)
     X, held_out_X, y, held_out_y = _split(table, options)
     options.lr = options.lr or OPTIMIZERS[options.optimizer][1]
-    with computing(options.data, f"nothing is saved; try an --lr below {options.lr:g}"):
+    widths = [*options.hidden, len(table.classes or [0])]
+    _check_size(MLP.size(len(X[0]), widths))
+    with computing(f"{options.data} has numbers too large to compute with"):
         # The scales are those of the rows that are trained on: the others must not be seen.
         outputs = Scaler() if table.classes else Scaler().fit([[t] for t in y])
         recipe = Recipe(options.target, table.columns, table.classes, Scaler().fit(X), outputs)
         parts = recipe.scaled(X, y), recipe.scaled(held_out_X, held_out_y)
-        widths = [*options.hidden, len(table.classes or [0])]
-        model = MLP(len(X[0]), widths, options.activation, "linear", rng=options.seed)
-        _introduce(table, model, options, len(held_out_y))
-        history = _fit(model, recipe, parts, options)
-        _results(model, recipe, parts, history)
+    model = MLP(len(X[0]), widths, options.activation, "linear", rng=options.seed)
+    _introduce(table, model, options, len(held_out_y))
+    smaller = f"an --lr below {options.lr:g}" if options.l2 < 1.0 else "a smaller --l2"
+    with computing(f"nothing is saved; try {smaller}"):
+        history, stop = _fit(model, recipe, parts, options)
+        _results(model, recipe, parts, history, stop)
     _keep(model, recipe, history, options)
+
+
+def _check_size(parameters: int) -> None:
+    if parameters > MOST_PARAMETERS:
+        raise CommandError(
+            f"this network would have {_count(parameters)} parameters, more than "
+            f"{MOST_PARAMETERS:,}: give it a smaller --hidden, or leave columns out with --ignore"
+        )
+
+
+def _count(n: int) -> str:
+    return f"{n:,}" if n < 10**12 else f"10**{math.floor(math.log10(n))}"
 
 
 def _table(options: argparse.Namespace) -> Table:
     with explained(f"cannot read {options.data}"):
         sheet = Sheet(options.data)
         columns = sheet.choose(options.target, options.category, options.ignore)
-        for name, values in columns.items():
-            if name != options.target and values and len(values) > MOST_VALUES:
-                raise CommandError(
-                    f"the column {name!r} has {len(values)} different texts, {values[0]!r} among "
-                    f'them: that is no category; leave it out with --ignore "{name}"'
-                )
+        check_categories(columns, options.target, '--ignore "{}"')
         return sheet.table(columns)
 
 
@@ -193,7 +197,8 @@ def _introduce(table: Table, model: MLP, options: argparse.Namespace, held_out: 
         if len(set(table.y)) <= FEW_NUMBERS:
             say_line("  if these are classes, add", f'--category "{options.target}"')
     shape = "-".join(map(str, [model.nin, *model.nouts]))
-    say_line("network", f"{shape}, {options.activation}, {len(model.parameters())} parameters\n")
+    say_line("network", f"{shape}, {options.activation}, {len(model.parameters())} parameters")
+    say()
 
 
 def _names(names: list[str]) -> str:
@@ -201,24 +206,33 @@ def _names(names: list[str]) -> str:
     return f"{len(names)} ({textwrap.shorten(', '.join(names), 36, placeholder=' ...')})"
 
 
-def _fit(model: MLP, recipe: Recipe, parts: Any, options: argparse.Namespace) -> History:
+def _fit(
+    model: MLP, recipe: Recipe, parts: Any, options: argparse.Namespace
+) -> tuple[History, EarlyStopping]:
     (X, y), held_out = parts
     optimizer, _ = OPTIMIZERS[options.optimizer]
-    stop = [EarlyStopping(patience=options.patience)] if options.patience else []
+    stop = EarlyStopping(patience=options.patience or math.inf)
     with progress_bar(options.epochs) as show:
-        return fit(
+        history = fit(
             model, X, y, recipe.loss, optimizer(model.parameters(), options.lr),
-            epochs=options.epochs, batch_size=options.batch_size, validation=held_out,
-            l2=options.l2, metrics=[recipe.metric], callbacks=[show, *stop], seed=options.seed,
+            epochs=options.epochs, batch_size=min(options.batch_size, len(X)), validation=held_out,
+            l2=options.l2, metrics=[recipe.metric], callbacks=[show, stop], seed=options.seed,
             progress=False,
         )  # fmt: skip
+    return history, stop
 
 
-def _results(model: MLP, recipe: Recipe, parts: Any, history: History) -> None:
-    say("")
+def _results(model: MLP, recipe: Recipe, parts: Any, history: History, stop: EarlyStopping) -> None:
+    say()
+    best, epochs = stop.best_epoch, len(history)
+    if not best:
+        raise FloatingPointError("the loss is not finite on the held-out rows after any epoch")
     if history.stopped:
-        best = min(range(len(history)), key=history["val_loss"].__getitem__) + 1
-        say_line("stopped early", f"after {len(history)} epochs; epoch {best} was best and is kept")
+        say_line("stopped early", f"after {epochs} epochs; epoch {best} was best and is kept")
+    else:
+        say_line("kept: best held-out loss", f"{stop.best:.4g}, epoch {best} of {epochs}")
+        if best > LATE * epochs:
+            say_line("not converged", "it was still falling: try more --epochs")
     if recipe.classes:
         lines = [("cross entropy", "loss", ".4f"), ("accuracy", "accuracy", ".1%")]
     else:
@@ -236,7 +250,7 @@ def _results(model: MLP, recipe: Recipe, parts: Any, history: History) -> None:
 
 
 def _keep(model: MLP, recipe: Recipe, history: History, options: argparse.Namespace) -> None:
-    say("")
+    say()
     if options.save:
         with explained(f"cannot save {options.save}"):
             save(model, options.save, extra=recipe.as_extra())
@@ -245,10 +259,11 @@ def _keep(model: MLP, recipe: Recipe, history: History, options: argparse.Namesp
         from matplotlib.figure import Figure
 
         figure, picture = Figure(figsize=(9.0, 3.6), dpi=120, layout="constrained"), io.BytesIO()
-        for ax, key in zip(figure.subplots(1, 2), ("loss", recipe.metric)):
-            curves = {"trained on": history[key], "held out": history[f"val_{key}"]}
-            plot_history(curves, ax=ax).set_ylabel(key)
-        figure.savefig(picture, format=options.plot.suffix[1:].lower())
+        with computing("the curves have numbers too large to draw"):
+            for ax, key in zip(figure.subplots(1, 2), ("loss", recipe.metric)):
+                curves = {"trained on": history[key], "held out": history[f"val_{key}"]}
+                plot_history(curves, ax=ax).set_ylabel(key)
+            figure.savefig(picture, format=options.plot.suffix[1:].lower())
         with explained(f"cannot save {options.plot}"):
             write_whole(options.plot, picture.getvalue())
         say_line("curves", str(options.plot))
@@ -272,13 +287,16 @@ class Recipe:
     @classmethod
     def from_extra(cls, extra: Any, model: Any) -> Recipe:
         """What as_extra has made; an error if it is something else, or not this network's."""
-        columns = {str(name): texts and list(map(str, texts)) for name, texts in extra["columns"]}
-        classes = list(map(str, extra["classes"] or [])) or None
+        columns = {_text(name): _texts(texts) for name, texts in extra["columns"]}
+        classes = _texts(extra["classes"])
+        target = _text(extra["target"])
+        if len(columns) != len(extra["columns"]) or target in columns:
+            raise ValueError("two columns have the same name")
         if (len(feature_names(columns)), len(classes or [0])) != (model.nin, model.nouts[-1]):
             raise ValueError("the recipe is not this network's")
         inputs = _scaler(extra["inputs"], model.nin)
         outputs = _scaler(extra["outputs"], 0 if classes else 1)
-        return cls(str(extra["target"]), columns, classes, inputs, outputs)
+        return cls(target, columns, classes, inputs, outputs)
 
     def as_extra(self) -> dict[str, Any]:
         """As save takes it; columns in pairs, for the name of one may start with a $."""
@@ -309,3 +327,16 @@ def _scaler(numbers: Any, width: int) -> Scaler:
     if not len(means) == len(scales) == width:
         raise ValueError(f"expected the means and the scales of {width} columns")
     return Scaler([_MEAN("mean", x) for x in means], [_SCALE("scale", x) for x in scales])
+
+
+def _text(x: Any) -> str:
+    if type(x) is not str:
+        raise TypeError("expected a text")
+    return x
+
+
+def _texts(xs: Any) -> list[str] | None:
+    """The values of a column, all different, or None for one of numbers."""
+    if xs is not None and (type(xs) is not list or not xs or len(set(map(_text, xs))) != len(xs)):
+        raise TypeError("expected a list of different texts")
+    return xs

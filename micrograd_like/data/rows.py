@@ -6,11 +6,11 @@ import math
 import random
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Iterable, Iterator, Sequence, Sized
 from typing import Any, TypeVar
 
 from ..checks import integer, number
-from ..nesting import is_list
+from ..nesting import flat, is_list, listed, parts, samples
 
 __all__ = [
     "Scaler", "batches", "check_finite", "check_lengths", "make_noisy_line", "make_spirals",
@@ -33,6 +33,11 @@ def check_finite(X: Any, name: str = "X") -> None:
         Traceback (most recent call last):
         ValueError: X has nan in row 1, column 1 (X[1][1])
     """
+    try:
+        if all(map(math.isfinite, flat(X))):
+            return
+    except (TypeError, OverflowError):
+        pass
     for place, x in _leaves(X, ()):
         try:
             finite = math.isfinite(x)
@@ -46,7 +51,7 @@ def check_finite(X: Any, name: str = "X") -> None:
 def _leaves(x: Any, place: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Any]]:
     """As nesting.flat, but each number comes with its place: an error must name it."""
     if is_list(x):
-        for i, part in enumerate(x):
+        for i, part in enumerate(parts(x)):
             yield from _leaves(part, (*place, i))
     else:
         yield place, x
@@ -99,18 +104,20 @@ class Scaler:
     def __repr__(self) -> str:
         return f"Scaler(mean={self.mean}, scale={self.scale})"
 
-    def fit(self, X: Sequence[Sequence[float]]) -> Scaler:
+    def fit(self, X: Any) -> Scaler:
         """Takes mean and scale of every column from these rows; returns itself."""
-        if not len(X) or not len(X[0]):
+        X = samples(X, "X")
+        if not X or X[0] == []:
             raise ValueError("Scaler needs at least one row and one column")
-        _check_rows(X, len(X[0]))
+        _check_rows(X, len(X[0]) if is_list(X[0]) else 1)
         self.mean, self.scale = [list(pair) for pair in zip(*map(_mean_and_scale, zip(*X)))]
         return self
 
-    def transform(self, X: Sequence[Sequence[float]]) -> list[list[float]]:
+    def transform(self, X: Any) -> list[list[float]]:
         """The scaled rows; X is left as it is."""
         if not self.mean:
             raise ValueError("this Scaler has no mean and scale yet: call fit(X) first")
+        X = samples(X, "X")
         _check_rows(X, len(self.mean))
         columns = list(zip(self.mean, self.scale, strict=True))
         rows = [[float((x - mean) / scale) for x, (mean, scale) in zip(row, columns)] for row in X]
@@ -118,13 +125,16 @@ class Scaler:
             raise OverflowError("a number divided by its column's scale is too large")
         return rows
 
-    def fit_transform(self, X: Sequence[Sequence[float]]) -> list[list[float]]:
+    def fit_transform(self, X: Any) -> list[list[float]]:
         """fit(X), then transform(X)."""
+        X = samples(X, "X")
         return self.fit(X).transform(X)
 
 
 def _check_rows(X: Sequence[Sequence[float]], width: int) -> None:
     for i, row in enumerate(X):
+        if not is_list(row):
+            raise ValueError(f"Scaler expects rows, got {row!r:.60} as row {i}: [[x] for x in X]")
         if len(row) != width:
             raise ValueError(f"Scaler expects rows of {width} numbers, got {len(row)} in row {i}")
     check_finite(X)
@@ -143,8 +153,8 @@ def _mean_and_scale(column: Sequence[float]) -> tuple[float, float]:
 
 
 def train_test_split(
-    X: Sequence[Row],
-    y: Sequence[Label],
+    X: Iterable[Row],
+    y: Iterable[Label],
     test_size: float = 0.25,
     seed: int = 0,
     stratify: bool = False,
@@ -152,7 +162,7 @@ def train_test_split(
     """Shuffles the rows and puts some of them aside for testing.
 
     Args:
-        X: the rows.
+        X: the rows; an array's, a tensor's or a table's become lists.
         y: the target of each.
         test_size: the part to put aside, between 0 and 1, rounded up to whole rows.
         seed: the same seed gives the same split.
@@ -163,27 +173,32 @@ def train_test_split(
 
     Example:
         >>> y = [0, 0, 0, 0, 1, 1, 1, 1]
-        >>> sorted(train_test_split("abcdefgh", y, stratify=True)[3])
+        >>> sorted(train_test_split(list("abcdefgh"), y, stratify=True)[3])
         [0, 1]
 
     Source: sklearn.model_selection.train_test_split, but not its random numbers.
     """
-    check_lengths(X, y)
+    rows, targets = listed(X, "X"), listed(y, "y")
+    check_lengths(rows, targets)
     if not 0.0 < test_size < 1.0:
         raise ValueError(f"test_size must be between 0 and 1, got {test_size!r}")
-    n = len(X)
+    n = len(rows)
     size = math.ceil(n * test_size)
     if size == n:
         raise ValueError(f"a test_size of {test_size} leaves no row of {n} to train on")
     order = list(range(n))
     random.Random(seed).shuffle(order)
-    chosen = set((_spread(order, y) if stratify else order)[:size])
+    chosen = set((_spread(order, targets) if stratify else order)[:size])
     train, test = [i for i in order if i not in chosen], [i for i in order if i in chosen]
-    return [X[i] for i in train], [X[i] for i in test], [y[i] for i in train], [y[i] for i in test]
+    X_train, X_test, y_train, y_test = (
+        [whole[i] for i in part] for whole in (rows, targets) for part in (train, test)
+    )
+    return X_train, X_test, y_train, y_test
 
 
 def _spread(order: list[int], y: Sequence[Any]) -> list[int]:
     """The order in which every beginning has each class in proportion."""
+    y = [tuple(flat(label)) for label in y]
     sizes, seen = Counter(y), Counter[Any]()
     keys = {}
     for i in order:

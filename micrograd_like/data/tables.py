@@ -10,11 +10,19 @@ from __future__ import annotations
 import csv
 import math
 import os
+import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
-__all__ = ["Columns", "Sheet", "Table", "feature_names", "load_columns", "load_csv"]
+__all__ = [
+    "Columns", "Sheet", "Table", "check_categories", "feature_names", "load_columns", "load_csv",
+]  # fmt: skip
+
+MOST_VALUES = 100  # of a text feature; more are names or remarks rather than categories
+MOST_CELLS = 50_000_000  # of a file, and of what becomes of it: each takes up to 100 bytes
+SHOWN = 10  # names in a message
 
 Columns: TypeAlias = dict[str, list[str] | None]  # name -> its values, or None for numbers
 
@@ -55,7 +63,8 @@ def load_csv(
 
     Raises:
         ValueError: a missing value ("", "?", "NA", "nan"), an infinite one or a word among
-            numbers, with its line and column; a line of another length; an unknown column; no rows.
+            numbers, with its line and column; a line of another length; an unknown column; no rows;
+            a text feature of more than 100 values; more than 50 million cells.
 
     Example:
         >>> import pathlib, tempfile
@@ -66,7 +75,9 @@ def load_csv(
               columns={'weight': None, 'coat': ['long', 'short']}, classes=['cat', 'dog'])
     """
     sheet = Sheet(path)
-    return sheet.table(sheet.choose(target, categories, ignore))
+    columns = sheet.choose(target, categories, ignore)
+    check_categories(columns, target, "ignore=[{!r}]")
+    return sheet.table(columns)
 
 
 def load_columns(path: str | os.PathLike[str], columns: Columns) -> list[list[float]]:
@@ -101,6 +112,23 @@ def feature_names(columns: Columns) -> list[str]:
     return names
 
 
+def check_categories(columns: Columns, target: str, how: str) -> None:
+    """Refuses a text feature of so many values that it is no category; how says how to ignore it.
+
+    Example:
+        >>> check_categories({"name": [f"Ann {i}" for i in range(101)]}, "age", "ignore=[{!r}]")
+        Traceback (most recent call last):
+        ValueError: the column 'name' has 101 different texts, 'Ann 0' among them: that is no
+        category; leave it out with ignore=['name']
+    """
+    for name, values in columns.items():
+        if name != target and values and len(values) > MOST_VALUES:
+            raise ValueError(
+                f"the column {name!r} has {len(values)} different texts, {values[0]!r:.60} among "
+                f"them: that is no category; leave it out with {how.format(name)}"
+            )
+
+
 # --- the steps ---
 
 
@@ -126,6 +154,7 @@ class Sheet:
                     f"{path}, line {line}: expected {len(header)} cells, got {len(row)}"
                 )
             self.lines.append(line)
+            self._check_size(len(header), f"at line {line}")
             for column, cell in zip(columns, row):
                 column.append(cell)
         if not self.lines:
@@ -147,8 +176,8 @@ class Sheet:
     def codes(self, columns: Columns) -> list[list[Any]]:
         """For each of the columns its floats, or for each row the index of its value."""
         if missing := [name for name in columns if name not in self.cells]:
-            lacks = f"lacks the column{'s' * (len(missing) > 1)} {', '.join(missing)}"
-            raise ValueError(f"{self.path} {lacks}: it has {', '.join(self.cells)}")
+            lacks = f"lacks the column{'s' * (len(missing) > 1)} {_some(missing)}"
+            raise ValueError(f"{self.path} {lacks}: it has {_some(self.cells)}")
         codes: list[list[Any]] = []
         unknown: dict[str, None] = {}
         for name, values in columns.items():
@@ -160,18 +189,22 @@ class Sheet:
             unknown |= {f"{name}={text}": None for text in texts if text not in index}
             codes.append(list(map(index.get, texts)))
         if unknown:
-            news = ", ".join(unknown)
+            news = _some(unknown)
             raise ValueError(f"{self.path} has values that were not there in training: {news}")
         return codes
 
     def rows(self, columns: Columns) -> list[list[float]]:
         """X: a column of numbers as it is, a text column as one 1 among 0s."""
+        width = sum(1 if values is None else len(values) for values in columns.values())
+        self._check_size(width, "as numbers, with one for each text")
         features: list[list[float]] = []
         for codes, values in zip(self.codes(columns), columns.values()):
             if values is None:
                 features.append(codes)
             else:
-                features += [[float(k == code) for code in codes] for k in range(len(values))]
+                features += [
+                    [1.0 if k == code else 0.0 for code in codes] for k in range(len(values))
+                ]
         return [list(row) for row in zip(*features)]
 
     def table(self, columns: Columns) -> Table:
@@ -191,17 +224,33 @@ class Sheet:
                 raise ValueError(f"{place}: {error}") from None
         return decoded
 
+    def _check_size(self, width: int, where: str) -> None:
+        if len(self.lines) * width > MOST_CELLS:
+            raise ValueError(
+                f"{self.path} is too large: {len(self.lines):,} rows of {width:,} cells {where}, "
+                f"and {MOST_CELLS:,} cells are the most; leave out rows or columns"
+            )
+
     def _check_known(self, name: str) -> None:
         if name not in self.cells:
             from difflib import get_close_matches  # only for a mistake: imports should be quick
 
             near = get_close_matches(name, self.cells, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(self.cells)}"
+            hint = f"did you mean {near[0]!r}?" if near else f"choose from {_some(self.cells)}"
             raise ValueError(f"{self.path} has no column {name!r}: {hint}")
+
+
+def _some(names: Collection[str]) -> str:
+    """The names, or the first of them and how many more there are."""
+    more = f", ... and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return ", ".join(f"{name:.60}" for name in islice(names, SHOWN)) + more
 
 
 def _rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
     """The line number and the cells of each line that is not blank, the header first."""
+    mode = os.stat(path).st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # of a directory open says what it is
+        raise ValueError(f"{path} is a pipe or a device: save it as a file first")
     with open(path, encoding="utf-8-sig", newline="") as file:  # -sig: Excel writes a BOM
         reader = csv.reader(file, strict=True, skipinitialspace=True)
         try:
@@ -215,6 +264,8 @@ def _rows(path: str | os.PathLike[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _check_header(path: str | os.PathLike[str], header: list[str]) -> None:
+    if any("\0" in name for name in header):  # UTF-16 without its mark
+        raise ValueError(f"{path} is not UTF-8 text: save it as CSV in UTF-8")
     for separator, name in ((";", "semicolons"), ("\t", "tabs")):
         if len(header) == 1 and separator in header[0]:
             raise ValueError(f"{path} seems to be separated by {name}: save it with commas")

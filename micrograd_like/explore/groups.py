@@ -1,7 +1,7 @@
 """Values sorted into named groups, so that a large graph can be looked at part by part.
 
 >>> a, b = Value(2.0), Value(-3.0)
->>> graph = Graph([a, b, a * b], {"encoder.0.weights.1": b})
+>>> graph = Graph([a, b, a * b], Naming({"encoder.0.weights.1": b}))
 >>> [group.name for group in Groups(graph).all]
 ['graph', 'encoder 0']
 
@@ -14,10 +14,11 @@ view shows of a group: the Value i, or the group g as ~g.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import Any, TypeAlias
 
+from ..draw import Naming
 from ..engine import Value
 from ..words import words
 from .layout import neighbours, peeled
@@ -31,27 +32,28 @@ _LONG = 8  # additions in a row, or parameters side by side: more become one ite
 class Graph:
     """The Values of a computation by position: their inputs, their users, the names given."""
 
-    def __init__(self, nodes: Sequence[Value], named: Mapping[str, Value]) -> None:
+    def __init__(self, nodes: Sequence[Value], naming: Naming) -> None:
         self.nodes = nodes
         position = {v: i for i, v in enumerate(nodes)}
         self.inputs = [[position[x] for x in v.inputs] for v in nodes]
         edges = ((x, i) for i, xs in enumerate(self.inputs) for x in xs)
         _, self.users = neighbours(len(nodes), edges)
-        self.names: dict[int, str] = {}
+        self.names: dict[int, str] = {}  # at the end of a path
         self.paths: dict[int, Path] = {}
-        for name, v in named.items():
-            if not isinstance(v, Value):
-                got = f"got {type(v).__name__} {v!r:.60} for {name!r:.60}"
-                raise TypeError(f"names expects {{name: Value}}, {got}")
-            if v in position and position[v] not in self.names:
-                *path, self.names[position[v]] = _parts(str(name))
-                self.paths[position[v]] = tuple(path)
+        self.called: list[str] = []  # of every Value; nothing: by what it was made from
+        for i, v in enumerate(nodes):
+            name = naming.of(v).strip()
+            path = naming.paths.get(v) or naming.entries.get(v, "").strip()
+            if path:
+                *parts, self.names[i] = _parts(path)
+                self.paths[i] = tuple(parts)
+            self.called.append(name if name == naming.label(v).strip() else _parts(name)[-1])
 
 
 def _parts(name: str) -> list[str]:
     """ "layers.0.neurons.3.w.2" as groups and a name: ["layer 0", "neuron 3", "w2"]."""
     parts: list[list[str]] = []
-    for word in name.split("."):
+    for word in [word for word in name.split(".") if word.strip()] or [name]:
         if word.isdigit() and parts:
             parts[-1].append(word)
         else:
@@ -222,16 +224,16 @@ class Groups:
 
 
 class Names:
-    """A label wins, then the parameter's path, then what the Value was made from."""
+    """The name that was given, or else what the Value was made from."""
 
-    def __init__(self, groups: Groups) -> None:
+    def __init__(self, groups: Groups, values: Sequence[float]) -> None:
         self.groups, self.graph = groups, groups.graph
         self.given: list[str | None] = []  # None: the page writes the expression
         short: list[bool] = []  # may be an operand in the name of another Value
         numbered: dict[tuple[int, int, str], list[int]] = {}
         for i, v in enumerate(self.graph.nodes):
-            name = str(v.label).strip() or self.graph.names.get(i, "")
-            name = name or (groups.module_of_output(i) if v.op else f"{v.data:.5g}")
+            name = self.graph.called[i]
+            name = name or (groups.module_of_output(i) if v.op else f"{values[i]:.5g}")
             short.append(0 < len(name) <= 10)
             self.given.append(name or None)
             if v.op is None or name:
@@ -254,7 +256,8 @@ class Names:
         assert v.op is not None
         args = [self.of(x) for x in inputs[:7]] + [f"{k:g}" for k in v.arguments[len(inputs) :]]
         if len(args) == 2 and re.fullmatch(r"\W+", v.op.symbol):
-            return f"{args[0]} {v.op.symbol} {args[1]}"
+            second = f"({args[1]})" if args[1].startswith("-") else args[1]
+            return f"{args[0]} {v.op.symbol} {second}"
         return f"{v.op.symbol}({', '.join(args)})"
 
 

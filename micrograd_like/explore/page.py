@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..draw import one_line
+from ..draw import Naming, checked_path, one_line
 from ..engine import Value, topological_order
 from ..files import write_whole
 from ..words import words
@@ -22,6 +22,7 @@ from .layout import GAP_Y, HEIGHT, WIDTH, Edge, layout, route
 from .replay import BackwardPass, by_epoch
 
 _MAX_VALUES = 1_000_000
+_SUFFIXES = (".html", ".htm")
 _MAX_STATIC = 100  # cards in the picture for paper and notebooks
 
 
@@ -34,7 +35,7 @@ class Explorer:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes a file that ends in .html, whole or not at all; returns the path."""
-        self._path = _checked_path(path)
+        self._path = checked_path(path, "a page", _SUFFIXES)
         write_whole(self._path, self.page.encode("utf-8", "backslashreplace"))
         return self._path
 
@@ -70,11 +71,13 @@ def explore(
     No ``.grad`` is written.
 
     Args:
-        root: the Value whose ``backward()`` is replayed, for example a loss. Or the History of
-            ``fit(..., record=n)`` for a model of two inputs: the first sample's loss, by epoch.
+        root: the Value whose ``backward()`` is replayed, for example a loss, or a list of this one
+            Value. Or the History of ``fit(..., record=n)`` for a model of two inputs: the first
+            sample's loss, by epoch.
         path: where to write the page; without it, use ``.save``, ``.open`` or a notebook.
         model: a Module; its parameters' names sort the Values into layers and neurons.
-        names: more names, {name: Value}; dots in a name make groups. A Value's own label wins.
+        names: names for this page only, {name: Value}, which go before a label; dots in them make
+            groups.
         open: show the page in the browser.
 
     Raises:
@@ -87,15 +90,17 @@ def explore(
         >>> explore(x**2)
         <Explorer of 2 Values>
     """
-    path = path if path is None else _checked_path(path)
-    recorded = getattr(root, "recorded", None)
-    model = recorded.model if recorded else model
-    named = {**(dict(model.named_parameters()) if model is not None else {}), **(names or {})}
-    if recorded:
-        walk, training = by_epoch(recorded, named)
+    if path is not None:
+        checked_path(path, "a page", _SUFFIXES)
+    record = getattr(root, "recorded", None)
+    naming = Naming(names, record.model if record else model)
+    if record:
+        walk, training = by_epoch(record, naming)
     else:
-        walk, training = BackwardPass(Graph(_checked_nodes(root), named)), {}
-    given = Names(Groups(walk.graph))
+        walk = BackwardPass(Graph(_checked_nodes(root), naming))
+        walk.compare_with_stored()
+        training = {}
+    given = Names(Groups(walk.graph), walk.values)
     svg = _static_svg(walk, given)
     explorer = Explorer(_page(_data(walk, given) | training, svg), svg, len(walk.values))
     if path is not None:
@@ -106,6 +111,8 @@ def explore(
 
 
 def _checked_nodes(root: Any) -> list[Value]:
+    if isinstance(root, list | tuple) and len(root) == 1:
+        (root,) = root
     if isinstance(root, Value):
         nodes = topological_order(root)
         if len(nodes) <= _MAX_VALUES:
@@ -122,16 +129,6 @@ def _checked_nodes(root: Any) -> list[Value]:
     elif isinstance(root, list | tuple) and all(isinstance(v, Value) for v in root):
         what = f"a list of {len(root)} Values: add them up, or choose one"
     raise TypeError(f"explore expects the Value whose backward pass to replay, got {what}")
-
-
-def _checked_path(path: str | os.PathLike[str]) -> Path:
-    path = Path(path)
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise ValueError(f"cannot save a page as {path.name!r}: use a name that ends in .html")
-    if not path.parent.is_dir():
-        what = f"the directory {str(path.parent)!r} does not exist, create it first"
-        raise FileNotFoundError(f"cannot save {path.name!r}: {what}")
-    return path
 
 
 # --- views: which cards, and where they go ---
@@ -189,6 +186,7 @@ def _data(walk: BackwardPass, names: Names) -> dict[str, Any]:
         "constant": {i: str(v.arguments[-1]) for i, v in enumerate(graph.nodes)
                      if v.op is not None and v.op.constants},
         "notes": walk.notes,
+        "now": walk.now,
         "home": groups.home,
         "groups": [[group.name, group.parent, group.kind, of]
                    for group, of in zip(groups.all, views)],
@@ -209,7 +207,8 @@ def _page(data: dict[str, Any], svg: str) -> str:
     }
     for part in (part for part, is_needed in parts.items() if not is_needed):
         page = re.sub(f"<!--{part}-->.*?<!--/{part}-->", "", page, flags=re.DOTALL)
-    return page.replace("<!--svg-->", svg).replace("/*data*/", text)
+    given = {"<!--svg-->": svg, "/*data*/": text}  # at once: a label may look like a place
+    return re.sub("|".join(map(re.escape, given)), lambda place: given[place[0]], page)
 
 
 def _static_svg(walk: BackwardPass, names: Names) -> str:

@@ -1,22 +1,23 @@
 """The backward pass into lists: every gradient, and how the page computes it to the last bit.
 
 >>> a, b = Value(2.0), Value(-3.0)
->>> walk = BackwardPass(Graph([a, b, a * b], {}))
+>>> walk = BackwardPass(Graph([a, b, a * b], Naming()))
 >>> walk.grads, walk.rules[2]
 ([-3.0, 2.0, 1.0], [-3.0, 2.0])
 
-Nothing of the graph is changed, and what is stored in it is only compared. Of a training there is
-a pass for every recorded epoch. A Value is its position in topological order, as in groups.py.
+Nothing of the graph is changed, and what is stored in it is only compared: a gradient that was
+added up, clipped, or is another pass's is no mistake. Of a training there is a pass for every
+recorded epoch. A Value is its position in topological order, as in groups.py.
 """
 
 import json
 from base64 import b64encode
 from collections import defaultdict
-from collections.abc import Mapping
-from numbers import Real
 from typing import Any
 
-from ..engine import Value, no_grad, topological_order
+from ..draw import Naming, recorded
+from ..engine import Value, as_value, no_grad, topological_order
+from ..nesting import flat
 from .groups import Graph
 
 _SIDE = 24  # of the grid on which a model's output is shown
@@ -31,18 +32,15 @@ class BackwardPass:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.values = [v.data for v in graph.nodes]
-        for v, xs in zip(graph.nodes, graph.inputs):
-            for x, number in zip(xs, v.arguments):
-                self.values[x] = number  # as recorded: the rules compute with it
+        used = recorded(graph.nodes)
+        self.values = [used.get(v, v.data) for v in graph.nodes]  # what the rules compute with
         self.grads: list[float | None] = [None] * len(graph.nodes)
         self.grads[-1] = 1.0
         self.rules: list[list[Any]] = [[None] * len(xs) for xs in graph.inputs]
         self.notes: dict[int, list[str]] = defaultdict(list)
+        self.now: dict[int, dict[str, Any]] = {}
         for i in range(len(graph.nodes) - 1, -1, -1):
             self._visit(i)
-        for i in range(len(graph.nodes)):
-            self._compare_with_stored(i)
 
     def _visit(self, i: int) -> None:
         v, g = self.graph.nodes[i], self.grads[i]
@@ -60,17 +58,38 @@ class BackwardPass:
                 self.rules[i][k] = d if is_product else [r, d]
                 self.grads[x] = (self.grads[x] or 0.0) + r
 
-    def _compare_with_stored(self, i: int) -> None:
-        v, value, once = self.graph.nodes[i], self.values[i], self.grads[i]
-        if v.data != value and v.data == v.data:
-            self.notes[i].append(f"value {value:.6g} when recorded, {v.data:.6g} now")
-        if not v.grad or once is None or v.grad == once or v.grad != v.grad:
-            return
-        times = v.grad / once if once else 0.0
-        why = f"is not {once:.6g}, what one backward pass gives"
-        if not v.inputs and times.is_integer() and times >= 2.0:
-            why = f"= {times:.0f} x {once:.6g}: was zero_grad missed?"
-        self.notes[i].append(f"stored gradient {v.grad:.6g} {why}")
+    def compare_with_stored(self) -> None:
+        """What Values hold now that is not of this pass; and where zero_grad may have been missed.
+
+        An optimiser's step changes data, and a gradient may be that of another pass, a sum over
+        batches, clipped: ``now`` only tells. What zero_grad left (0) is not told.
+        """
+        for i, v in enumerate(self.graph.nodes):
+            held = {} if _same(v.data, self.values[i]) else {"data": v.data}
+            if v.grad and not _same(v.grad, self.grads[i] or 0.0):
+                held["grad"] = v.grad
+            if held:
+                self.now[i] = dict(zip(held, _plain([*held.values()])))
+        for i, times in self._multiples().items():
+            what = f"{self.graph.nodes[i].grad:.6g} = {times} x {self.grads[i]:.6g}"
+            self.notes[i].append(f"stored gradient {what}: was zero_grad missed?")
+
+    def _multiples(self) -> dict[int, int]:
+        """The leaves that hold the gradient of this pass several times, and how many.
+
+        Only where nothing else explains it: this pass was the last one through the graph, and all
+        leaves, or all that have a name, hold the same multiple.
+        """
+        nodes, grads, names = self.graph.nodes, self.grads, self.graph.called
+        inside = [i for i, v in enumerate(nodes) if v.inputs and grads[i] is not None]
+        leaves = [i for i, v in enumerate(nodes) if not v.inputs and grads[i]]
+        times = {i: _multiple(nodes[i].grad, grads[i]) for i in leaves}
+        told = {times[i] for i in leaves if names[i]} or set(times.values())
+        most = max(told, default=0)
+        is_last = all(_same(nodes[i].grad, grads[i]) for i in inside)
+        if not is_last or len(told) > 1 or not set(times.values()) <= {1, most}:
+            return {}
+        return {i: k for i, k in times.items() if k > 1}
 
     def numbers(self) -> dict[str, list[Any]]:
         """Values and rules as JSON; a rule is 0 for a product, whose factors are its inputs."""
@@ -81,6 +100,18 @@ class BackwardPass:
             partners = [self.values[x] for x in xs[half:] + xs[:half]]
             rules.append(0 if product and partners == rule else _plain(rule))
         return {"value": _plain(self.values), "rule": rules}
+
+
+def _same(x: float, y: float | None) -> bool:
+    return x == y or (x != x and y != y)
+
+
+def _multiple(stored: float, once: float | None) -> int:
+    """How many times the one is the other, 0 if no whole number of times."""
+    times = stored / once if once else 0.0
+    if not 0.5 < times < 1e6:  # nan, too
+        return 0
+    return round(times) if abs(times - round(times)) < 1e-12 * times else 0
 
 
 def _plain(numbers: list[Any]) -> list[Any]:
@@ -94,20 +125,20 @@ def _plain(numbers: list[Any]) -> list[Any]:
 # --- training: the same graph at every recorded epoch, and what the model has learned ---
 
 
-def by_epoch(recorded: Any, named: Mapping[str, Value]) -> tuple[BackwardPass, dict[str, Any]]:
+def by_epoch(record: Any, naming: Naming) -> tuple[BackwardPass, dict[str, Any]]:
     """The pass over the first sample's loss, and for the page what changes from epoch to epoch."""
-    model, X, y = recorded.model, recorded.X, recorded.y
-    if not recorded.epochs or len(X[0]) != 2:
-        got = f"got {len(recorded.epochs)} epochs and {len(X[0])} inputs"
+    model, X, y = record.model, record.X, record.y
+    if not record.epochs or len(X[0]) != 2:
+        got = f"got {len(record.epochs)} epochs and {len(X[0])} inputs"
         raise ValueError(f"explore shows recorded epochs of a model with 2 inputs, {got}")
     grid, points = _map(X, y)
     x = [Value(number, label=f"x{k}") for k, number in enumerate(X[0], start=1)]
     kept, epochs = model.state_dict(), []
     try:
-        for row in recorded.epochs:
+        for row in record.epochs:
             model.load_state_dict(row.state)
-            root = recorded.loss(model.batch([x]), [y[0]])
-            walk = BackwardPass(Graph(topological_order(root), named))
+            root = record.loss(model.batch([x]), [y[0]])
+            walk = BackwardPass(Graph(topological_order(root), naming))
             with no_grad():
                 field = b64encode(bytes(map(_shade, model.batch(grid)))).decode()
             epochs.append({"epoch": row.epoch, "loss": row.loss, "field": field} | walk.numbers())
@@ -124,13 +155,17 @@ def _map(X: Any, y: Any) -> tuple[list[list[float]], list[list[Any]]]:
     points = []
     for row, target in zip(X, y):
         a, b = (100 * (0.1 + (n - low) / span) / 1.2 for n, (low, span) in zip(row, ranges))
-        kind = isinstance(target, Real) and float(target) > 0.0
-        points.append([round(float(a), 1), round(float(100 - b), 1), int(kind)])
+        points.append([round(float(a), 1), round(float(100 - b), 1), int(_score(target) > 0.0)])
     return [[a, b] for b in reversed(up) for a in across], points
+
+
+def _score(out: Any) -> float:
+    """Of an output or a target: its number, or how far the second leads the first."""
+    first, *others = [as_value(x).data for x in flat(out)]
+    return others[0] - first if others else first
 
 
 def _shade(out: Any) -> int:
     """0 for an output of -3 or less, 255 for 3 or more; of several, how far the second leads."""
-    scores = [v.data for v in out] if isinstance(out, list) else [0.0, out.data]
-    score = scores[1] - scores[0] if len(scores) > 1 else scores[0]
+    score = _score(out)
     return round(127.5 + 42.5 * max(-3.0, min(3.0, score))) if score == score else 128

@@ -13,7 +13,6 @@ instructions (tape/), then LLVM code (plan.py, lower.py, vectormath.py), compile
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextvars import Context
 from operator import add, attrgetter
@@ -29,11 +28,11 @@ from ..engine import Value, as_value, assign, grad
 from ..modes import uncollected
 from ..nesting import flatten
 from ..tape import JitError, Tape, check_nobody_watches, probes, trace
-from .native import Native
+from .native import Native, compiling
 
 __all__ = ["JitError", "jit"]
 
-TOLERANCE = 1e-9  # relative; rounding differs, branches and forgotten history differ much more
+TOLERANCE = 1e-12  # relative: x**3 is a product on the tape, which rounds otherwise
 
 
 def jit(f: Callable[..., Any], batch: Sequence[bool] | None = None) -> Compiled:
@@ -62,8 +61,17 @@ class Compiled:
 
     Each argument is nested as f expects it, with arrays (or what np.asarray takes) instead of
     numbers, whose first axis counts the samples; a list may also be one array with more axes. The
-    result is nested as f's: arrays, with lists of numbers as one array. Parameters, the Values
-    that f reads from outside, are read at every call.
+    result is nested as f's: arrays, with lists of numbers as one array. What is computed is what
+    Python computes, for every sample:
+
+    * Parameters, the Values that f reads from outside, are read at every call.
+    * ``x.data`` and ``x.detach()`` are numbers without a gradient, which move as x does. Where
+      Python's arithmetic of floats raises (1 / 0.0), they give inf or nan, as Values do.
+    * A decision by a number of a Value, taking it out of one, writing to one and keeping one are
+      JitErrors that say what to write instead; so are random numbers.
+    * Plain numbers that f reads from outside (a global, an attribute, an element of a list), and
+      what it prints or changes there, cannot be seen: they are those of the first call with
+      arguments of such shapes. Pass what changes as an argument, or make it a Value.
 
     Example:
         >>> double = jit(lambda x: {"twice": 2.0 * x, "pair": [x, x + 1.0]})
@@ -75,7 +83,6 @@ class Compiled:
     def __init__(self, f: Callable[..., Any], batch: Sequence[bool] | None = None) -> None:
         self.f, self.batch = f, batch
         self._known: dict[Any, _Specialisation] = {}
-        self._lock = threading.Lock()
 
     def __call__(self, *args: Any) -> Any:
         compiled, call = self._for(args, "values")
@@ -109,15 +116,15 @@ class Compiled:
         return str(compiled.native.module.code)
 
     def _for(self, args: Sequence[Any], kind: str) -> tuple[_Specialisation, _Call]:
-        call = _Call(args, self.batch)
         check_nobody_watches()
+        call = _Call(args, self.batch)
         key = (kind, call.signature)
-        with self._lock:
-            if key not in self._known:
-                compiled = Context().run(_Specialisation, self.f, call, kind)  # also inside no_grad
-                Context().run(compiled.compare, call)
-                self._known[key] = compiled
-            return self._known[key], call
+        if key not in self._known:
+            with compiling:
+                if key not in self._known:  # still: another thread may have been faster
+                    # in a context of its own: recorded also inside no_grad
+                    self._known[key] = Context().run(_Specialisation, self.f, call, kind)
+        return self._known[key], call
 
 
 class _Call:
@@ -209,6 +216,7 @@ class _Specialisation:
         self.traced, self.parameters = trace(outputs, *first)
         if not self.traced.outputs:
             raise JitError("the function returned nothing to compute: an empty list")
+        self._compare(call, inputs, shared)
         if kind == "gradients":
             if (n := len(self.traced.outputs)) != 1:
                 raise JitError(
@@ -229,20 +237,22 @@ class _Specialisation:
         numbers = map(attrgetter("_number"), self.parameters)  # .data, in half the time
         return self.native(inputs, [*shared.tolist(), *numbers])
 
-    def compare(self, call: _Call) -> None:
-        """Raises a JitError when the compiled function is not what Python computes."""
-        inputs, shared = call.rows()
-        outputs, _ = self.run(call)
+    def _compare(self, call: _Call, inputs: Any, shared: Any) -> None:
+        """Raises a JitError when the tape is not what Python computes: the net below the trace."""
+        scalars = [*shared.tolist(), *[p.data for p in self.parameters]]
         for i in probes(call.count, self.traced.size):
-            tree = self.f(*call.arguments(list(map(Value, inputs[:, i])), list(map(Value, shared))))
-            wanted = [float(getattr(x, "data", x)) for x in flatten(tree)[0]]
-            got = outputs[:, i].tolist() or wanted
+            x = inputs[:, i].tolist()
+            leaves, _ = flatten(self.f(*call.arguments(list(map(Value, x)), [*map(Value, shared)])))
+            wanted = [as_value(out).data for out in leaves]
+            slots = np.array(self.traced.slots(x, scalars))
+            got = slots[self.traced.outputs]
+            room = TOLERANCE * np.abs(slots[np.isfinite(slots)]).max(initial=0.0)
             same = len(got) == len(wanted)
-            if not (same and np.allclose(got, wanted, TOLERANCE, TOLERANCE, equal_nan=True)):
+            if not (same and np.allclose(got, wanted, TOLERANCE, room, equal_nan=True)):
                 raise JitError(
-                    f"for sample {i} the compiled function gives {got!r:.80} but Python gives "
-                    f"{wanted!r:.80}: it seems to decide by a number (.data, float, round, an "
-                    "index), which was done once for all samples; use functional.where"
+                    f"for sample {i} the tape gives {got.tolist()!r:.80} but Python gives "
+                    f"{wanted!r:.80}: the function depends on something else than its arguments "
+                    "and parameters, such as the type of a number or how often it was called"
                 )
 
 

@@ -1,5 +1,6 @@
 """native: a Tape -> machine code, which runs without the GIL, and the buffers that it works on."""
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +22,13 @@ WORK = Signature(
     scalars="doubles", sums="doubles", outputs="doubles", outputs_length="int",
 )  # fmt: skip
 BLOCK = 128  # samples that are worked on together: their rows should stay in the cache
-_compiling = threading.Lock()
+compiling = threading.RLock()  # one at a time; a fork waits, for the child inherits LLVM's state
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=compiling.acquire,
+        after_in_parent=compiling.release,
+        after_in_child=compiling.release,
+    )
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
 
@@ -56,7 +63,7 @@ class Module:
 
         ``quickly`` is for a large program, whose straight-line code the passes would not improve.
         """
-        with _compiling:
+        with compiling:
             self.code = llvm.parse_assembly(str(self.ir))
             self.code.verify()
             cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()

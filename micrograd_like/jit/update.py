@@ -11,7 +11,8 @@ where others have a sample. A table holds all that is known of the parameters, a
 """
 
 import copy
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from functools import partial, reduce
 from typing import Any
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from .. import ops
 from ..engine import Value, apply, as_value, grad
-from ..tape import JitError, reroll, trace
+from ..tape import JitError, Tape, reroll, trace
 from .emit import DOUBLE, INT, Signature, accumulate, at, copy_numbers, loop, read
 from .lower import Layout, lower
 from .native import WORK, Array, Module, Native, buffer
@@ -41,51 +42,70 @@ LOOP = Signature(
 )  # fmt: skip
 
 
-class Update:
-    """The optimiser's rule and the penalty's gradient, emitted as FINISH and LOOP beside WORK."""
+class Rules:
+    """The optimiser's rule and the penalty's gradient as they are now, traced.
 
-    def __init__(self, native: Native, optimizer: Any, penalty: Any) -> None:
-        self.n = len(optimizer.params)
-        state: dict[str, Any] = {}
-        optimizer.update(0.5, 0.25, state)
-        self.counts = "step" in state
-        self.keys = [key for key in state if key != "step"]
+    Their constants, which come from the optimiser's settings, are read from memory: the machine
+    code serves all rules that are equal but for those numbers.
+    """
+
+    def __init__(self, optimizer: Any, penalty: Any) -> None:
+        self.optimizer, self.n, states = optimizer, len(optimizer.params), optimizer.state
+        self.before = set(states[0])  # what is kept for each parameter now; then, what will be
+        after = sorted(self._kept_after(self.before))
+        if not self.keeps(self.before) or set(self._kept_after(after)) != set(after):
+            raise JitError("the optimizer does not keep the same for all parameters and steps")
+        if self.before == set(after) == set(self._kept_after(())):
+            self.before = set()  # it can begin, too: the same machine code
+        alike = len({state.get("step") for state in states}) == 1
+        starts = "step" in self.before or self._kept_after(self.before).get("step") == 1.0
+        self.counts = alike and starts and self._kept_after(after).get("step") == 4.0
+        self.keys = [key for key in after if key != "step" or not self.counts]
+        self.after = set(after)
         numbers = [[x, x, x, 1.0, x, *[x] * len(self.keys)] for x in (0.5, 0.25)]
-        self.tapes = {
+        traced = {
             name: reroll(trace(rule, numbers, [optimizer.lr, 1.0])[0])
-            for name, rule in self._rules(optimizer, penalty).items()
+            for name, rule in self._rules(penalty).items()
         }
-        width = host_width() if self.n >= host_width() else 1
-        strip = min(4, -(-self.n // width)) * width
-        self.strips = -(-self.n // strip)
-        stride = max(self.strips, -(-native.n_scalars // strip)) * strip
-        self.layout = Layout(width, strip // width, stride)
-        self.n_settings = max(tape.size - sum(tape.varies()) for tape in self.tapes.values())
-        for name in self.tapes:
-            self._emit_rule(native.module, name)
-        _Finish(native.module, self).emit()
-        _emit_loop(native.module, len(native.tape.sums))
+        self.numbers = [tape.constants for tape in traced.values()]
+        self.tapes = {name: _with_scalars(tape) for name, tape in traced.items()}
 
-    def memory(self, scalars: Array, flags: list[bool]) -> tuple[Array, Array]:
-        """The table, from what all samples share and where the penalty applies; the settings."""
-        rows = max(sum(tape.varies()) for tape in self.tapes.values())
-        table = buffer(rows, self.layout.stride)
-        table[P, : len(scalars)], table[FLAG, : self.n] = scalars, flags
-        table[KEPT, : self.n] = scalars[: self.n]
-        settings = np.zeros((len(self.tapes), self.n_settings))
-        for row, tape in zip(settings, self.tapes.values()):
-            row[STEPS + 1 : STEPS + 1 + len(tape.constants)] = tape.constants
-        return table, settings
+    def keeps(self, *keys: set[str]) -> bool:
+        """Whether these are kept for every parameter, all one or the other."""
+        states = self.optimizer.state
+        return set(states[0]) in keys and all(s.keys() == states[0].keys() for s in states)
 
-    def _rules(self, optimizer: Any, penalty: Any) -> dict[str, Callable[..., Any]]:
+    def _kept_after(self, keys: Iterable[str]) -> dict[str, Any]:
+        """What is kept after a step before which all of keys was 3."""
+        kept = dict.fromkeys(keys, 3.0)
+        self._update(self.optimizer.lr, 0.5, 0.25, kept)
+        return kept
+
+    def _update(self, lr: Any, p: Any, g: Any, kept: dict[str, Any]) -> Any:
+        """The rule, of an optimiser that has nothing but its settings."""
+        shadow = copy.copy(self.optimizer)
+        shadow.lr = lr
+        for name in ("params", "state"):
+            delattr(shadow, name)
+        settings = dict(vars(shadow))
+        try:
+            new = shadow.update(p, g, kept)
+        except AttributeError as error:
+            raise JitError(f"the optimizer's rule reads more than its settings: {error}") from None
+        left = vars(shadow)
+        if left.keys() != settings.keys() or any(left[k] is not x for k, x in settings.items()):
+            raise JitError("the optimizer's rule changes its settings, for one parameter at a time")
+        return new
+
+    def _rules(self, penalty: Any) -> dict[str, Callable[..., Any]]:
         """What is traced: functions of a column of the table and of the settings."""
 
         def update(column: list[Value], settings: list[Value], first: bool = False) -> Any:
-            shadow = copy.copy(optimizer)
-            shadow.lr, step = settings
+            lr, step = settings
             kept = dict(zip(self.keys, column[STATE:])) | ({"step": step} if self.counts else {})
-            kept = {} if first else kept
-            new = shadow.update(column[P], column[G], kept)
+            if first:
+                kept = {key: kept[key] for key in kept if key in self.before}
+            new = self._update(lr, column[P], column[G], kept)
             return [new, *[kept[key] for key in self.keys]], []
 
         def penalise(column: list[Value], settings: list[Value]) -> Any:
@@ -95,23 +115,58 @@ class Update:
             return [column[NEW] + only[0]], [only[1]]
 
         rules: dict[str, Callable[..., Any]] = {"update": update}
-        if self.keys or self.counts:  # else every step is as the first
+        if self.before != self.after:
             rules["first"] = partial(update, first=True)
         return rules | ({"penalise": penalise} if penalty is not None else {})
+
+
+def _with_scalars(tape: Tape) -> Tape:
+    """The same tape, whose constants are scalars that somebody gives it."""
+    tape = copy.copy(tape)
+    tape.scalars, tape.constants = tape.scalars + len(tape.constants), []
+    return tape
+
+
+class Update:
+    """The optimiser's rule and the penalty's gradient, emitted as FINISH and LOOP beside WORK."""
+
+    def __init__(self, native: Native, rules: Rules) -> None:
+        self.n, self.rules = rules.n, rules
+        width = host_width() if self.n >= host_width() else 1
+        strip = min(4, -(-self.n // width)) * width
+        self.strips = -(-self.n // strip)
+        stride = max(self.strips, -(-native.n_scalars // strip)) * strip
+        self.layout = Layout(width, strip // width, stride)
+        tapes = rules.tapes.values()
+        self.n_settings = max(tape.size - sum(tape.varies()) for tape in tapes)
+        for name in rules.tapes:
+            self._emit_rule(native.module, name)
+        _Finish(native.module, self).emit()
+        _emit_loop(native.module, len(native.tape.sums))
+
+    def memory(self, rules: Rules, scalars: Array, flags: list[bool]) -> tuple[Array, Array]:
+        """The table, from what all samples share and where the penalty applies; the settings."""
+        table = buffer(max(sum(tape.varies()) for tape in rules.tapes.values()), self.layout.stride)
+        table[P, : len(scalars)], table[FLAG, : self.n] = scalars, flags
+        table[KEPT, : self.n] = scalars[: self.n]
+        settings = np.zeros((len(rules.tapes), self.n_settings))
+        for row, numbers in zip(settings, rules.numbers):
+            row[STEPS + 1 : STEPS + 1 + len(numbers)] = numbers
+        return table, settings
 
     def _emit_rule(self, module: Module, name: str) -> None:
         """A RULE; it ends by copying its outputs to the rows that they replace."""
         #   call update_rule_shared(table, settings, cost, 1)
         #   call update_rule(table, settings, cost, n)
         #   memcpy(table[P], table[row of the result]); ...
-        tape = self.tapes[name]
+        tape, keys = self.rules.tapes[name], self.rules.keys
         b, args = RULE.named(name).define(module.ir)
         memory = {"rows": args.table, "scalars": args.settings, "sums": args.cost}
         functions = lower(tape, module.ir, f"{name}_rule", self.layout)
         for function, columns in zip(functions, (1, self.n)):
             function.call(b, **memory, columns=INT(columns))
         varies, places = placed(tape)
-        targets = [NEW] if name == "penalise" else [P, *range(STATE, STATE + len(self.keys))]
+        targets = [NEW] if name == "penalise" else [P, *range(STATE, STATE + len(keys))]
         for target, slot in zip(targets, tape.outputs):
             if not varies[slot]:
                 raise JitError("the optimiser's rule gives one number for all parameters")
@@ -132,7 +187,9 @@ class _Finish:
         rows = [at(b, args.table, i * update.layout.stride) for i in (P, G, NEW, KEPT)]
         self.p, self.g, self.new, self.kept = rows
         self.cost = b.alloca(DOUBLE, name="cost")
-        self.settings = {name: at(b, args.settings, i * n) for i, name in enumerate(update.tapes)}
+        self.settings = {
+            name: at(b, args.settings, i * n) for i, name in enumerate(update.rules.tapes)
+        }
 
     def emit(self) -> None:
         """The steps of a step, one after the other."""
@@ -200,8 +257,12 @@ class _Finish:
 
     def _clip(self, square: Any) -> None:
         b, args = self.b, self.args
-        norm = Vectors(b, 1).intrinsic("llvm.sqrt", square)
-        b.store(norm, args.norm)
+        sqrt, small = partial(Vectors(b, 1).intrinsic, "llvm.sqrt"), 2.0**-600
+        b.store(sqrt(square), args.norm)
+        with b.if_then(b.fcmp_ordered("==", square, DOUBLE(math.inf)), likely=False):
+            square = self._scale(self.g, DOUBLE(small), self.new)  # the squares are too large
+            b.store(b.fmul(sqrt(square), DOUBLE(1.0 / small)), args.norm)
+        norm = b.load(args.norm, "norm", typ=DOUBLE)
         scale = b.fdiv(args.max_norm, b.fadd(norm, DOUBLE(1e-6)), "scale")
         clips = b.fcmp_unordered("<", scale, DOUBLE(1.0), "clips")  # also when it is nan
         asked = b.fcmp_ordered(">=", args.max_norm, DOUBLE(0.0), "asked")

@@ -297,6 +297,7 @@ LOWERINGS: dict[str, Callable[..., Any]] = {
     "gt": _flag(">"),
     "ge": _flag(">="),
     "eq": _flag("=="),
+    "detach": lambda m, x: x,
     "where": lambda m, cond, x, y: m.select(m.compare("!=", cond, 0.0), x, y),
     "maximum": _winner(">="),
     "minimum": _winner("<="),

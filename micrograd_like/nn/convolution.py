@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from ..checks import integer
 from ..engine import Value, as_value
 from ..functional import dot
-from ..nesting import flat, is_list
+from ..nesting import flat, is_list, plain
 from .init import Rng, initialiser, random_source
 from .module import Module, width
 
@@ -51,7 +51,7 @@ class Conv2d(Module):
         "nout": width("output channels"),
         "kernel_size": width("rows of the window"),
         "stride": width("steps of the window"),
-        "padding": integer(0),
+        "padding": integer(0, 100),  # a file must not make images of any size
     }
     biases = ("b",)
     nin: int
@@ -76,6 +76,7 @@ class Conv2d(Module):
         return (nin * kernel_size**2 + 1) * nout
 
     def checked(self, x: Any) -> Image:
+        x = plain(x)
         if not is_list(x) or len(x) != self.nin:
             got = f"{len(x)} channels" if is_list(x) else type(x).__name__
             raise ValueError(f"Conv2d expects an image of {self.nin} channels, got {got}")

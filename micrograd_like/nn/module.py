@@ -10,11 +10,13 @@ Saving, the penalties of fit, the comparison with torch and the compiler know no
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import repeat
 from typing import Any, ClassVar, TypeAlias
 
 from ..checks import Check, check_all, is_int
 from ..engine import Value, as_float, as_value, assign
-from ..nesting import is_list
+from ..modes import at_once, is_evaluated
+from ..nesting import is_list, parts
 
 __all__ = ["Module", "Sequential"]
 
@@ -36,7 +38,14 @@ class Module:
         (7.0, {'slope': 2.0, 'offset': 1.0})
     """
 
-    training = True
+    @property
+    def training(self) -> bool:
+        """Whether it is in training mode; not where evaluate or predict is using it."""
+        return vars(self).get("training", True) and not is_evaluated(self)
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        vars(self)["training"] = mode
 
     # --- what a layer declares ---
 
@@ -128,8 +137,8 @@ class Module:
 
     def train(self, mode: bool = True) -> Module:
         """Puts this module and those in it into training mode; returns itself."""
-        for m in self.modules():
-            m.training = mode
+        spaces = map(vars, self.modules())
+        at_once(map(dict.__setitem__, spaces, repeat("training"), repeat(mode)))()
         return self
 
     def eval(self) -> Module:
@@ -270,9 +279,9 @@ def texts(name: str, x: Any) -> Any:
 def as_inputs(layer: Any, x: Iterable[Any]) -> list[Value]:
     """The layer's nin inputs as Values, from any iterable of numbers or Values."""
     name, nin = type(layer).__name__, layer.nin
-    if isinstance(x, str) or not isinstance(x, Iterable):
+    if isinstance(x, str | dict | set | frozenset) or not isinstance(x, Iterable):
         raise TypeError(f"{name} expects a list of {nin} numbers, got {type(x).__name__} {x!r:.60}")
-    values = [as_value(v) for v in x]
+    values = [as_value(v) for v in parts(x)]
     if len(values) != nin:
         raise ValueError(f"{name} expects {nin} inputs, got {len(values)}")
     return values

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from ..checks import number
-from ..engine import Number, Value
+from ..engine import Number, Value, assign
 from ..functional import dot
 from ..functional import sum as total
 from ..nesting import map_nested
@@ -86,16 +86,17 @@ class BatchNorm(Module):
         n = len(rows)
         if n < 2:
             raise ValueError(f"BatchNorm needs at least 2 samples in training, got {n}")
-        columns = []
+        columns, kept, m = [], 1.0 - self.momentum, self.momentum
+        means, variances = list(self.running_mean), list(self.running_var)
         for i, column in enumerate(zip(*rows)):
             mean = total(column) * (1.0 / n)
             centred = [v - mean for v in column]
             var = dot(centred, centred) * (1.0 / n)
             scale = (var + self.eps) ** -0.5
             columns.append([v * scale for v in centred])
-            kept, m = 1.0 - self.momentum, self.momentum
-            self.running_mean[i] = kept * self.running_mean[i] + m * mean.data
-            self.running_var[i] = kept * self.running_var[i] + m * var.data * n / (n - 1)
+            means[i] = kept * means[i] + m * mean.data
+            variances[i] = kept * variances[i] + m * var.data * n / (n - 1)
+        assign([], also=[(self, "running_mean", means), (self, "running_var", variances)])
         return [self._affine(row) for row in zip(*columns)]
 
     def _affine(self, x: Iterable[Value]) -> list[Value]:

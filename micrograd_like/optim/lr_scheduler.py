@@ -8,6 +8,7 @@ import math
 from typing import Any, ClassVar
 
 from ..checks import COUNTED, as_number, choice, integer, number
+from ..engine import assign
 from .optimizers import Resumable
 
 __all__ = ["CosineAnnealingLR", "ExponentialLR", "ReduceLROnPlateau", "Scheduler", "StepLR"]
@@ -35,8 +36,12 @@ class Scheduler(Resumable):
 
     def step(self) -> None:
         """Counts one epoch and sets the optimiser's learning rate."""
-        self.epoch += 1
-        self.optimizer.lr = self.lr_at(self.epoch)
+        self._write(self.epoch + 1, self.lr_at(self.epoch + 1))
+
+    def _write(self, epoch: int, lr: float, **others: Any) -> None:
+        """All of it or, after an interrupt, nothing."""
+        own = others | {"epoch": epoch}
+        assign([], also=[(self.optimizer, "lr", lr), *((self, k, own[k]) for k in own)])
 
 
 class StepLR(Scheduler):
@@ -163,18 +168,22 @@ class ReduceLROnPlateau(Scheduler):
         metric = float(metric if hasattr(metric, "__float__") else metric.data)
         sign = 1.0 if self.mode == "min" else -1.0  # sign * metric: the smaller the better
         bound = math.inf if self.best is None else sign * self.best * (1.0 - sign * self.threshold)
-        self.epoch += 1
+        best, bad_epochs, waiting, lr = (
+            self.best,
+            self.bad_epochs + 1,
+            self.waiting,
+            self.optimizer.lr,
+        )
         if sign * metric < bound:  # so nan or infinitely bad is never the best
-            self.best, self.bad_epochs = metric, 0
-        else:
-            self.bad_epochs += 1
-        if self.waiting:
-            self.waiting, self.bad_epochs = self.waiting - 1, 0
-        if self.bad_epochs > self.patience:
-            self.waiting, self.bad_epochs = self.cooldown, 0
-            new = max(self.optimizer.lr * self.factor, self.min_lr)
-            if self.optimizer.lr - new > 1e-8:  # torch's eps: a smaller change is none
-                self.optimizer.lr = new
+            best, bad_epochs = metric, 0
+        if waiting:
+            waiting, bad_epochs = waiting - 1, 0
+        if bad_epochs > self.patience:
+            waiting, bad_epochs = self.cooldown, 0
+            new = max(lr * self.factor, self.min_lr)
+            if lr - new > 1e-8:  # torch's eps: a smaller change is none
+                lr = new
+        self._write(self.epoch + 1, lr, best=best, bad_epochs=bad_epochs, waiting=waiting)
 
 
 def _decayed(lr: float, gamma: float, times: int) -> float:

@@ -1,6 +1,6 @@
 """What all plots share: their Axes and colours, plain numbers, and the points where they look.
 
->>> pale(BLUE), colour(10) == colour(0)
+>>> pale(BLUE), colour(10) == colour(0) == class_colour(1)
 ('#cadaeb', True)
 >>> steps(-1.0, 1.0, 5)
 [-1.0, -0.5, 0.0, 0.5, 1.0]
@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 else:
     Axes = Any  # matplotlib is loaded when something is drawn
 
-BLUE, ORANGE, INK = "#2b6cb0", "#e07b00", "#1f2937"
-_MORE = ("#6d28d9", "#56b4e9", "#c9a200", "#d177b0", "#6b7280", "#7a4a1e", INK, "#b9a6e8")
-COLOURS = (BLUE, ORANGE, *_MORE)  # the first two are those that the colour-blind tell apart
+# As in draw and explore: blue is positive and class 1, orange negative and class 0 (told apart by
+# the colour-blind), violet a derivative, grey a mark.
+BLUE, ORANGE, VIOLET, GREY, INK = "#2b6cb0", "#e07b00", "#6d28d9", "#6b7280", "#1f2937"
+_MORE = (VIOLET, "#56b4e9", "#c9a200", "#d177b0", GREY, "#7a4a1e", INK, "#b9a6e8")
+COLOURS = (BLUE, ORANGE, *_MORE)
 
 
 def axes(ax: Axes | None, grid: bool = True) -> Axes:
@@ -53,8 +55,13 @@ def integer_ticks(axis: Any) -> None:
 
 
 def colour(k: int) -> str:
-    """The colour of the line or class number k."""
+    """The colour of line number k."""
     return COLOURS[k % len(COLOURS)]
+
+
+def class_colour(k: int) -> str:
+    """The colour of class number k, in regions and points."""
+    return colour(k ^ 1 if k < 2 else k)
 
 
 def pale(colour: str) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 from ..checks import integer
 from ..engine import Number, Value, as_value, grad
-from .common import BLUE, COLOURS, ORANGE, Axes, axes, colour, integer_ticks, legend, number, steps
+from . import common
+from .common import BLUE, COLOURS, Axes, axes, colour, integer_ticks, legend, number, steps
 
 __all__ = ["curve", "plot_activation", "plot_history", "plot_loss", "plot_schedule"]
 
@@ -124,7 +125,7 @@ def plot_activation(
     name = getattr(f, "__name__", "<lambda>").replace("<lambda>", "f(x)")
     ax = axes(ax)
     ax.plot(xs, ys, color=BLUE, linewidth=2, label=name)
-    ax.plot(xs, slopes, "--", color=ORANGE, linewidth=2, label="derivative")
+    ax.plot(xs, slopes, "--", color=common.VIOLET, linewidth=2, label="derivative")
     ax.set_xlabel("x")
     ax.legend()
     return ax
@@ -154,6 +155,6 @@ def plot_loss(
     low, high = centre - 3.0 if low is None else low, centre + 3.0 if high is None else high
     ax = plot_activation(wraps(loss)(lambda prediction: loss(prediction, target)), ax, low, high)
     ax.set_xlabel("prediction")
-    ax.axvline(centre, color="#6b7280", linestyle=":", label="target")  # grey
+    ax.axvline(centre, color=common.GREY, linestyle=":", label="target")
     ax.legend()
     return ax

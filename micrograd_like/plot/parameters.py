@@ -7,7 +7,7 @@ from typing import Any
 
 from ..checks import integer
 from ..engine import Number, Value, assign, no_grad
-from .common import BLUE, ORANGE, Axes, axes, integer_ticks, number, steps
+from .common import BLUE, INK, VIOLET, Axes, axes, integer_ticks, number, steps
 from .curves import plot_history
 
 __all__ = [
@@ -77,7 +77,7 @@ def plot_histogram(model: Any, of: str = "data", ax: Axes | None = None, bins: i
             raise ValueError(f"the {of} of {name} is {x}, which no histogram can show")
     integer(1)("bins", bins)
     ax = axes(ax)
-    colour, what = (BLUE, "weights and biases") if of == "data" else (ORANGE, "gradients")
+    colour, what = (BLUE, "weights and biases") if of == "data" else (VIOLET, "gradients")
     edge = 20.0 / bins  # makes neighbours visible and hides no narrow bar
     ax.hist(list(numbers.values()), bins, color=colour, edgecolor="white", linewidth=edge)
     ax.set(xlabel=what, ylabel=f"how many of {len(numbers)}")
@@ -163,7 +163,7 @@ def plot_loss_landscape(
     ax = axes(ax)
     filled = ax.contourf(offsets, offsets, rows, levels=20, cmap="Blues")
     ax.figure.colorbar(filled, ax=ax, label="loss")
-    ax.plot([0.0], [0.0], "*", color=ORANGE, markeredgecolor="white", markersize=14, label="now")
+    ax.plot([0.0], [0.0], "*", color=INK, markeredgecolor="white", markersize=14, label="now")
     ax.set(aspect="equal", xlabel="along a random direction", ylabel="along another")
     ax.legend()
     return ax

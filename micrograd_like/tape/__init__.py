@@ -1,6 +1,7 @@
 """A program as a flat list of instructions, in plain Python: jit makes machine code of it.
 
-tape.py prints, checks and runs one; trace.py writes it down from a function; reroll.py finds loops.
+tape.py prints, checks and runs one; recording.py calls a function and sees what it computes,
+trace.py makes a tape of that; reroll.py finds loops.
 
 >>> neuron = lambda w, x: (w[2] + w[0] * x[0] + w[1] * x[1]).tanh()
 >>> samples, shared = [[3.0, 4.0], [5.0, 0.0]], [2.0, -1.0, 0.5]
@@ -15,6 +16,7 @@ return s6
 ([0.0], [])
 """
 
+from .recording import *
 from .reroll import *
 from .tape import *
 from .trace import *

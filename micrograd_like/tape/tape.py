@@ -96,10 +96,15 @@ class Tape:
         self, inputs: Sequence[float], scalars: Sequence[float] = ()
     ) -> tuple[list[float], list[float]]:
         """The outputs and the sums for one sample, in plain Python."""
+        slots = self.slots(inputs, scalars)
+        return [slots[i] for i in self.outputs], [slots[i] for i in self.sums]
+
+    def slots(self, inputs: Sequence[float], scalars: Sequence[float] = ()) -> list[float]:
+        """The number in every slot for one sample."""
         slots = [*inputs, *scalars, *self.constants]
         for code in self.code:
             slots += map(FORWARD[code.op], *[[slots[i] for i in table] for table in code.args])
-        return [slots[i] for i in self.outputs], [slots[i] for i in self.sums]
+        return slots
 
     def check(self) -> None:
         """Raises a JitError when an instruction reads what is not yet there."""

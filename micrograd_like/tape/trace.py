@@ -1,31 +1,22 @@
 """trace: a function of Values -> the Tape of what it computes.
 
-The function is called on Values and the graph that it records is written down; a gradient is more
-of the same graph. Leaves of the graph are the inputs; parameters, which existed before the call; or
-constants, which it made. A call with other numbers tells the last two apart; and when it does not
-record the same, f cannot be compiled.
+The function is called on Values and the graph that it records is written down (recording.py); a
+gradient is more of the same graph. Leaves of the graph are the inputs; parameters, which existed
+before the call; or constants, which it made. A second call with other numbers, also for the
+parameters, tells the last two apart; and when it does not record the same, f cannot be compiled.
 """
 
 from collections.abc import Callable, Sequence
 from itertools import chain
-from operator import is_
-from typing import Any, NamedTuple
+from typing import Any
 
-from .. import engine, ops
-from ..anomaly import is_anomaly_enabled
+from .. import ops
 from ..engine import Value
-from .tape import FORWARD, JitError, Tape, checked
+from ..ops import Op
+from .recording import Place, Recorded, record
+from .tape import JitError, Tape, checked
 
-__all__ = ["check_nobody_watches", "probes", "trace"]
-
-
-class Recorded(NamedTuple):
-    """What one call of the function recorded."""
-
-    named: list[Value]
-    made: list[Value]
-    outputs: list[Value]
-    sums: list[Value]
+__all__ = ["probes", "trace"]
 
 
 def trace(
@@ -39,7 +30,7 @@ def trace(
     Args:
         f: takes the inputs of one sample and the shared inputs, both as lists of Values; returns
             the outputs and what is to be added up over the samples.
-        samples: numbers for the inputs of one sample, and of another that f is sure to take.
+        samples: numbers for the inputs of one sample, and of another.
         shared: numbers for the shared inputs.
         parameters: leaves that get the first slots after the shared inputs, in this order.
 
@@ -47,8 +38,9 @@ def trace(
         The tape, whose scalars are the shared inputs, then the parameters; and the list of these.
 
     Raises:
-        JitError: f branches on a Value, returns something else than Values and numbers, or does
-            something else for the second sample than for the first.
+        JitError: f decides by a number or takes one out of a Value, writes to one, returns
+            something else than Values and numbers, keeps a Value, or does something else when it
+            is called again.
 
     Example:
         >>> f = lambda w, x: w * x + 1.0
@@ -57,22 +49,10 @@ def trace(
         ([7.0], [])
     """
     one, other = samples
-    first = _call(f, one, shared)
-    try:  # numbers for which a function that reads them will decide otherwise
-        again = _call(f, [0.3 - 1.7 * x for x in one], shared)
-    except (ValueError, TypeError, ArithmeticError, LookupError):  # it never gets such numbers
-        again = _call(f, other, shared)
+    first = record(f, one, shared)
+    again = record(f, other, shared, lambda x: 0.3 - 1.7 * x)
     names = list(dict.fromkeys([*parameters, *_parameters(first, again)]))
-    return checked(_write(first, len(one), names), "trace"), names
-
-
-def check_nobody_watches() -> None:
-    """Raises a JitError inside detect_anomaly(), which would see nothing and seem content."""
-    if is_anomaly_enabled():
-        raise JitError(
-            "detect_anomaly() watches Python's operations, and compiled code has none: call the "
-            "function itself inside it, or fit with jit=False"
-        )
+    return checked(_write(first, len(one) + len(shared), len(one), names), "trace"), names
 
 
 def probes(samples: int, size: int) -> list[int]:
@@ -83,84 +63,48 @@ def probes(samples: int, size: int) -> list[int]:
 
 def _parameters(first: Recorded, again: Recorded) -> list[Value]:
     """The leaves that both calls read; a JitError when the calls did not record the same."""
-    twins = dict(zip(first.named, again.named))
-
-    def paired(xs: Sequence[Value], ys: Sequence[Value]) -> bool:
-        return len(xs) == len(ys) and all(map(is_, map(twins.setdefault, xs, ys), ys))
-
-    same = len(first.made) == len(again.made)
-    for v, w in zip(first.made, again.made):
-        same = same and v.op is w.op and paired(v.inputs, w.inputs)
-        if same and v.op is not None:  # without an op it is a leaf, made inside no_grad
-            twins[v] = w
-            same = not v.op.constants or v.arguments[1:] == w.arguments[1:]
-    same = same and paired(first.outputs, again.outputs) and paired(first.sums, again.sums)
-    made = set(first.made)
-    leaves = [(x, y) for x, y in twins.items() if x.op is None or x not in made]
-    del leaves[: len(first.named)]
-    for x, _ in leaves:
-        if x.op is not None:
-            raise JitError(
-                f"the function reads a Value with a history from outside (the result of "
-                f"{x.op.name!r}): compute it inside with the library's ops, or detach() it"
-            )
-    if not same or any(x is not y and repr(x.data) != repr(y.data) for x, y in leaves):
+    pairs = list(zip(first.leaves, again.leaves))
+    same = first[:3] == again[:3] and len(first.leaves) == len(again.leaves)
+    if not same or any(x is not y and x.data.hex() != y.data.hex() for x, y in pairs):
         raise JitError(
-            "the function did something else for other numbers: it draws random numbers, or it "
-            "uses a number where only Values can be followed (.data, float, detach, an index); "
-            "pass what changes as an argument, and select with functional.where"
+            "the function did something else for other numbers, or when it was called again: it "
+            "draws random numbers, reads the time, or changes what it reads; pass what changes as "
+            "an argument"
         )
-    return [x for x, y in leaves if x is y]
+    return [x for x, y in pairs if x is y]
 
 
-def _call(f: Any, sample: Sequence[float], shared: Sequence[float]) -> Recorded:
-    """What f records: no operation may decide by a number, and nodes are kept as they are made."""
-    x, s, made = list(map(Value, sample)), list(map(Value, shared)), []
-
-    def new(own: Callable[[type[Value]], Value], kind: type[Value]) -> Value:
-        made.append(own(kind))
-        return made[-1]
-
-    with engine.swapped(_new=new, _compare=_refuse):
-        outputs, sums = f(x, s)
-        try:
-            outputs, sums = list(map(engine.as_value, outputs)), list(map(engine.as_value, sums))
-        except TypeError as error:
-            raise JitError(f"a compiled function must return Values or numbers: {error}") from None
-    return Recorded([*x, *s], made, outputs, sums)
+# --- the tape ---
 
 
-def _refuse(own: Callable[..., bool], *values: Any) -> bool:
-    raise JitError(
-        "a compiled function may not branch on a Value (if, while, and, or, <, bool, max): "
-        "use functional.where, maximum or minimum, which work on every sample"
-    )
-
-
-def _write(call: Recorded, inputs: int, parameters: list[Value]) -> Tape:
+def _write(call: Recorded, named: int, inputs: int, parameters: list[Value]) -> Tape:
     """The instructions of a graph: equal ones once, what is constant computed, 1 * x left out."""
     needed = {*call.outputs, *call.sums}
-    for v in reversed(call.made):
-        if v in needed:
-            needed.update(v.inputs)
-    slots = {v: i for i, v in enumerate([*call.named, *parameters])}
-    writer = _Writer(len(slots))
+    for i in reversed(range(len(call.code))):
+        if named + i in needed:
+            needed.update(call.code[i][1])
+    writer = _Writer(named + len(parameters))
+    scalars = {v: i for i, v in enumerate(parameters, named)}
+    slots: dict[Place, int] = {i: i for i in range(named)}
+    for i, v in enumerate(call.leaves):
+        if v in scalars:
+            slots[-1 - i] = scalars[v]
+        elif -1 - i in needed:
+            slots[-1 - i] = writer.constant(v.data)
 
-    def slot(v: Value) -> int:
-        return slots[v] if v in slots else writer.constant(v.data)
+    def slot(place: Place) -> int:
+        return writer.constant(float.fromhex(place)) if isinstance(place, str) else slots[place]
 
-    for v in call.made:
-        if v in needed and v.op is not None:
-            args = list(map(slot, v.inputs))
-            if v.op.constants:
-                args.append(writer.constant(v.arguments[-1]))
-            slots[v] = writer.emit(v.op.name, args)
+    for i, (op, reads, constant) in enumerate(call.code, named):
+        if i in needed:
+            args = list(map(slot, [*reads, constant] if constant else reads))
+            slots[i] = writer.emit(op, args)
     outputs, sums = [[writer.result(slot(v)) for v in ends] for ends in (call.outputs, call.sums)]
     tape, start = Tape(inputs, writer.start - inputs, writer.numbers), writer.start
     place = [*range(start), *range(tape.first, tape.first + len(writer.known))]
     place += reversed(range(start, tape.first))  # place[-1] is that of the first constant
-    for op, reads in writer.known:
-        tape.add(op, [place[s] for s in reads])
+    for name, operands in writer.known:
+        tape.add(name, [place[s] for s in operands])
     tape.outputs, tape.sums = [place[s] for s in outputs], [place[s] for s in sums]
     return tape
 
@@ -175,17 +119,18 @@ class _Writer:
         self.known: dict[tuple[str, tuple[int, ...]], int] = {}  # instructions, in order
 
     def constant(self, number: float) -> int:
-        key = number.hex()  # tells 0.0 from -0.0, and finds nan again
+        key = number.hex()
         if key not in self.constants:
             self.numbers.append(number)
             self.constants[key] = -len(self.numbers)
         return self.constants[key]
 
-    def emit(self, op: str, args: list[int]) -> int:
-        if op not in FORWARD:
+    def emit(self, row: Op, args: list[int]) -> int:
+        op = row.name
+        if op not in ops.OPS or ops.OPS[op].forward is not row.forward:
             raise JitError(f"the op {op!r} is not in the op table: use those of micrograd_like.ops")
         if max(args, default=-1) < 0:
-            return self.constant(ops.OPS[op].forward(*[self.numbers[-a - 1] for a in args]))
+            return self.constant(row.forward(*[self.numbers[-a - 1] for a in args]))
         if op == "powc":
             op, args = self._power(*args)
         if op == "mul":
@@ -211,7 +156,7 @@ class _Writer:
         if k in (1.0, -1.0):
             return "mul" if k == 1.0 else "div", [self.constant(1.0), x]
         if k in (2.0, 3.0):
-            return "mul", [x if k == 2.0 else self.emit("mul", [x, x]), x]
+            return "mul", [x if k == 2.0 else self.emit(ops.MUL, [x, x]), x]
         return "powc", [x, exponent]
 
     def _instruction(self, op: str, args: Sequence[int]) -> int:

@@ -11,13 +11,17 @@ own come first: the numbers of the epoch are complete when yours is called.
 """
 
 import math
+import warnings
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from typing import Any
 
-from ..checks import choice
+from ..checks import choice, integer, number
+from ..engine import Value
+from ..losses import binary_cross_entropy_with_logits, cross_entropy
+from ..nesting import flatten
 from .history import History, Loss, RecordedEpoch, Recording
-from .metrics import BETTER, Metric, evaluate
+from .metrics import BETTER, Metric, evaluate, evaluating, measured
 from .steps import Steps
 
 __all__ = ["Callback", "EarlyStopping"]
@@ -32,23 +36,29 @@ class EarlyStopping:
         monitor: a name from the history, such as "loss" or "val_accuracy".
         mode: "min" where a smaller number is better, "max" where a larger one is; "auto" knows that
             of the losses and metrics of this library.
-        patience: how many epochs without improvement are allowed.
-        min_delta: the improvement that counts.
+        patience: how many epochs without improvement are allowed; with math.inf training goes on to
+            the last epoch, and the best is kept.
+        min_delta: the improvement that counts for the patience.
         restore_best: put the parameters of the best epoch back at the end.
 
+    After an epoch ``best`` is the best number so far and ``best_epoch`` its epoch, counted from 1;
+    nan is never the best.
+
     Raises:
-        ValueError: with mode "auto", a number of which it is not known whether larger is better.
+        ValueError: with mode "auto", a number of which it is not known whether larger is better; a
+            setting out of its range; in training, a number that the history does not have.
 
     Example:
         >>> stop = EarlyStopping("loss", patience=2)
     """
 
     def __init__(
-        self, monitor: str = "val_loss", patience: int = 10,
+        self, monitor: str = "val_loss", patience: float = 10,
         min_delta: float = 0.0, restore_best: bool = True, mode: str = "auto",
     ) -> None:  # fmt: skip
-        self.monitor, self.patience, self.min_delta = monitor, patience, min_delta
-        self.restore_best = restore_best
+        self.monitor, self.restore_best = monitor, restore_best
+        self.patience = patience if patience == math.inf else integer(0)("patience", patience)
+        self.min_delta = number(0.0)("min_delta", min_delta)
         choice("min", "max", "auto")("mode", mode)
         self.mode = BETTER.get(monitor.removeprefix("val_"), "") if mode == "auto" else mode
         if not self.mode:
@@ -60,21 +70,30 @@ class EarlyStopping:
 
     def start(self, model: Any = None, history: Any = None) -> None:
         """Forgets what another training left."""
-        self.best, self.waited = math.inf, 0
+        self.sign = -1.0 if self.mode == "max" else 1.0  # sign * number: the smaller the better
+        self.best = self.reference = self.sign * math.inf
+        self.best_epoch = self.waited = 0
         self.best_state: dict[str, float] | None = None
 
     def __call__(self, model: Any, history: History) -> str | None:
-        now = history[self.monitor][-1] * (-1.0 if self.mode == "max" else 1.0)
-        if now < self.best - self.min_delta:
-            self.best, self.waited, self.best_state = now, 0, model.state_dict()
-            return None
+        if self.monitor not in history:
+            need = " (val_ needs fit's validation)" if self.monitor.startswith("val_") else ""
+            raise ValueError(
+                f"EarlyStopping cannot look at {self.monitor!r}{need}: choose one of "
+                f"{', '.join(history)}"
+            )
+        now = history[self.monitor][-1]
+        if self.sign * now < self.sign * self.best:
+            self.best, self.best_epoch, self.best_state = now, len(history), model.state_dict()
         self.waited += 1
+        if self.sign * now < self.sign * self.reference - self.min_delta:
+            self.reference, self.waited = now, 0
         if self.waited <= self.patience:
             return None
         return f"{self.monitor} has not improved for {self.waited} epochs"
 
     def finish(self, model: Any) -> None:
-        """Puts the parameters of the best epoch back."""
+        """Puts the parameters of the best epoch back: all of them or, interrupted, none."""
         if self.restore_best and self.best_state is not None:
             model.load_state_dict(self.best_state)
 
@@ -87,7 +106,7 @@ def add_metrics(
 ) -> None:
     """Adds the metrics of the outputs that the last epoch's steps have computed."""
     outputs, targets = steps.outputs(), [steps.problem.y[j] for j in steps.order]
-    history.append({name: metric(outputs, targets) for name, metric in metrics})
+    history.append(measured(metrics, outputs, targets, steps.problem.loss))
 
 
 def add_validation(
@@ -136,3 +155,26 @@ def show(bar: Any, model: Any, history: History) -> None:
     shown = [name for name in history if name not in ("time", "grad_norm")]
     bar.set_postfix({name: f"{history[name][-1]:.4g}" for name in shown}, refresh=False)
     bar.update(len(history) - bar.n)
+
+
+# --- what fit says before the first epoch ---
+
+BOUNDS = {"tanh": "-1 and 1", "sigmoid": "0 and 1"}
+
+
+def warn_of_bounded_scores(model: Any, x: Any, loss: Loss) -> None:
+    """Warns when a loss of scores of any size gets outputs that cannot leave an interval."""
+    if getattr(loss, "func", loss) not in (cross_entropy, binary_cross_entropy_with_logits):
+        return
+    with evaluating(model):
+        outs, _ = flatten(model.batch([x]))
+    ops = {out.op.name for out in outs if isinstance(out, Value) and out.op}
+    if len(ops) == 1 and (name := ops.pop()) in BOUNDS:
+        called = getattr(getattr(loss, "func", loss), "__name__", "")
+        warnings.warn(
+            f"{called} takes scores of any size, but these outputs end in {name} and stay between "
+            f"{BOUNDS[name]}, so the loss cannot come near 0: use "
+            'output_activation="linear", or leave the last activation out',
+            UserWarning,
+            stacklevel=3,
+        )

@@ -5,18 +5,27 @@ It knows neither what a step does (steps.py) nor what is done between the epochs
 
 import random
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from itertools import islice
 from typing import Any
 
-from ..checks import integer
+from ..checks import integer, is_int
 from ..data import batches
 from ..optim import Adam
-from .callbacks import Recorder, add_metrics, add_validation, progress_bar, show, step_scheduler
+from . import given
+from .callbacks import (
+    Recorder,
+    add_metrics,
+    add_validation,
+    progress_bar,
+    show,
+    step_scheduler,
+    warn_of_bounded_scores,
+)
 from .history import History, Loss, Recording
-from .metrics import Metric, named, samples
-from .steps import Problem, check_jit, choose
+from .metrics import Metric, samples
+from .steps import Steps, check_jit, choose
 
 __all__ = ["fit"]
 
@@ -35,7 +44,7 @@ def fit(
     """Trains a model on samples X and targets y.
 
     Args:
-        model: an nn.Module; it is left in evaluation mode.
+        model: an nn.Module; it is left in evaluation mode, after an error in the mode it was in.
         X: a list of samples, each what the model takes.
         y: a list of targets, each what the loss takes.
         loss: a function of a batch's outputs and targets, such as losses.cross_entropy.
@@ -44,7 +53,8 @@ def fit(
         batch_size: samples for each step.
         shuffle: a new order every epoch, reproducible by the seed.
         validation: a pair (X, y) to evaluate after every epoch.
-        scheduler: stepped after every epoch; ReduceLROnPlateau gets the (validation) loss.
+        scheduler: stepped after every epoch; ReduceLROnPlateau gets the (validation) loss. One that
+            is given to a second fit goes on where it was, as torch's do.
         l1: adds l1 * sum(|w|) to the loss, over all parameters but biases.
         l2: adds l2 * sum(w**2), over the same.
         max_norm: clip the norm of all gradients together to this.
@@ -59,10 +69,12 @@ def fit(
             and the last, for explore(history).
 
     Returns:
-        The History; its ``jit`` says "compiled", or why the steps ran in Python.
+        The History; its ``jit`` says "compiled", or why the steps ran in Python. Both leave the
+        same numbers: after a callback of yours, what was compiled is compared with Python again.
 
     Raises:
-        ValueError: no data, X and y of different length, or a nan or inf in the data, named.
+        ValueError, TypeError: no data, a nan in it, or something that cannot train (given.py): a
+            setting out of its range, an optimizer of other parameters, a loss that reaches none.
         FloatingPointError: the loss is no longer finite; the parameters are then those of the last
             step whose loss was.
         JitError: with jit=True, why the model cannot be compiled.
@@ -76,42 +88,73 @@ def fit(
 
     Source: the shape of Keras' fit; torch's arithmetic.
     """
-    X, y = samples(X, y)
-    held_out = None if validation is None else samples(*validation)
-    optimizer = optimizer(model.parameters()) if isinstance(optimizer, type) else optimizer
+    problem = given.problem(model, X, y, loss, optimizer, l1, l2, max_norm, batch_size)
+    held_out = validation is not None and samples(*given.pair("validation", validation))
     at_least_1 = integer(1)
-    epochs, batch_size = at_least_1("epochs", epochs), at_least_1("batch_size", batch_size)
-    record = at_least_1("record", record) if record else 0
+    epochs, threads = at_least_1("epochs", epochs), at_least_1("threads", threads)
+    record = 0 if is_int(record) and record == 0 else at_least_1("record", record)
+    shuffle = given.yes_or_no("shuffle", shuffle)
+    progress, seed = given.yes_or_no("progress", progress), given.whole("seed", seed)
+    measures, callbacks = given.measures(metrics), given.functions("callbacks", callbacks)
+    if scheduler is not None:
+        given.check_scheduler(scheduler, problem.optimizer)
     check_jit(jit)
-    measures, callbacks = [named(metric) for metric in metrics], list(callbacks)
-    problem = Problem(model, X, y, loss, optimizer, l1, l2, max_norm, batch_size)
-    history, orders = History(), _orders(len(X), shuffle, seed)
-    steps, history.jit = choose(problem, jit, epochs, threads)
-    with progress_bar(epochs) if progress else nullcontext() as bar:
-        looking: list[Any] = [
-            measures and partial(add_metrics, steps, measures),
-            held_out and partial(add_validation, *held_out, loss, measures),
-            scheduler and partial(step_scheduler, scheduler, "val_loss" if held_out else "loss"),
-        ]
-        showing: list[Any] = [
-            record and Recorder(record, history, Recording(model, loss, X, y)),
-            bar is not None and partial(show, bar),
-        ]
-        every = 1 if callbacks or any(looking) or history.jit != "compiled" else record or epochs
-        callbacks = [*filter(None, looking + showing), *callbacks]
-        try:
+    warn_of_bounded_scores(model, problem.X[0], loss)
+    theirs = [scheduler or fit, *callbacks, *[metric for _, metric in measures]]
+    with _evaluating_afterwards(model):
+        steps = choose(problem, jit, epochs, threads, not all(map(given.is_ours, theirs)))
+        history, orders = History(), _orders(len(problem.X), shuffle, seed)
+        history.jit, monitor = steps.says, "val_loss" if held_out else "loss"
+        with progress_bar(epochs) if progress else nullcontext() as bar:
+            looking: list[Any] = [
+                measures and partial(add_metrics, steps, measures),
+                held_out and partial(add_validation, *held_out, loss, measures),
+                scheduler and partial(step_scheduler, scheduler, monitor),
+            ]
+            showing: list[Any] = [
+                record and Recorder(record, history, Recording(model, loss, problem.X, problem.y)),
+                bar is not None and partial(show, bar),
+            ]
+            every = 1 if callbacks or any(looking) or steps.says != "compiled" else record or epochs
+            callbacks = [*filter(None, looking + showing), *callbacks]
             _call_all(callbacks, "start", model, history)
-            go = 1  # epochs
-            while len(history) < epochs and not history.stopped:
-                history.extend(steps.run(islice(orders, go)))
-                reasons = [reason for call in callbacks if (reason := call(model, history))]
-                if reasons:
-                    history.stopped = f"epoch {len(history)}: {reasons[0]}"
-                go = _together(go, history, epochs, every)
-        finally:
-            model.eval()
+            _run(model, steps, orders, callbacks, history, epochs, every)
     _call_all(callbacks, "finish", model)
     return history
+
+
+def _run(
+    model: Any, steps: Steps, orders: Iterator[list[int]], callbacks: list[Any],
+    history: History, epochs: int, every: int,
+) -> None:  # fmt: skip
+    """Some epochs and then the callbacks, again and again."""
+    go = 1  # epochs
+    while len(history) < epochs and not history.stopped:
+        history.extend(steps.run(islice(orders, go)))
+        history.jit = steps.says
+        reasons = [reason for call in callbacks if (reason := call(model, history))]
+        if reasons:
+            history.stopped = f"epoch {len(history)}: {reasons[0]}"
+        go = _together(go, history, epochs, every)
+
+
+@contextmanager
+def _evaluating_afterwards(model: Any) -> Iterator[None]:
+    """Leaves a model in evaluation mode; after an error every module in the mode it was in."""
+    modules = model.modules() if hasattr(model, "modules") else []
+    before = [(m, vars(m).get("training")) for m in modules]
+    try:
+        yield
+        model.eval()
+    except Exception:
+        for m, mode in before:
+            vars(m).pop("training", None)
+            if mode is not None:
+                m.training = mode
+        raise
+    except BaseException:  # Ctrl-C: it is to be used
+        model.eval()
+        raise
 
 
 def _orders(n: int, shuffle: bool, seed: Any) -> Iterator[list[int]]:

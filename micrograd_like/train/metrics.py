@@ -1,8 +1,8 @@
 """metrics: what a model says of samples that it does not learn from, and how good that is.
 
 A model computes here in evaluation mode and records no graph; its modules are then in the modes
-that they were in. A metric is a plain function of outputs and targets, lists of numbers; a new one
-is a function and a row in METRICS.
+that they were in. A metric is a plain function of outputs and targets, in this order, lists of
+numbers; a new one is a function, a row in METRICS and its direction in BETTER.
 """
 
 import math
@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 from typing import Any
 
+from .. import modes, nesting
 from ..checks import choice
 from ..data import check_finite, check_lengths
-from ..engine import Value, no_grad, topological_order
+from ..engine import Value, as_value, no_grad, topological_order
 from ..functional import sigmoid, softmax
 from ..modes import Mode
-from ..nesting import flatten, is_list
+from ..nesting import fitted, flat, flatten, is_list, map_nested, one, parts, plain, shape, squeezed
 from .history import Loss
 from .steps import check_jit, is_worth_compiling, mean, numbers
 
@@ -24,28 +25,40 @@ __all__ = ["METRICS", "Metric", "accuracy", "evaluate", "mae", "predict", "predi
 Metric = Callable[[list[Any], list[Any]], float]
 
 
-def accuracy(outputs: Sequence[Any], targets: Sequence[Any]) -> float:
-    """The fraction of samples whose class is right.
+def accuracy(outputs: Any, targets: Any, threshold: float = 0.0) -> float:
+    """The fraction of samples whose class is right; nan if an output is.
 
-    A list of scores votes for its largest; a single score for the sign, when the targets are -1
-    and 1, or else for 1 when it is positive (a logit) and 0 when not.
+    A list of scores votes for its largest. A single score votes for 1 above the threshold, and
+    below for -1 or 0, whichever the targets have. At 0 it is a logit, or an output that is to be -1
+    or 1; fit and evaluate give 0.5 where the loss makes outputs be 0 or 1, as mse_loss does.
+
+    Args:
+        outputs: one number, or a list of scores, for each sample.
+        targets: the class of each: a whole number, or a list with a 1 at its place and else 0.
+
+    Raises:
+        ValueError: there are none, the lengths differ, a target that no output can vote for.
 
     Example:
         >>> accuracy([[0.1, 2.0], [3.0, 1.0]], [1, 1]), accuracy([0.3, -2.0], [1, -1])
         (0.5, 1.0)
     """
-    negative = -1 if any(t < 0 for t in targets) else 0
+    outputs, targets = _samples(outputs, targets)
+    if len(squeezed(shape(outputs)[1:])) > 1:
+        raise ValueError(f"expected lists of scores, got outputs of shape {shape(outputs)}")
+    rows, right = [flat(output) for output in outputs], labels(targets)
+    places = places_of(right, len(rows[0]))
+    if len(rows[0]) == 1:
+        rows = [[0.0 if -1 in right else threshold, score] for (score,) in rows]
+    if any(math.isnan(score) for row in rows for score in row):
+        return math.nan
+    return mean([float(row.index(max(row)) == k) for row, k in zip(rows, places)])
 
-    def vote(output: Any) -> int:
-        if is_list(output):
-            return max(range(len(output)), key=output.__getitem__)
-        return 1 if output > 0 else negative
 
-    return mean([float(vote(o) == t) for o, t in zip(outputs, targets)])
-
-
-def r2(outputs: Sequence[float], targets: Sequence[float]) -> float:
+def r2(outputs: Any, targets: Any) -> float:
     """The share of the targets' variance that is explained: 1 is perfect, 0 is their mean.
+
+    Of several numbers for each sample it is the mean of theirs; of a single sample it is nan.
 
     Example:
         >>> r2([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
@@ -53,24 +66,75 @@ def r2(outputs: Sequence[float], targets: Sequence[float]) -> float:
 
     Source: sklearn.metrics.r2_score.
     """
-    centre = mean(targets)
-    total = math.fsum((t - centre) * (t - centre) for t in targets)  # ** 2 raises beyond 1e154
-    rest = math.fsum((t - o) * (t - o) for o, t in zip(outputs, targets))
-    return 1.0 - rest / total if total else (1.0 if rest == 0.0 else 0.0)
+    both = fitted(*_samples(outputs, targets))
+    columns = [zip(*map(flat, rows)) for rows in both]
+    return mean([_r2(*column) for column in zip(*columns)])
 
 
-def mae(outputs: Sequence[float], targets: Sequence[float]) -> float:
+def _r2(outputs: Sequence[float], targets: Sequence[float]) -> float:
+    if len(targets) < 2:
+        return math.nan
+    same = min(targets) == max(targets)
+    centre = targets[0] if same else mean(targets)  # no rounding may make a constant vary
+    far = [t - centre for t in targets]
+    power = 2.0 ** -max(-1000, math.frexp(max(map(abs, far)))[1])  # exact, and no square overflows
+    varying = mean([d * power * (d * power) for d in far])
+    rest = mean([(o - t) * power * ((o - t) * power) for o, t in zip(outputs, targets)])
+    return 1.0 - rest / varying if varying else (1.0 if rest == 0.0 else rest * 0.0)
+
+
+def mae(outputs: Any, targets: Any) -> float:
     """The mean absolute error.
 
     Example:
         >>> mae([1.0, 2.0], [0.0, 4.0])
         1.5
     """
-    return mean([abs(o - t) for o, t in zip(outputs, targets)])
+    return mean([abs(o - t) for o, t in zip(*map(flat, fitted(*_samples(outputs, targets))))])
 
 
 METRICS: dict[str, Metric] = {"accuracy": accuracy, "r2": r2, "mae": mae}
 BETTER = {"loss": "min", "accuracy": "max", "r2": "max", "mae": "min"}  # the smaller or the larger?
+
+
+def labels(targets: Any) -> list[int]:
+    """The class of each sample: its target, a whole number, or where a list of 0 has its 1.
+
+    Example:
+        >>> labels([1, [2.0], True, [0, 0, 1]])
+        [1, 2, 1, 2]
+    """
+    found = []
+    for i, t in enumerate(map(one, parts(plain(targets)))):
+        if is_list(t) and sorted(t) == [0] * (len(t) - 1) + [1]:
+            t = t.index(1)
+        if not (isinstance(t, int) or (isinstance(t, float) and t.is_integer())):
+            raise TypeError(f"label {i} must be an int, got {type(t).__name__} {t!r:.60}")
+        found.append(int(t))
+    return found
+
+
+def places_of(labels: list[int], n_scores: int, name: str = "targets") -> list[int]:
+    """The place of each class among the scores; of one score 1 for class 1, and 0 for 0 or -1."""
+    known = range(-1, 2) if n_scores == 1 else range(n_scores)
+    for i, label in enumerate(labels):
+        if label not in known:
+            tells = f"the model's scores are of class 0 to {n_scores - 1}"
+            tells = "one score tells only -1 and 1, or 0 and 1" if n_scores == 1 else tells
+            raise ValueError(f"{name}[{i}] is {label}, but {tells}")
+    if n_scores == 1 and {-1, 0} <= set(labels):
+        raise ValueError(f"{name} has labels -1 and 0: for one score give -1 and 1, or 0 and 1")
+    return [int(label > 0) for label in labels] if n_scores == 1 else labels
+
+
+def _samples(outputs: Any, targets: Any) -> tuple[list[Any], list[Any]]:
+    """Plain numbers, as many of both, of at least one sample."""
+    both = [numbers(plain(x)) for x in (outputs, targets)]
+    outputs, targets = (x if is_list(x) else [x] for x in both)
+    if len(outputs) != len(targets) or not outputs:
+        found = f"{len(outputs)} outputs and {len(targets)} targets"
+        raise ValueError(f"a metric expects as many outputs as targets, got {found}")
+    return outputs, targets
 
 
 def named(metric: Any) -> tuple[str, Metric]:
@@ -80,6 +144,31 @@ def named(metric: Any) -> tuple[str, Metric]:
     if callable(metric):
         return metric.__name__, metric
     return metric, METRICS[choice(*METRICS)("metric", metric)]
+
+
+def measured(
+    metrics: Iterable[Any], outputs: list[Any], targets: list[Any], loss: Loss
+) -> dict[str, float]:
+    """The metrics by name, of outputs that mean what the loss makes of them."""
+    scores = {}
+    for name, f in map(named, metrics):
+        threshold = {"threshold": _threshold(loss, outputs[0], targets[0])} if f is accuracy else {}
+        scores[name] = f(outputs, targets, **threshold)
+    return scores
+
+
+def _threshold(loss: Loss, output: Any, target: Any) -> float:
+    """Where one output turns from class 0 to 1: whose target does the loss like better for 0.25?"""
+
+    def cost(k: int) -> float:
+        outs = map_nested(lambda _: Value(0.25), [output])
+        return as_value(loss(outs, map_nested(lambda _: k, [target]))).data
+
+    try:
+        with no_grad():
+            return 0.5 if cost(0) < cost(1) else 0.0
+    except Exception:  # of any kind: the loss is one of other outputs or targets
+        return 0.0
 
 
 # --- a model and samples ---
@@ -98,19 +187,18 @@ def evaluate(
         {'loss': 2.0, 'mae': 1.0}
     """
     X, y = samples(X, y)
-    with _evaluating(model), no_grad():
+    with evaluating(model), no_grad():
         outs = model.batch(X)
         scores = {"loss": float(loss(outs, y).data)}
-    outputs = numbers(outs)
-    return scores | {name: f(outputs, y) for name, f in map(named, metrics)}
+    return scores | measured(metrics, numbers(outs), y, loss)
 
 
 def predict(model: Any, X: Any, jit: bool | str = "auto") -> list[Any]:
-    """The outputs for a list of samples, as plain numbers (lists of them for several outputs).
+    """The outputs for samples, as plain numbers (lists of them for several outputs).
 
     Args:
         model: a Module, used in evaluation mode, or any function of one sample.
-        X: a list of samples.
+        X: samples, in a list, an array, a tensor, a table or a generator.
         jit: as for fit.
 
     Example:
@@ -118,12 +206,12 @@ def predict(model: Any, X: Any, jit: bool | str = "auto") -> list[Any]:
         >>> len(predict(MLP(2, [3, 2], rng=0), [[0.0, 1.0], [2.0, 3.0]])[0])
         2
     """
-    X = list(X)
+    X = nesting.samples(X, "X")
     check_finite(X, "X")
     if not X:
         return []
     check_jit(jit)
-    with _evaluating(model), no_grad():
+    with evaluating(model), no_grad():
         many = jit == "auto" and len(X) >= 100
         if jit is True or (many and is_worth_compiling(_edges(model, X[0]) * len(X))):
             try:
@@ -132,15 +220,15 @@ def predict(model: Any, X: Any, jit: bool | str = "auto") -> list[Any]:
                 if jit is True:
                     raise
         outs = model.batch(X) if hasattr(model, "batch") else [model(x) for x in X]
-        return [numbers(out) for out in outs]
+        return [one(numbers(plain(out))) for out in outs]
 
 
 def _predict_compiled(model: Any, X: list[Any]) -> list[Any]:
     from ..jit import jit
 
-    rebuild = flatten(model(X[0]))[1]
-    rows = jit(lambda x: flatten(model(x))[0], batch=[True])(X).tolist()
-    return [numbers(rebuild(row)) for row in rows]
+    rebuild, evaluated = flatten(model(X[0]))[1], _evaluated(model)
+    rows = jit(lambda x: flatten(evaluated(x))[0], batch=[True])(X).tolist()
+    return [one(numbers(rebuild(row))) for row in rows]
 
 
 def predict_proba(model: Any, X: Any) -> list[list[float]]:
@@ -156,31 +244,37 @@ def predict_proba(model: Any, X: Any) -> list[list[float]]:
         [0.3333, 0.3333, 0.3333]
     """
     outs = predict(model, X)
-    return [softmax(o) if isinstance(o, list) else [sigmoid(-o), sigmoid(o)] for o in outs]
+    if outs and len(squeezed(shape(outs))) > 2:
+        raise ValueError(f"expected lists of scores, got outputs of shape {shape(outs)}")
+    return [softmax(flat(o)) if is_list(o) else [sigmoid(-o), sigmoid(o)] for o in outs]
 
 
 def samples(X: Any, y: Any) -> tuple[list[Any], list[Any]]:
-    """Samples and targets as lists, of one length and all finite."""
-    X, y = list(X), list(y)
+    """Samples and targets as plain lists, of one length and all finite."""
+    X, y = nesting.samples(X, "X"), nesting.samples(y, "y")
     check_lengths(X, y)
     check_finite(X, "X")
     check_finite(y, "y")
     return X, y
 
 
-def _evaluating(model: Any) -> Mode:
-    """Inside, every module is in evaluation mode; afterwards each is in the mode it was in."""
-    modules = list(model.modules()) if hasattr(model, "modules") else []
+def evaluating(model: Any) -> Mode:
+    """Inside, every module is in evaluation mode here, whatever another thread does with it."""
+    return modes.evaluating(model.modules() if hasattr(model, "modules") else [])
 
-    def write(modes: list[bool]) -> None:
-        for module, training in zip(modules, modes):
-            module.training = training
 
-    return Mode(lambda: [m.training for m in modules], write, lambda modes: [False] * len(modes))
+def _evaluated(model: Any) -> Callable[[Any], Any]:
+    """The model in evaluation mode, for one sample, in whatever context it is called."""
+
+    def outputs(x: Any) -> Any:
+        with evaluating(model):
+            return model(x)
+
+    return outputs
 
 
 def _edges(model: Any, x: Any) -> int:
     """How many inputs the nodes have that one sample makes: the work for it."""
-    outs, _ = flatten(Context().run(model, x))  # in a context of its own, which records
+    outs, _ = flatten(Context().run(_evaluated(model), x))  # in a context of its own: it records
     nodes = [v for out in outs if isinstance(out, Value) for v in topological_order(out)]
     return sum([len(v.inputs) for v in nodes])

@@ -6,14 +6,16 @@ targets: no network and no gradient is known here.
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from itertools import chain
+from numbers import Real
 from typing import Any, NamedTuple
 
 from .. import functional
-from ..engine import Value, assign
+from ..engine import Value, as_value, assign, topological_order
 from ..modes import uncollected
 from ..nesting import map_nested
-from ..optim import clip_grad_norm_
+from ..optim import Optimizer, clip_grad_norm_
 from .history import Loss
 
 __all__ = ["WORTH_COMPILING"]
@@ -38,20 +40,50 @@ class Problem(NamedTuple):
     max_norm: float | None = None
     batch_size: int = 32
 
+    def check_reached(self, own: set[Value], batches: Iterable[Collection[Value]]) -> None:
+        """Refuses parameters that the loss does not reach, told by what that of a batch depends on.
+
+        Of the model's own, one that is reached will do; any other one has no business here.
+        """
+        params = self.optimizer.params
+        reached: set[Value] = set()
+        for batch in batches:
+            reached.update(batch)
+            missing = [i for i, p in enumerate(params) if p not in reached]
+            if len(missing) < len(params) and all(params[i] in own for i in missing):
+                return
+        if len(missing) == len(params):
+            raise ValueError(
+                "no gradient reaches a parameter of the optimizer: the loss does not depend on "
+                "them; is it computed from .data, of detached Values, or inside no_grad()?"
+            )
+        stray = next(i for i in missing if params[i] not in own)
+        raise ValueError(
+            f"parameter {stray} of the optimizer is not one of the model's, and the loss does not "
+            "depend on it: make the optimizer from model.parameters()"
+        )
+
     def batches(self, order: list[int]) -> list[list[int]]:
         """The samples of each step of an epoch."""
         size = self.batch_size
         return [order[i : i + size] for i in range(0, len(order), size)]
 
 
+def one_number(loss: Loss, outputs: Any, targets: Any) -> Value:
+    """The loss of a batch, which has to be one number."""
+    cost = loss(outputs, targets)
+    if not isinstance(cost, Real | Value):
+        came = f"{type(cost).__name__} {cost!r:.60}"
+        raise TypeError(f"the loss must return one Value, the mean over the batch, got {came}")
+    return cost if isinstance(cost, Value) else as_value(float(cost))
+
+
 class Steps:
     """Trains epoch after epoch as one would write it by hand, and remembers the last one."""
 
-    def __init__(self, problem: Problem) -> None:
-        self.problem, model = problem, problem.model
-        weights = getattr(type(model), "weights", None)  # the class's: a list may have that name
-        self.penalised = list(weights(model) if callable(weights) else model.parameters())
-        self.kept = [p.data for p in problem.optimizer.params]  # when the loss was last finite
+    def __init__(self, problem: Problem, says: str = "in Python, as asked") -> None:
+        self.problem, self.says, self.own = problem, says, set(problem.model.parameters())
+        self.kept = {p: p.data for p in problem.optimizer.params}  # when the loss was last finite
         self.done = 0  # epochs
         self.order: list[int] = []  # of the samples in the last epoch
         self.said: list[Any] = []  # the model, of each of them
@@ -73,24 +105,28 @@ class Steps:
     def _train(self, orders: list[list[int]]) -> Columns:
         """The epochs, here a single one, and their columns of loss and grad_norm."""
         self.problem.model.train()
-        self.said = []
+        self.said, batches, weights = [], self.problem.batches(orders[0]), self._weights()
         steps = []
-        for i, some in enumerate(self.problem.batches(orders[0])):
+        for i in range(len(batches)):
             with uncollected():
-                steps.append(self._step(i, some))
+                steps.append(self._step(i, batches, weights))
         losses, norms = zip(*steps)
         return {"loss": [math.fsum(losses) / len(orders[0])], "grad_norm": [mean(norms)]}
 
-    def _step(self, batch: int, some: list[int]) -> tuple[float, float]:
+    def _step(
+        self, batch: int, batches: list[list[int]], weights: list[Value]
+    ) -> tuple[float, float]:
         """One step on some samples: the sum of their losses, and the norm of the gradients."""
         problem, optimizer = self.problem, self.problem.optimizer
-        outs = problem.model.batch([problem.X[j] for j in some])
-        loss = problem.loss(outs, [problem.y[j] for j in some])
-        total = self._penalised(loss)
+        outs, loss = self._loss(batches[batch])
+        if not self.order and not batch:  # the first step of all
+            leaves = (set(topological_order(self._loss(some)[1])) for some in batches[1:])
+            problem.check_reached(self.own, chain([set(topological_order(loss))], leaves))
+        total = self._penalised(loss, weights)
         if not math.isfinite(total.data):
-            assign(optimizer.params, data=self.kept)
+            assign(self.kept, data=self.kept.values())
             raise self._not_finite(total.data, 0, batch)
-        self.kept = [p.data for p in optimizer.params]
+        self.kept = {p: p.data for p in optimizer.params}
         optimizer.zero_grad()
         total.backward()
         if problem.max_norm is None:
@@ -99,14 +135,27 @@ class Steps:
             norm = clip_grad_norm_(optimizer.params, problem.max_norm)
         optimizer.step()
         self.said += numbers(outs)
-        return loss.data * len(some), norm
+        return loss.data * len(batches[batch]), norm
 
-    def _penalised(self, loss: Any) -> Any:
+    def _loss(self, some: list[int]) -> tuple[Any, Any]:
+        """The outputs for some samples, and their loss."""
+        problem = self.problem
+        outs = problem.model.batch([problem.X[j] for j in some])
+        return outs, problem.loss(outs, [problem.y[j] for j in some])
+
+    def _weights(self) -> list[Value]:
+        """What a penalty applies to: all that are trained but biases."""
+        model, own = self.problem.model, set(self.problem.optimizer.params)
+        weights = getattr(type(model), "weights", None)  # the class's: a list may have that name
+        every = weights(model) if callable(weights) else model.parameters()
+        return [w for w in every if w in own]
+
+    def _penalised(self, loss: Any, weights: list[Value]) -> Any:
         l1, l2 = self.problem.l1, self.problem.l2
         if not (l1 or l2):
             return loss
-        size = functional.sum([abs(w) for w in self.penalised]) if l1 else 0.0
-        square = functional.dot(self.penalised, self.penalised) if l2 else 0.0
+        size = functional.sum([abs(w) for w in weights]) if l1 else 0.0
+        square = functional.dot(weights, weights) if l2 else 0.0
         return loss + (l1 * size + l2 * square)
 
     def _not_finite(self, loss: float, epoch: int, batch: int) -> FloatingPointError:
@@ -120,43 +169,95 @@ class Steps:
 
 
 class Compiled(Steps):
-    """The same steps as machine code, any number of epochs in one call: see jit/training.py."""
+    """The same steps as machine code, any number of epochs in one call: see jit/training.py.
 
-    def __init__(self, problem: Problem, threads: int) -> None:
+    Where something else of the user's runs between the epochs, it is compared with Python before
+    the next one, and compiled again, or not any more, when it has become another.
+    """
+
+    def __init__(self, problem: Problem, jit: bool | str, threads: int, watching: bool) -> None:
         from ..jit.training import Trainer
 
-        super().__init__(problem)
+        super().__init__(problem, "compiled")
+        _check_own_ways(problem)
+        self.jit, self.watching = jit, watching
         l1, l2 = problem.l1, problem.l2
         penalty = (lambda w: l1 * abs(w) + l2 * w * w) if l1 or l2 else None
         self.trainer = Trainer(
             problem.model, problem.X, problem.y, problem.loss, problem.optimizer,
-            penalty, self.penalised, problem.max_norm, problem.batch_size, threads,
+            penalty, self._weights(), problem.max_norm, problem.batch_size, threads,
         )  # fmt: skip
 
     def _train(self, orders: list[list[int]]) -> Columns:
+        if self.watching and self.says == "compiled":
+            self._follow(orders[0][0])
+        if self.says != "compiled":
+            return super()._train(orders)
+        if not self.watching:
+            self.problem.model.train()
+        if not self.done:
+            self.problem.check_reached(self.own, [self.trainer.problem.reached])
         losses, norms, finite = self.trainer.epochs(orders)
         if finite < losses.size:
             raise self._not_finite(losses.flat[finite], *divmod(finite, losses.shape[1]))
         means = losses @ [len(some) for some in self.problem.batches(orders[0])] / len(orders[0])
         return {"loss": means.tolist(), "grad_norm": norms.mean(axis=1).tolist()}
 
+    def _follow(self, sample: int) -> None:
+        """Makes it again what Python computes, which one sample and all that can be seen tell."""
+        from ..tape import JitError
+
+        problem, trainer = self.problem, self.trainer
+        try:
+            problem.model.train()
+            _check_own_ways(problem)
+            if trainer.is_current(sample):
+                return
+            paid = len(problem.optimizer.params) * len(problem.X) * self.done
+            if self.jit == "auto" and not is_worth_compiling(paid // trainer.compilations):
+                raise JitError("something that the steps read has changed too often")
+            trainer.follow(self._weights())
+            if not trainer.is_current(sample):
+                raise JitError("the model, the loss or the optimizer is another at every call")
+        except Exception as error:
+            if self.jit is True:
+                raise
+            self.says = f"compiled; in Python from epoch {self.done + 1} on: {error}"
+            self.kept = {p: p.data for p in problem.optimizer.params}
+
     def outputs(self) -> list[Any]:
-        return self.trainer.outputs()
+        return self.trainer.outputs() if self.says == "compiled" else super().outputs()
 
 
-def choose(problem: Problem, jit: bool | str, epochs: int, threads: int = 1) -> tuple[Steps, str]:
-    """Who runs the steps, and the sentence about it for the history."""
+def _check_own_ways(problem: Problem) -> None:
+    """Refuses to compile what does a part of a step in a way of its own."""
+    from ..tape import JitError
+
+    optimizer, ways = problem.optimizer, ["zero_grad", "step", "_check_leaves"]
+    own = [w for w in ways if getattr(type(optimizer), w, None) is not getattr(Optimizer, w)]
+    own += [way for way in [*ways, "update"] if way in vars(optimizer)]
+    train = getattr(type(problem.model), "train", None)
+    package = (getattr(train, "__module__", None) or "").partition(".")[0]
+    if own or package != __name__.partition(".")[0] or "train" in vars(problem.model):
+        whose, what = ("optimizer", own[0]) if own else ("model", "train")
+        raise JitError(f"the {whose} has a {what}() of its own, which only Python can run")
+
+
+def choose(
+    problem: Problem, jit: bool | str, epochs: int, threads: int = 1, watching: bool = True
+) -> Steps:
+    """Who runs the steps; ``says`` is the sentence about it for the history."""
     if not jit:
-        return Steps(problem), "in Python, as asked"
+        return Steps(problem)
     work = len(problem.optimizer.params) * len(problem.X) * epochs
     if jit == "auto" and not is_worth_compiling(work):
-        return Steps(problem), "in Python: there is too little work for compiling to pay"
+        return Steps(problem, "in Python: there is too little work for compiling to pay")
     try:
-        return Compiled(problem, threads), "compiled"
+        return Compiled(problem, jit, threads, watching)
     except Exception as error:  # of any kind: the steps in Python will say what they think of it
         if jit is True:
             raise
-        return Steps(problem), f"in Python: {error}"
+        return Steps(problem, f"in Python: {error}")
 
 
 def is_worth_compiling(work: int) -> bool:
@@ -166,7 +267,7 @@ def is_worth_compiling(work: int) -> bool:
 
 def check_jit(jit: Any) -> None:
     """Refuses what is not a value of an argument ``jit``."""
-    if jit not in (True, False, "auto"):
+    if not (isinstance(jit, bool) or jit == "auto"):
         raise ValueError(f'jit must be True, False or "auto", got {jit!r}')
 
 
@@ -176,5 +277,8 @@ def numbers(outs: Any) -> Any:
 
 
 def mean(numbers: Sequence[float]) -> float:
-    """Their sum, rounded once, divided by how many they are."""
-    return math.fsum(numbers) / len(numbers)
+    """Their sum, rounded once, divided by how many they are; inf or nan where the sum is."""
+    try:
+        return math.fsum(numbers) / len(numbers)
+    except (OverflowError, ValueError):  # fsum's, of large numbers, and of inf and -inf
+        return sum(numbers) / len(numbers)

@@ -89,6 +89,19 @@ def test_numbers_that_stand_for_classes_are_offered_and_taken_as_such(run):
     assert "accuracy" in run("predict", "m.json", "d.csv")[1]
 
 
+def test_the_best_epoch_is_kept_and_said_without_being_asked_for(run):
+    write_csv("d.csv", ["x", "y"], [[i, (i * 37) % 41] for i in range(40)])  # noise
+    words = ["train", "d.csv", "--target", "y", "--lr", 0.05, "--hidden", "30"]
+    _, out, _ = run(*words, "--epochs", 60, "--save", "all.json")
+    loss, best, of = numbers(r"kept: best held-out loss +(\S+), epoch (\d+) of (\d+)\n", out)
+    assert best < of == 60
+    assert "not converged" not in out
+    assert loss == pytest.approx(numbers(r"target scaled +\S+ +(\S+)\n", out)[0], rel=1e-3)
+    _, out, _ = run(*words, "--epochs", int(best), "--save", "best.json")
+    assert "not converged" in out
+    assert load("all.json").state_dict() == load("best.json").state_dict()
+
+
 def test_training_stops_when_the_held_out_loss_gets_worse_and_keeps_the_best(run):
     write_csv("d.csv", ["x", "y"], [[i, (i * 37) % 41] for i in range(40)])  # noise
     words = ["train", "d.csv", "--target", "y", "--lr", 0.05, "--hidden", "30"]
@@ -259,11 +272,20 @@ def test_a_directory_as_data_is_one_sentence(run):
     assert result == (1, "", "micrograd_like: cannot read .: Is a directory\n")
 
 
-@pytest.mark.parametrize("missing", ["tqdm", "matplotlib"])
-def test_a_missing_extra_is_one_sentence(missing, tmp_path):
+def test_a_missing_extra_is_one_sentence(tmp_path):
     words = ["--target", "t", "--plot", "c.png"]
-    run = command("train", "d.csv", *words, cwd=tmp_path, path=hide(tmp_path, missing))
-    assert_one_sentence(run, 1, f"this command needs the extras (No module named '{missing}')")
+    run = command("train", "d.csv", *words, cwd=tmp_path, path=hide(tmp_path, "matplotlib"))
+    assert_one_sentence(run, 1, "this command needs the extras (No module named 'matplotlib')")
+
+
+def test_training_and_predicting_need_no_extra(tmp_path):
+    (tmp_path / "d.csv").write_text("a,t\n" + NUMBERS)
+    hidden = hide(tmp_path, "tqdm", "sklearn", "numpy", "llvmlite", "matplotlib")
+    words = ["d.csv", "--target", "t", "--epochs", 3, "--save", "m.json"]
+    run = command("train", *map(str, words), cwd=tmp_path, path=hidden)
+    assert (run.returncode, run.stderr) == (0, "")
+    run = command("predict", "m.json", "d.csv", cwd=tmp_path, path=hidden)
+    assert (run.returncode, run.stderr) == (0, "")
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,16 @@
 """From a CSV file to numbers, and every file that is none."""
 
+import contextlib
+import os
 import re
+import subprocess
+import sys
+import time
+import tracemalloc
 
 import pytest
 
-from micrograd_like.data import Table, feature_names, load_columns, load_csv
+from micrograd_like.data import Table, feature_names, load_columns, load_csv, tables
 
 
 @pytest.fixture
@@ -138,3 +144,93 @@ BAD_COLUMNS = {
 def test_columns_that_do_not_fit_are_one_clear_sentence(csv_file, content, message):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         load_columns(csv_file(content), COLUMNS)
+
+
+# --- large files: memory and time grow with the file ---
+
+
+def cost(path):
+    """The seconds of processor time and the bytes that reading takes, or its refusal."""
+    tracemalloc.start()
+    start = time.process_time()
+    try:
+        with contextlib.suppress(ValueError):  # too many texts
+            load_csv(path, "t")
+        return time.process_time() - start, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("values", [100, 10**9], ids=["a category", "all different"])
+def test_four_times_the_rows_take_four_times_the_memory(csv_file, values):
+    peaks = []
+    for n in (1_000, 4_000):
+        path = csv_file("c,t\n" + "".join(f"text {i % values},{i}\n" for i in range(n)))
+        peaks.append(cost(path)[1])
+    assert peaks[1] < 5 * peaks[0]
+
+
+def test_twenty_thousand_different_texts_are_refused_quickly(csv_file):
+    path = csv_file("c,t\n" + "".join(f"Ann {i},{i}\n" for i in range(20_000)))
+    words = "the column 'c' has 20000 different texts, 'Ann 0' among them: that is no category; "
+    with pytest.raises(ValueError, match=words + r"leave it out with ignore=\['c'\]"):
+        load_csv(path, "t")
+    seconds, peak = cost(path)
+    assert seconds < 3.0  # measured: 0.1 without tracemalloc
+    assert peak < 20e6
+    assert len(load_csv(path, "c").classes) == 20_000  # as a target they take no square
+
+
+LIMITED = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (1_500_000_000,) * 2)
+from micrograd_like.data import load_csv
+table = load_csv("d.csv", "c0")
+print(len(table.X), len(table.X[0]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("columns", "rows"),
+    [(20_000, 10), pytest.param(200, 50_000, marks=pytest.mark.slow)],
+    ids=["wide", "tall"],
+)
+def test_wide_and_tall_tables_are_read_in_little_memory(csv_file, columns, rows):
+    header = ",".join(f"c{i}" for i in range(columns))
+    csv_file(header + ("\n" + ",".join(["1.5"] * columns)) * rows)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    run = subprocess.run(
+        [sys.executable, "-c", LIMITED], capture_output=True, text=True, env=environment
+    )
+    assert (run.stdout, run.stderr) == (f"{rows} {columns - 1}\n", "")
+
+
+def test_what_is_too_large_is_said_at_the_first_row_that_shows_it(csv_file, monkeypatch):
+    monkeypatch.setattr(tables, "MOST_CELLS", 20)
+    path = csv_file("a,t\n" + "1,2\n" * 10 + "1,2\n" + "broken\n")
+    words = r"^d.csv is too large: 11 rows of 2 cells at line 12, and 20 cells are the most; leave "
+    with pytest.raises(ValueError, match=words):
+        load_csv(path, "t")
+    path = csv_file("a,t\n" + "".join(f"x{i},2\n" for i in range(5)))
+    with pytest.raises(ValueError, match="5 rows of 5 cells as numbers, with one for each text"):
+        load_csv(path, "t")
+
+
+def test_a_message_names_ten_of_many_columns(csv_file):
+    path = csv_file(",".join(f"c{i}" for i in range(500)) + "\n" + ",".join(["1"] * 500) + "\n")
+    with pytest.raises(ValueError, match=r"c8, c9, ... and 490 more$"):
+        load_csv(path, "zzz")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no FIFOs here")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="is a pipe or a device: save it as a file first"):
+        load_csv(tmp_path / "pipe", "t")
+
+
+def test_rows_from_a_file_are_the_rows_as_lists(csv_file):
+    rows = [[i / 7.0, -1e-300 * i, 10.0**i] for i in range(-20, 20)]
+    text = "\n".join(",".join(map(repr, row)) for row in rows)
+    table = load_csv(csv_file("a,b,t\n" + text), "t")
+    assert (table.X, table.y) == ([row[:2] for row in rows], [row[2] for row in rows])

@@ -256,18 +256,24 @@ def test_a_stored_gradient_that_is_a_multiple_is_explained():
     }
 
 
-@pytest.mark.parametrize(("stored", "once"), [("inf", 10.0), ("5", math.nan), ("1e+308", 1e-300)])
+@pytest.mark.parametrize(
+    ("stored", "once"), [(math.inf, 10.0), (5.0, math.nan), (1e308, 1e-300), (math.nan, 2.0)]
+)
 def test_a_stored_gradient_that_is_no_multiple_is_only_told(stored, once):
     a = Value(2.0)
-    a.grad = float(stored)
-    (note,) = data_of(explore(a * once))["notes"]["0"]
-    assert note == f"stored gradient {stored} is not {once:.6g}, what one backward pass gives"
+    root = a * once
+    root.backward()
+    a.grad = stored
+    data = data_of(explore(root))
+    assert data["notes"] == {}
+    assert repr(float(data["now"]["0"]["grad"])) == repr(stored)
 
 
 def test_a_stored_gradient_of_one_backward_needs_no_note():
     root = random_graph(2)
     root.backward()
-    assert data_of(explore(root))["notes"] == {}
+    data = data_of(explore(root))
+    assert (data["notes"], data["now"]) == ({}, {})
 
 
 def test_a_leaf_that_changed_after_recording_shows_both_numbers():
@@ -276,7 +282,8 @@ def test_a_leaf_that_changed_after_recording_shows_both_numbers():
     a.data = 4.0
     data = data_of(explore(root))
     assert data["value"] == [5.0, 25.0]
-    assert data["notes"] == {"0": ["value 5 when recorded, 4 now"]}
+    assert data["now"] == {"0": {"data": 4.0}}
+    assert data["notes"] == {}
 
 
 def test_a_node_made_by_hand_without_a_rule_says_so():
@@ -532,6 +539,23 @@ def test_training_on_arrays_is_shown():
     history.recorded.X, history.recorded.y = list(X), list(y.astype(int))
     points = data_of(explore(history))["points"]
     assert [kind for _, _, kind in points] == [int(target > 0) for target in y]
+
+
+@pytest.mark.parametrize("kind", [lambda t: t, lambda t: [t], lambda t: numpy.array([t]), Value])
+def test_the_points_of_a_target_and_of_a_list_of_it_have_the_same_colour(kind):
+    history = trained(epochs=1, widths=(1,))
+    targets = history.recorded.y
+    history.recorded.y = [kind(t) for t in targets]
+    history.recorded.loss = lambda outs, _: F.sum(outs)
+    points = data_of(explore(history))["points"]
+    assert [k for _, _, k in points] == [int(t > 0.0) for t in targets]
+
+
+def test_one_hot_targets_have_the_colour_of_the_class_that_leads():
+    history = trained(epochs=1, widths=(1,))
+    history.recorded.y = [[0.0, 1.0] if i % 2 else [1.0, 0.0] for i in range(20)]
+    history.recorded.loss = lambda outs, _: F.sum(outs)
+    assert [k for _, _, k in data_of(explore(history))["points"]] == [0, 1] * 10
 
 
 def test_the_model_is_put_back_when_its_loss_fails():

@@ -14,10 +14,11 @@ import urllib.request
 import xml.etree.ElementTree as ET
 
 import pytest
-from helpers.pages import chain, data_of, random_graph, samples, spelled_out, trained
+from helpers.pages import HOSTILE, chain, data_of, random_graph, samples, spelled_out, trained
+from helpers.right_and_wrong import RIGHT, a_training_loop, backward_twice
 
 import micrograd_like.functional as F
-from micrograd_like import MLP, Value, hinge_loss
+from micrograd_like import MLP, Value, hinge_loss, micrograd
 from micrograd_like.engine import grad, topological_order
 from micrograd_like.explore import explore
 
@@ -618,12 +619,13 @@ def test_the_copies_of_a_batch_can_be_chosen(browser):
 
 # --- safety ---
 
-HOSTILE = ["</script><script>document.title = 'hacked'</script>", "<img src=x onerror=hacked()>",
-           "", "\u202egnol", "שלום עולם", "x" * 10_000, "日本語の名前がとても長い場合", "\0\n\t",
-           "${1}", "__proto__", "constructor"]  # fmt: skip
 
-
-@pytest.mark.parametrize("label", HOSTILE)
+@pytest.mark.parametrize(
+    "label",
+    ["</script><script>window.hacked = 1</script>", "<img src=x onerror=hacked()>", "/*data*/",
+     "", "\u202egnol", "שלום עולם", "x" * 10_000, "日本語の名前がとても長い場合", "\0\n\t",
+     "${1}", "__proto__", "constructor"],
+)  # fmt: skip
 def test_any_label_is_only_text(browser, label):
     a = Value(2.0, label=label)
     browser.show(explore(a * a))
@@ -634,6 +636,136 @@ def test_any_label_is_only_text(browser, label):
     assert box["width"] < 150 * browser.js("at.k")
     shown = browser.js("$('chosen').querySelector('h2').textContent")
     assert shown[:3] == (label.strip() or "2")[:3].translate({0: "·", 9: "·", 10: "·", 0x202E: "·"})
+
+
+def codes(text):
+    """The UTF-16 of a text, also of half a pair."""
+    data = text.encode("utf-16-le", "surrogatepass")
+    return [int.from_bytes(data[k : k + 2], "little") for k in range(0, len(data), 2)]
+
+
+def with_names(names):
+    """A page with these names as labels, parameters, groups and ops."""
+    labelled = [Value(1.0, label=name) for name in names]
+    parameters = {f"{name.replace('.', '')}.0.{k}": Value(2.0) for k, name in enumerate(names)}
+    by_hand = [micrograd.Value(3.0, [a], name) for a, name in zip(labelled, names)]
+    root = F.sum([*labelled, *parameters.values(), *by_hand])
+    return root, explore(root, names=parameters)
+
+
+def test_no_name_replaces_the_data_or_runs(browser):
+    names = [name.strip() for name in HOSTILE if name.isprintable() or name.strip()]
+    names = [name for name in dict.fromkeys(names) if name]
+    root, explorer = with_names(names)
+    browser.show(explorer)
+    place = {v: i for i, v in enumerate(topological_order(root))}
+    seen = browser.js("Array.from(D.name, s => s && Array.from({length: s.length}, (_, k) => "
+                      "s.charCodeAt(k)))")  # fmt: skip
+    labelled = [v for v in place if v.label]
+    assert [seen[place[v]] for v in labelled] == [codes(v.label) for v in labelled]
+    assert browser.js("value.slice(-1)[0]") == root.data
+    for key in ("End", "Left", "Left", "Home", "n", "n", "a"):
+        browser.press(key)
+    browser.js("reveal(arguments[0])", place[labelled[0]])
+    browser.press("/", *"script")
+    assert browser.js("window.hacked === undefined")
+    tags = browser.js("[...new Set([...document.querySelectorAll('*')].map(e => e.tagName))]")
+    assert not {"IMG", "IFRAME", "OBJECT"} & set(tags)
+    assert browser.js("document.querySelectorAll('script').length") == explorer.page.count(
+        "<script"
+    )
+    assert browser.js("document.querySelectorAll('header b').length") == 1  # where you are
+
+
+def test_no_name_of_a_recorded_parameter_replaces_the_data(browser):
+    history = trained(epochs=2, widths=(2, 1))
+    for p, name in zip(history.recorded.model.parameters(), HOSTILE):
+        p.label = name
+    browser.show(explore(history))
+    assert browser.js("D.epochs.length") == 2
+    assert browser.text("#when").startswith("epoch 2, loss ")
+    assert browser.js("window.hacked === undefined")
+
+
+def test_a_name_of_a_megabyte_is_shown_in_time(browser):
+    a = Value(2.0, label="</script>" * 120_000)
+    explorer = explore(a * a)
+    browser.show(explorer)
+    browser.press("n", "n", "Left", "Left")
+    assert browser.js("D.name[0].length") == len(a.label)
+    assert browser.js("document.querySelector('.card').ariaLabel.length") < 100
+    assert any(browser.loading_seconds() < 0.3 for _ in range(3))
+
+
+# --- what a page says of stored gradients ---
+
+SAID = """(() => {
+  const said = [];
+  for (let k = 0; k <= n; k++) {
+    goTo(k);
+    chosen = k ? n - k : null;
+    paint();
+    for (const e of document.querySelectorAll(".warn")) if (e.textContent) said.push(e.textContent);
+  }
+  return said;
+})()"""
+
+
+@pytest.mark.parametrize("program", RIGHT[1::4], ids=lambda program: program.__name__)
+def test_no_step_of_a_right_program_has_a_warning(browser, program):
+    arguments, given = program()
+    browser.show(explore(*arguments, **given))
+    assert browser.js(SAID) == []
+    assert "zero_grad" not in browser.text("body").split("<!doctype")[0].split('{"card"')[0]
+
+
+def test_a_missed_zero_grad_is_told_at_the_start_and_at_its_leaves(browser):
+    (root,), _, _ = backward_twice()
+    browser.show(explore(root))
+    assert "3 gradients of several passes (find: stored)." in browser.text("#step")
+    browser.press("/", *"stored", "Enter")
+    assert "= 2 x " in browser.text("#chosen")
+    assert "was zero_grad missed?" in browser.text("#chosen")
+
+
+def test_what_a_value_holds_now_is_told_without_a_warning(browser):
+    (loss,), given = a_training_loop()
+    w = given["model"].layers[0].neurons[0].w[0]
+    w.grad = 0.5
+    browser.show(explore(loss, model=given["model"]))
+    browser.js("reveal(arguments[0])", topological_order(loss).index(w))
+    rows = browser.js("[...document.querySelectorAll('#chosen dt')].map(t => "
+                      "[t.textContent, t.nextSibling.textContent])")  # fmt: skip
+    assert [".data now", repr(w.data)] in rows
+    assert [".grad now", "0.5"] in rows
+    assert browser.js("document.querySelectorAll('#chosen .warn').length") == 0
+
+
+def test_out_is_what_the_user_calls_out(browser):
+    out, w = Value(2.0, label="out"), Value(3.0, label="w")
+    browser.show(explore((out * w).tanh()))
+    browser.press("n", "n")
+    said = browser.text("#step")
+    assert "out*w.grad is complete: " in said
+    assert "d out*w / d out = w = 3" in said
+    browser.show(explore(Value(2.0, label="a") * w))
+    browser.press("n")
+    assert "out.grad is complete: 1" in browser.text("#step")
+
+
+def test_a_group_that_no_gradient_reaches_says_so_and_not_that_it_is_0(browser):
+    c, a = Value(1.0, label="c"), Value(2.0, label="a")
+    browser.show(explore(F.where(F.gt(c, 0.0), a, a * 2.0), names={"mask.c": c, "part.a": a}))
+    browser.press("End")
+    line = "cards.get(~groups.findIndex(g => g.name === arguments[0])).line.textContent"
+    assert browser.js(line, "mask") == "no gradients"
+    assert browser.js(line, "part").startswith("|grad| to ")
+
+
+def test_two_signs_never_meet_in_a_name(browser):
+    x = Value(3.0, label="x")
+    browser.show(explore((x - Value(-1.0)).tanh()))
+    assert browser.js("name(2)") == "x-(-1)"
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, -0.0, 5e-324, 1e308, 0.1])

@@ -37,6 +37,13 @@ LOSSES = {
     "binary_cross_entropy_with_logits": (binary_cross_entropy_with_logits, {}, SHARES),
 }
 
+ONE_OUTPUT = {  # targets of ONES, for a loss that takes one number for each sample
+    **{name: [0.5, -1.0, 2.0, 0.0] for name in ("mse_loss", "l1_loss", "huber_loss")},
+    "hinge_loss": [1, -1, -1, 1],
+    "binary_cross_entropy_with_logits": [1, 0, 0, 1],
+}
+ONES = [0.4, -1.5, 0.9, 3.0]
+
 # --- calls that are refused ---
 
 bce = binary_cross_entropy_with_logits
@@ -49,7 +56,9 @@ REFUSED = {  # calls, the error and a part of its sentence
         (lambda: mse_loss(1.0, 1.0, "avg"), ValueError, "'avg': choose from mean, sum, none"),
     ],
     "l1_loss": [
-        (lambda: l1_loss(1.0, [1.0]), ValueError, r"shape \(\) do not fit .* of shape \(1,\)"),
+        (lambda: l1_loss(1.0, [1.0, 2.0]), ValueError, r"shape \(\) do not fit .* shape \(2,\)"),
+        (lambda: l1_loss([[1.0], [2.0]], [[1.0, 2.0]]), ValueError, r"\(2, 1\) .* \(1, 2\): every"),
+        (lambda: l1_loss([1.0, 2.0], [[1.0, 2.0]]), ValueError, r"\(2,\) do not fit .* \(1, 2\)"),
     ],
     "cross_entropy": [
         (lambda: cross_entropy([], []), ValueError, "a loss of nothing"),
@@ -64,9 +73,13 @@ REFUSED = {  # calls, the error and a part of its sentence
         (lambda: cross_entropy(MANY, 0), ValueError, r"got scores of shape \(2, 2\) for targets"),
         (lambda: cross_entropy(1.0, 0), ValueError, "expects one list of scores for each target"),
         (lambda: cross_entropy([[1.0], [1.0, 2.0]], [0, 0]), ValueError, "different shapes"),
+        (lambda: cross_entropy([[1.0], [2.0]], [0, 1]), ValueError, "for one output write binary"),
+        (lambda: cross_entropy([1.0, 2.0], [0, 1]), ValueError, "for one output write binary"),
+        (lambda: cross_entropy(MANY, [[1, 1], [0, 1]]), ValueError, r"probabilities, got \[1, 1\]"),
+        (lambda: cross_entropy(MANY, [[2, -1], [0, 1]]), ValueError, r"probabilities, got \[2, -1"),
     ],
     "hinge_loss": [
-        (lambda: hinge_loss([1.0, 1.0], [1, 0]), ValueError, "-1 and 1, got 0 at index 1"),
+        (lambda: hinge_loss([1.0, 1.0], [1, 0]), ValueError, r"got 0 at index 1: write 2 \* y - 1"),
     ],
     "huber_loss": [
         (lambda: huber_loss(1.0, 1.0, delta=0.0), ValueError, "expects delta > 0, got 0.0"),

@@ -282,6 +282,12 @@ KNOWN: dict[str, Known] = {
     "gt": Known(_compare(torch.gt), None, wrong_values={">=": lambda x, y: float(x >= y)}),
     "ge": Known(_compare(torch.ge), None, wrong_values={">": lambda x, y: float(x > y)}),
     "eq": Known(_compare(torch.eq), None, wrong_values={">=": lambda x, y: float(x >= y)}),
+    "detach": Known(
+        lambda x: x.detach(),
+        None,
+        mistakes={"not detached": lambda g, out, x: (g,)},
+        wrong_values={"0": lambda x: 0.0},
+    ),
     "where": Known(
         lambda cond, x, y: torch.where(cond.detach() != 0, x, y),
         lambda cond, x, y: x if cond > 0.5 else y,  # smooth at 0 and 1

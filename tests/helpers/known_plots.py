@@ -20,15 +20,38 @@ CALLS = {
     "plot_decision_boundary": lambda ax: plot.plot_decision_boundary(product, CORNERS, XOR, ax, 5),
     "plot_histogram": lambda ax: plot.plot_histogram(Neuron(2, rng=0), ax=ax),
     "plot_weight_norms": lambda ax: plot.plot_weight_norms({"layers.0": [1.0, 2.0]}, ax),
-    "plot_confusion_matrix": lambda ax: plot.plot_confusion_matrix([0, 1], [1, 1], ax=ax),
+    "plot_confusion_matrix": lambda ax: plot.plot_confusion_matrix(
+        outputs=[1, 1], targets=[0, 1], ax=ax
+    ),
     "plot_activation": lambda ax: plot.plot_activation(Value.tanh, ax),
     "plot_loss": lambda ax: plot.plot_loss(mse_loss, 1.0, ax),
     "plot_schedule": lambda ax: plot.plot_schedule(lambda epoch: 0.1, 3, ax),
     "plot_loss_landscape": lambda ax: plot.plot_loss_landscape(
         lambda: 1.0, [Value(1.0), Value(2.0)], ax, resolution=3
     ),
-    "plot_predictions": lambda ax: plot.plot_predictions([1.0, 2.0], [1.0, 3.0], ax),
+    "plot_predictions": lambda ax: plot.plot_predictions([1.0, 3.0], [1.0, 2.0], ax),
 }
+
+# Those that take what a model says and what was wanted, each with both as the metrics take them; a
+# new one needs a row here too.
+COMPARING = {
+    "plot_predictions": (plot.plot_predictions, [1.5, -2.0, 0.25], [1.0, -2.5, 0.0]),
+    "plot_confusion_matrix": (plot.plot_confusion_matrix, [1, 0, 1], [1, 1, 0]),
+}
+
+
+def drawn(ax):
+    """Everything that a plot shows: lines, points, regions, images and texts."""
+    points = [(c.get_offsets().tolist(), c.get_facecolor().tolist()) for c in ax.collections]
+    regions = [[path.vertices.tolist() for path in c.get_paths()] for c in ax.collections]
+    images = [image.get_array().tolist() for image in ax.images]
+    return (
+        [xy(line) for line in ax.get_lines()],
+        points,
+        regions,
+        images,
+        [text.get_text() for text in ax.texts],
+    )
 
 
 def lines(ax):

@@ -1,5 +1,6 @@
-"""Graphs and trainings that pages show, and what a page knows."""
+"""Graphs, trainings and names that pages and pictures show, and what they say of them."""
 
+import html
 import json
 import random
 import re
@@ -19,6 +20,39 @@ def data_of(explorer):
             half = len(xs) // 2
             data["rule"][i] = [data["value"][x] for x in xs[half:] + xs[:half]]
     return data
+
+
+def drawn(drawing):
+    """What a picture says, of each node: name, lines below it, op's symbol, inputs and slopes."""
+    nodes = []
+    for i, label in re.findall(r"^  n(\d+) \[tooltip=.*?, label=<(.*)>\];$", drawing.source, re.M):
+        cells = re.findall(r"<TD>(.*?)</TD>", label)
+        name = re.fullmatch(r"<B>(.*)</B>", cells[0])
+        op = re.search(rf'^  op{i} \[label="(.*?)", ', drawing.source, re.M)
+        edges = re.findall(rf"^  n(\d+) -> op{i}(?: \[(?:label=\"(.*)\"|style=dashed)\])?;$",
+                           drawing.source, re.M)  # fmt: skip
+        nodes.append((as_text(name[1]) if name else "", [as_text(c) for c in cells[bool(name) :]],
+                      as_text(op[1]) if op else "", [(int(a), d) for a, d in edges]))  # fmt: skip
+    return nodes
+
+
+def as_text(escaped):
+    return html.unescape(escaped.replace("\\\\", "\\"))
+
+
+# Names that want to be more than text: what ends a script, the places in our own template, what
+# is special to str.replace, re.sub, JavaScript, DOT, HTML, XML, mathtext and terminals.
+HOSTILE = [
+    "</script><script>window.hacked = 1</script>", "<!--<script>", "-->", "]]>", "<b>bold</b>",
+    "/*data*/", "<!--svg-->", "/*da<!--svg-->ta*/", "<!--/*data*/svg-->", "<!--groups-->",
+    "<!--/groups-->", "<!--large-->", "<!--/training-->", "<!--comment-->", "*/", "//",
+    "var(--bg)", "${hacked()}", "$&", "$1 $`", "\\1 \\g<0>", "{0} {name} %s %(a)s", "`", "'\"",
+    '"', "\\", "ends in \\", r"\N \G \E \T \H \l \r \n", "{|}<port>", "];}", "&lt; &amp; &#65; &",
+    "$x$ $\\frac", "\u2028\u2029", "\ud800", "\udc00\ud800", "nul\0", "\x1b[31m",
+    "\u202egnol\u2066", "\ufeff", "\ufffe", "__proto__", "constructor", "toString", "null", "out",
+    "x", "y", "k", "nan", "stored", "op:tanh", "<img src=x onerror=window.hacked=1>",
+    "javascript:window.hacked=1", "../../x", "x" * 10_000,
+]  # fmt: skip
 
 
 def spelled_out(model, x):

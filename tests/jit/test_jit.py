@@ -11,7 +11,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from micrograd_like import MLP, SGD, Value, detect_anomaly, micrograd, no_grad
+from micrograd_like import MLP, SGD, Value, detect_anomaly, micrograd
 from micrograd_like.functional import where
 from micrograd_like.jit import JitError, jit
 from micrograd_like.losses import mse_loss
@@ -131,14 +131,8 @@ def fails(x):
     raise ZeroDivisionError("f's own")
 
 
-def hidden(x):
-    with no_grad():
-        y = x * 2.0
-    return y * x
-
-
 OUTSIDE, WEIGHT = Value(2.0) * 3.0, Value(0.5)
-BRANCH = "may not branch on a Value"
+BRANCH = "may not branch on a Value .*: use functional.where, eq, maximum or minimum"
 CHANGES = "the function did something else for other numbers"
 
 
@@ -149,21 +143,18 @@ CHANGES = "the function did something else for other numbers"
         (lambda x: x and -x, JitError, BRANCH),
         (lambda x: max(x, x * 2.0), JitError, BRANCH),
         (lambda x: sorted([x, x * 2.0]), JitError, BRANCH),
-        (lambda x: x * x.data, JitError, CHANGES),
-        (lambda x: x * x.detach(), JitError, CHANGES),
-        (lambda x: x.sin() if x.data > 0.0 else x.cos(), JitError, CHANGES),
+        (lambda x: x.sin() if x.data > 0.0 else x.cos(), JitError, BRANCH),
         (lambda x: x * (WEIGHT if WEIGHT > 0.0 else 1.0), JitError, BRANCH),
         (lambda x: x if WEIGHT else 1.0, JitError, BRANCH),
-        (lambda x: [x] if x.data > 0.0 else [x, x], JitError, CHANGES),
+        (lambda x: [x] if x.data > 0.0 else [x, x], JitError, BRANCH),
         (lambda x: x * random.Random().random(), JitError, CHANGES),
-        (hidden, JitError, CHANGES),
         (lambda x: "no", JitError, "must return Values or numbers"),
         (lambda x: None, JitError, "must return Values or numbers"),
         (lambda x: [], JitError, "returned nothing to compute"),
         (by_hand, JitError, "a history from outside"),
         (lambda x: x * OUTSIDE, JitError, "a history from outside"),
-        (lambda x: math.exp(x), TypeError, "must be real number"),
-        (lambda x: float(x), TypeError, "float"),
+        (lambda x: math.exp(x), JitError, "may not take the number out of a Value"),
+        (lambda x: float(x), JitError, "may not take the number out of a Value"),
         (fails, ZeroDivisionError, "f's own"),
     ],
 )
@@ -194,10 +185,9 @@ def test_arrays_of_different_lengths_have_no_common_batch_axis():
         f([1.0, 2.0], [1.0, 2.0, 3.0])
 
 
-def test_a_branch_that_only_some_samples_take_is_found_by_the_comparison():
-    x = np.array([1.0, 1.1, -5.0, 1.2, 1.3])
-    with pytest.raises(JitError, match="it seems to decide by a number"):
-        jit(lambda x: x * (2.0 if x.data > -3.0 else 3.0))(x)
+def test_what_depends_on_the_type_of_a_number_is_found_by_the_comparison():
+    with pytest.raises(JitError, match="depends on something else than its arguments"):
+        jit(lambda x: x * (2.0 if isinstance(x.data, float) else 3.0))([1.0, 2.0])
 
 
 def test_compiled_code_is_not_called_where_anomalies_are_to_be_detected():

@@ -520,7 +520,7 @@ class Branching(Module):
 
 
 class Peeking(Branching):
-    """Decides by an input's number, which cannot be seen in the trace."""
+    """Decides by an input's number."""
 
     def forward(self, x):
         return self.w * x[0] if getattr(x[0], "data", x[0]) > 0.0 else self.w * x[1]
@@ -561,7 +561,7 @@ REFUSED = {
     "BatchNorm": ({"model": with_batch_norm, **SCORES}, "BatchNorm needs the whole batch"),
     "one generator": ({"model": with_one_generator, **SCORES}, "two Dropouts share a random gener"),
     "a branch": ({"model": Branching}, "may not branch on a Value.*use functional.where"),
-    "a hidden branch": ({"model": Peeking}, "did something else for other numbers"),
+    "a hidden branch": ({"model": Peeking}, "may not branch on a Value.*use functional.where"),
     "a branch on a parameter": ({"model": Switching}, "may not branch on a Value.*use functional"),
     "ragged samples": (
         {"model": Sums, "X": [x + [1.0] * (i % 2) for i, x in enumerate(X)]},

@@ -4,12 +4,16 @@ Nothing is mocked: the processes are real and die by SIGKILL, the limits are the
 interrupts are signals. Linux and macOS only; elsewhere there is no fork.
 """
 
+import ast
 import copy
 import json
 import math
 import os
 import random
+import re
 import signal
+import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -17,13 +21,17 @@ import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from helpers.interrupts import outcomes
 
+import micrograd_like
+from micrograd_like import draw, explore
 from micrograd_like.engine import Value, apply, grad, no_grad
+from micrograd_like.files import write_whole
 from micrograd_like.losses import mse_loss
 from micrograd_like.nn import (
     MLP,
@@ -37,9 +45,10 @@ from micrograd_like.nn import (
     Sequential,
 )
 from micrograd_like.ops import SUM
-from micrograd_like.optim import SGD, Adam, ReduceLROnPlateau, StepLR
+from micrograd_like.optim import SGD, Adam, ReduceLROnPlateau, StepLR, clip_grad_norm_
 from micrograd_like.serialize import LoadError, _checksum, load, load_state, save
-from micrograd_like.train import fit, predict
+from micrograd_like.testing import gradcheck
+from micrograd_like.train import EarlyStopping, evaluate, fit, predict
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork and Unix signals")
 
@@ -152,6 +161,255 @@ def test_a_save_killed_at_any_byte_of_the_write_leaves_the_old_file(tmp_path, st
     assert outcomes[:-1] == [[-signal.SIGXFSZ, "old", 1]] * (len(outcomes) - 1)
     assert outcomes[-1] == [0, "new", 0]
     assert len(outcomes) > 30
+
+
+# --- only a file is replaced, and it stays what it was ---
+
+
+def node(path, kind, *device):
+    """Makes a device, where this process may."""
+    try:
+        os.mknod(path, kind | 0o666, *device)
+    except PermissionError:
+        pytest.skip("only root can make a device")
+
+
+NO_FILES = {
+    "a folder": lambda path: path.mkdir(),
+    "a pipe": os.mkfifo,
+    "a device": lambda path: node(path, stat.S_IFCHR, os.makedev(1, 3)),  # as /dev/null
+    "a socket": lambda path: bound(path),
+}
+WRITERS_OF_FILES = {
+    "m.bytes": lambda path: write_whole(path, b""),
+    "m.json": lambda path: save(Neuron(1, rng=0), path),
+    "m.dot": lambda path: draw(Value(1.0)).save(path),
+    "m.html": lambda path: explore(Value(1.0), path),
+}
+
+
+def bound(path):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+
+
+@pytest.mark.parametrize("what", NO_FILES)
+@pytest.mark.parametrize("name", WRITERS_OF_FILES)
+def test_what_is_no_file_is_not_replaced(tmp_path, what, name):
+    path = tmp_path / name
+    NO_FILES[what](path)
+    before = path.stat()
+    with pytest.raises(OSError, match=f"is {what}: a file is expected"):
+        WRITERS_OF_FILES[name](path)
+    assert (path.stat().st_mode, path.stat().st_ino) == (before.st_mode, before.st_ino)
+    assert os.listdir(tmp_path) == [name]
+
+
+@pytest.mark.parametrize("what", NO_FILES)
+def test_what_is_no_file_is_not_read_and_not_waited_for(tmp_path, what):
+    path = tmp_path / "m.json"
+    NO_FILES[what](path)
+    for read in (load, load_state):
+        with pytest.raises(OSError, match=r"file is expected|directory|No such device"):
+            read(path)
+
+
+def test_permissions_and_owner_stay(tmp_path):
+    path = tmp_path / "m.json"
+    for mode in (0o600, 0o640, 0o666, 0o755):
+        path.write_text("old")
+        path.chmod(mode)
+        if os.getuid() == 0:
+            os.chown(path, 1234, 4321)
+        before = path.stat()
+        save(Neuron(1, rng=0), path)
+        after = path.stat()
+        assert after.st_mode == before.st_mode
+        assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
+        path.unlink()
+
+
+def test_a_new_file_gets_the_permissions_that_the_umask_leaves(tmp_path):
+    before = os.umask(0o027)
+    try:
+        save(Neuron(1, rng=0), tmp_path / "m.json")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "m.json").stat().st_mode) == 0o640
+
+
+def test_a_read_only_file_is_not_replaced():
+    with tempfile.TemporaryDirectory() as folder:
+        outcome = child(
+            """
+            save(old, path)
+            os.chmod(os.path.dirname(path), 0o777)
+            os.chmod(path, 0o444)
+            if os.getuid() == 0:
+                os.setuid(65534)
+            try:
+                save(new, path)
+            except PermissionError as error:
+                print(json.dumps([error.strerror, *found()]))
+            """,
+            Path(folder, "m.json"),
+        )
+    assert outcome == ["is read-only", "old", 0]
+
+
+@pytest.mark.parametrize("target", ["m.json", "new.json", "sub/m.json", "../out/m.json"])
+def test_through_symbolic_links_the_target_is_written(tmp_path, target):
+    folder = tmp_path / "here"
+    for name in ("here", "here/sub", "out"):
+        (tmp_path / name).mkdir()
+    (folder / "link.json").symlink_to(target)
+    (folder / "chain.json").symlink_to("link.json")
+    if target == "m.json":
+        (folder / target).write_text("old")
+    save(Neuron(3, rng=0), folder / "chain.json")
+    assert load(folder / target).nin == 3
+    assert (folder / "chain.json").is_symlink()
+    assert os.readlink(folder / "link.json") == target
+
+
+def test_links_that_go_in_circles_or_nowhere_are_the_systems_error(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    (tmp_path / "c").symlink_to("nowhere/m.json")
+    with pytest.raises(OSError, match="symbolic links"):
+        save(Neuron(1), tmp_path / "a")
+    with pytest.raises(FileNotFoundError, match=r"there is no folder .*nowhere"):
+        save(Neuron(1), tmp_path / "c")
+    assert sorted(os.listdir(tmp_path)) == ["a", "b", "c"]
+
+
+def test_another_hard_link_keeps_the_old_file(tmp_path):
+    old, other = tmp_path / "m.json", tmp_path / "backup.json"
+    save(Neuron(1), old)
+    os.link(old, other)
+    save(Neuron(2), old)
+    assert (load(old).nin, load(other).nin) == (2, 1)
+
+
+def test_a_name_may_be_as_long_as_the_system_allows(tmp_path):
+    for name in ("x" * 255, "\N{GRINNING FACE}" * 63):
+        save(Neuron(2), tmp_path / name)
+        assert load(tmp_path / name).nin == 2
+    with pytest.raises(OSError, match="too long"):
+        save(Neuron(2), tmp_path / ("x" * 256))
+    assert len(os.listdir(tmp_path)) == 2
+
+
+def test_the_error_names_the_file_and_not_the_temporary_one(tmp_path):
+    path = tmp_path / "m.json"
+    with file_size_limit(10), pytest.raises(OSError, match=f"File too large: '{path}'"):
+        save(Neuron(1), path)
+
+
+def test_nobody_but_files_opens_a_file_to_write():
+    package = Path(micrograd_like.__file__).parent
+    for path in package.rglob("*.py"):
+        for call in (n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)):
+            name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+            assert name not in ("write_text", "write_bytes", "NamedTemporaryFile", "mkstemp"), path
+            if name == "open" and path.name != "files.py" and isinstance(call.func, ast.Name):
+                modes = [a.value for a in call.args[1:] if isinstance(a, ast.Constant)]
+                assert not any(set("wax+") & set(mode) for mode in modes), path
+
+
+# --- reading takes bounded memory and time, whatever the file says ---
+
+
+HUNGRY = """
+import resource, sys, time
+from micrograd_like.serialize import LoadError, load
+resource.setrlimit(resource.RLIMIT_AS, (2 * 10**9, 2 * 10**9))
+sys.set_int_max_str_digits(0)
+start = time.process_time()
+try:
+    load(sys.argv[1])
+except LoadError as error:
+    print(str(error).partition(": ")[2])
+seconds = time.process_time() - start
+assert seconds < 30.0, seconds
+with open("/proc/self/status") as status:  # ru_maxrss would count what the parent had, too
+    peak = next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+assert peak < 2**20, peak
+"""
+
+
+def document(architecture="{}", state="{}", training="[]", generators="[]", extra="null"):
+    content = {
+        "optimizer": "null",
+        "scheduler": "null",
+        "architecture": architecture,
+        "state": state,
+        "training": training,
+        "generators": generators,
+        "extra": extra,
+    }
+    inside = ",".join(f'"{name}":{part}' for name, part in content.items())  # fmt: skip
+    head = '{"format": "micrograd_like model", "version": 1, "checksum": "%s", "content": {%s}}'
+    with suppress(ValueError, RecursionError):  # then it has none
+        if len(inside) < 2**24:
+            return head % (_checksum(json.loads("{" + inside + "}")), inside)
+    return head % ("", inside)
+
+
+def sequential(parts):
+    return '{"class":"Sequential","layers":[' + ",".join(parts) + "]}"
+
+
+DROPOUT, CONV = (
+    '{"class":"Dropout","p":0.5}',
+    ('{"class":"Conv2d","nin":1,"nout":1,"kernel_size":1,"stride":1,"padding":%s}'),
+)
+CONV_STATE = '{"layers.0.weight.0.0":1.0,"layers.0.b.0":0.0}'
+HUNGRY_FILES = {
+    "empty lists": (lambda: document(extra="[" + "[]," * 20_000_000 + "[]]"),
+                    "it has .* lists and dicts, more than 1048576"),
+    "empty dicts": (lambda: document(extra="[" + '{"":0},' * 2_000_000 + "{}]"),
+                    "it has .* lists and dicts, more than 1048576"),
+    "as many lists as may be": (lambda: document(extra="[%s[]]" % ("[]," * 1_000_000)),
+                                "describes no module|"),
+    "dropouts": (lambda: document(
+        sequential([DROPOUT] * 350_000), training="[%strue]" % ("true," * 350_000),
+        generators="[%s0]" % ("0," * 349_999)), "the architecture has 350001 modules"),
+    "deep dropouts": (lambda: document('{"class":"Sequential","layers":[' * 900 + DROPOUT
+                                       + "]}" * 900), "nested too deeply|do not fit"),
+    "padding": (lambda: document(CONV % 10**9, CONV_STATE), "padding of Conv2d cannot be"),
+    "a number of many digits": (lambda: document(extra="9" * 5_000_000),
+                                "it has a number of 5000000 digits"),
+    "a float of many digits": (lambda: document(extra="9" * 9_000_000 + ".5"), ""),
+    "a long exponent": (lambda: document(extra="1e" + "9" * 5_000_000), ""),
+    "too many bytes": (lambda: " " * (2**26 + 1), "it has more than 67108864 bytes"),
+    "floats": (lambda: document(extra="[" + "1.5," * 15_000_000 + "0.5]"), "checksum differs|"),
+    "texts": (lambda: document(extra='["' + '","'.join(["ab"] * 12_000_000) + '"]'), "checksum"),
+    "keys": (lambda: document(extra="{" + ",".join(f'"{i}":0' for i in range(4_000_000)) + "}"),
+             "checksum"),
+    "one text": (lambda: document(extra='"' + "x" * 60_000_000 + '"'), "checksum"),
+    "zeros": (lambda: "\0" * 2**26, "cut off, damaged or not JSON"),
+    "a wide layer": (lambda: document('{"class":"Linear","nin":1000000000,"nout":1000000000}'),
+                     "the architecture has 1000000001000000000 numbers, the state 0"),
+}  # fmt: skip
+
+
+LARGE = {"floats", "texts", "keys", "zeros", "one text", "as many lists as may be", "empty lists"}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs Linux")
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.slow] * (n in LARGE)) for n in HUNGRY_FILES]
+)
+def test_a_hungry_file_is_refused_in_bounded_memory(tmp_path, name):
+    make, message = HUNGRY_FILES[name]
+    path = tmp_path / "m.json"
+    path.write_text(make())
+    command = [sys.executable, "-c", HUNGRY, str(path)]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert re.search(message, run.stdout), run.stdout[:300]
+    assert run.stdout, "it was loaded"
 
 
 # --- saving where there is no room, or no right to ---
@@ -687,6 +945,160 @@ def test_fit_interrupted_at_40_moments_leaves_a_model_that_works_and_can_start_a
     assert cut > 10
 
 
+# --- everything that writes several things: all of it or nothing ---
+
+
+def parts_of(*things):
+    """What can be compared of models, optimisers, schedules and Values."""
+    found = []
+    for thing in things:
+        if isinstance(thing, Value):
+            found.append((thing.data, thing.grad))
+        else:
+            found.append(copy.deepcopy(thing.state_dict()))
+            if hasattr(thing, "modules"):
+                found.append([m.training for m in thing.modules()])
+                found.append([p.grad for p in thing.parameters()])
+            if hasattr(thing, "optimizer"):
+                found.append(thing.optimizer.lr)
+    return found
+
+
+def small_model():
+    model = Sequential(Linear(1, 2, rng=0), BatchNorm(2))
+    for p in model.parameters():
+        p.grad = 2.0
+    return model
+
+
+def shifted(state):
+    return {name: number + 1.0 for name, number in state.items()}
+
+
+def loading_a_model():
+    model = small_model()
+    state = shifted(model.state_dict())
+    return lambda: model.load_state_dict(state), model
+
+
+def loading_an_optimizer():
+    adam, other = (Adam(small_model().parameters(), lr=lr) for lr in (0.1, 0.2))
+    other.step()
+    state = other.state_dict()
+    return lambda: adam.load_state_dict(state), adam
+
+
+def loading_a_schedule():
+    plateau, other = (ReduceLROnPlateau(SGD([Value(0.0)], lr=lr)) for lr in (0.1, 0.2))
+    other.step(3.0)
+    state = other.state_dict()
+    return lambda: plateau.load_state_dict(state), plateau
+
+
+def loading_a_file():
+    model = small_model()
+    twins = [Adam(model.parameters(), lr=lr) for lr in (0.1, 0.2)]
+    schedules = [StepLR(adam, 1) for adam in twins]
+    twins[1].step()
+    schedules[1].step()
+    path = Path(tempfile.mkdtemp(), "m.json")
+    save(model, path, twins[1], schedules[1])
+    return lambda: load_state(path, twins[0], schedules[0]), twins[0], schedules[0]
+
+
+def stepping_a_plateau():
+    plateau = ReduceLROnPlateau(SGD([Value(0.0)], lr=0.1), patience=0)
+    plateau.best = 1.0
+    return lambda: plateau.step(2.0), plateau
+
+
+def stepping_a_schedule():
+    schedule = StepLR(SGD([Value(0.0)], lr=0.1), 1)
+    return schedule.step, schedule
+
+
+def stepping_an_optimizer():
+    model = small_model()
+    return Adam(model.parameters()).step, model
+
+
+def restoring_the_best():
+    model, stop = small_model(), EarlyStopping("loss")
+    stop.best_state = shifted(model.state_dict())
+    return lambda: stop.finish(model), model
+
+
+def differentiating():
+    model = small_model()
+    loss = mse_loss([out[0] for out in model.eval().batch([[1.0], [2.0]])], [0.0, 1.0])
+    return loss.backward, model
+
+
+def averaging_a_batch():
+    model = small_model()
+    return lambda: model.batch([[1.0], [2.0]]), model
+
+
+def clipping():
+    model = small_model()
+    return lambda: clip_grad_norm_(model.parameters(), 1.0), model
+
+
+def writing(name):
+    def make():
+        model = small_model()
+        return getattr(model, name), model
+
+    make.__name__ = name
+    return make
+
+
+def resetting_an_optimizer():
+    model = small_model()
+    return SGD(model.parameters(), lr=0.1).zero_grad, model
+
+
+def checking_gradients():
+    v, w = Value(0.5), Value(2.0)
+    return lambda: gradcheck(lambda: v * w, parameters=[v, w]), v, w
+
+
+WRITERS = [
+    loading_a_model, loading_an_optimizer, loading_a_schedule, loading_a_file, stepping_a_plateau,
+    stepping_a_schedule, stepping_an_optimizer, restoring_the_best, differentiating, clipping,
+    averaging_a_batch, writing("zero_grad"), writing("eval"), resetting_an_optimizer,
+    checking_gradients,
+]  # fmt: skip
+LONG = {
+    "loading_a_file": 53, "checking_gradients": 61, "stepping_an_optimizer": 7, "clipping": 7,
+    "loading_an_optimizer": 11, "averaging_a_batch": 11, "differentiating": 11, "zero_grad": 5,
+    "loading_a_model": 41, "restoring_the_best": 41, "eval": 5,
+}  # fmt: skip
+
+
+def check_all_or_nothing(make, step):
+    def started():
+        work, *things = make()
+        return work, lambda: parts_of(*things)
+
+    before, after, found = outcomes(started, step=step)
+    assert all(state in (before, after) for state in found)
+    return len(found)
+
+
+@dropped_signals
+@pytest.mark.parametrize("make", WRITERS, ids=lambda make: make.__name__)
+def test_what_is_interrupted_at_any_event_is_done_or_not_done(make):
+    assert check_all_or_nothing(make, LONG.get(make.__name__, 1)) > 10
+
+
+@pytest.mark.slow
+@dropped_signals
+@pytest.mark.parametrize("make", WRITERS, ids=lambda make: make.__name__)
+def test_what_is_interrupted_at_every_event_is_done_or_not_done(make):
+    assert check_all_or_nothing(make, 1) > 10
+
+
 # --- eight threads ---
 
 
@@ -756,3 +1168,105 @@ def test_eight_threads_that_switch_recording_on_and_off_do_not_disturb_each_othe
         assert len(seen) == 2 * (4 + 16 + 64)
         assert {wanted for _, wanted in seen} == {True, False}
         assert all(got == wanted for got, wanted in seen)
+
+
+def test_predict_and_evaluate_while_another_thread_trains_the_same_model():
+    model = Sequential(Linear(1, 4, rng=0), Dropout(0.5, rng=0), Linear(4, 1, rng=1))
+    X, y, stop, wrong = [[0.5], [1.0], [2.0]], [[1.0], [0.0], [1.0]], threading.Event(), []
+    wanted = predict(model, X), evaluate(model, X, y, mse_loss)
+
+    def train():
+        while not stop.is_set():
+            mse_loss(model.batch(X), y).backward()
+            if not all(m.training for m in model.modules()):
+                wrong.append("evaluation mode where it trains")
+
+    def look():
+        for _ in range(60):
+            if (predict(model, X), evaluate(model, X, y, mse_loss)) != wanted:
+                wrong.append("another prediction")
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    try:
+        in_threads([look, look])
+    finally:
+        stop.set()
+        thread.join()
+    assert wrong == []
+
+
+def test_overlapping_evaluations_leave_the_model_in_the_mode_it_was_in():
+    model = Sequential(Linear(1, 4, rng=0), Dropout(0.5, rng=0), Linear(4, 1, rng=1))
+    wanted = predict(model, [[0.5]])
+
+    def look():
+        return {predict(model, [[0.5]])[0] for _ in range(100)}
+
+    assert in_threads([look] * 6) == [{wanted[0]}] * 6
+    assert all(m.training for m in model.modules())
+
+
+def test_a_compiled_prediction_of_a_model_in_training_is_that_of_evaluation_mode():
+    pytest.importorskip("llvmlite")
+    model = Sequential(Linear(1, 4, rng=0), Dropout(0.5, rng=0), BatchNorm(4), Linear(4, 1, rng=1))
+    state = model.layers[1].rng.getstate()
+    X = [[0.1 * i] for i in range(200)]
+    compiled, python = predict(model, X, jit=True), predict(model, X, jit=False)
+    assert compiled == pytest.approx(python, rel=1e-12)
+    predict(model, X, jit="auto")
+    assert model.training
+    assert model.layers[1].rng.getstate() == state
+
+
+FORKING = """
+import os, threading, time
+from micrograd_like.jit import jit
+
+def f(*xs):
+    out = xs[0]
+    for x in xs:
+        out = (out * x).tanh() + x.exp()
+    return out
+
+def work():
+    for n in range(20, 50, 2):
+        compiled(*[[0.5, 1.0]] * n)
+
+compiled = jit(f)
+thread = threading.Thread(target=work)
+thread.start()
+forks = wrong = 0
+while thread.is_alive() and forks < 12:
+    forks += 1
+    time.sleep(0.02)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(len(compiled(*[[0.1, 1.0]] * forks)) != 2)
+    wrong += os.waitpid(pid, 0)[1]
+thread.join()
+print(forks, wrong)
+"""
+
+
+def test_a_process_forked_while_another_thread_compiles_can_compile():
+    pytest.importorskip("llvmlite")
+    command = [sys.executable, "-W", "ignore", "-c", FORKING]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert run.stderr == ""
+    forks, wrong = map(int, run.stdout.split())
+    assert forks >= 2
+    assert wrong == 0
+
+
+def test_threads_that_compile_at_once_all_finish():
+    jit = pytest.importorskip("micrograd_like.jit").jit
+    shared = jit(lambda x: x.exp() * x)
+
+    def compiling(n):
+        own = jit(lambda x: (x * float(n)).tanh())
+        return lambda: (own([0.5, 1.0]).tolist(), shared([0.5, 1.0]).tolist())
+
+    results = in_threads([compiling(n) for n in range(4)])
+    assert [own[0] for own, _ in results] == pytest.approx([math.tanh(0.5 * n) for n in range(4)])
+    assert len({tuple(both) for _, both in results}) == 1

@@ -95,9 +95,10 @@ def generic_mutants(op: Op) -> Iterator[tuple[str, Op]]:
     yield "value times 1 + 1e-12", with_forward(op, lambda *a: op.forward(*a) * (1.0 + 1e-12))
     yield "value plus 1e-9", with_forward(op, lambda *a: op.forward(*a) + 1e-9)
     if op.name in COMPARISONS:
-        yield "arguments swapped", with_forward(op, lambda x, y: op.forward(y, x))
-        yield "negated", with_forward(op, lambda x, y: 1.0 - op.forward(x, y))
-        yield "lets the gradient pass", with_rule(op, lambda g, out, x, y: (g, g))
+        if op.arity == 2:
+            yield "arguments swapped", with_forward(op, lambda x, y: op.forward(y, x))
+        yield "negated", with_forward(op, lambda *xs: 1.0 - op.forward(*xs))
+        yield "lets the gradient pass", with_rule(op, lambda g, out, *xs: (g,) * len(xs))
         return
     yield "value 0 for nan", with_forward(op, lambda *a: _or_zero(op.forward(*a)))
     yield "gradient times 1.001", with_rule(op, on_each(op, lambda gx: gx * 1.001))

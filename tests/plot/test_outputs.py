@@ -35,8 +35,8 @@ def points(ax):
 def test_points_lie_in_the_region_of_their_class_when_the_model_is_right(labels):
     ax = plot.plot_decision_boundary(product, np.array(CORNERS), labels)
     low, high = points(ax).values()
-    assert low == (BLUE, [[0, 0], [1, 1]])
-    assert high == (ORANGE, [[0, 1], [1, 0]])
+    assert low == (ORANGE, [[0, 0], [1, 1]])
+    assert high == (BLUE, [[0, 1], [1, 0]])  # blue is positive, as in every picture
     for colour, there in (low, high):
         assert [colour_at(ax, point) for point in there] == [pale(colour)] * 2
     assert legend(ax) == [f"class {min(labels):.0f}", "class 1"]
@@ -44,8 +44,14 @@ def test_points_lie_in_the_region_of_their_class_when_the_model_is_right(labels)
 
 def test_the_boundary_lies_where_the_score_is_0():
     ax = plot.plot_decision_boundary(lambda x: 3.0 * (x[0] - 0.7), CORNERS, XOR)
-    assert colour_at(ax, (0.69, 0.5)) == pale(BLUE)
-    assert colour_at(ax, (0.71, 0.5)) == pale(ORANGE)
+    assert colour_at(ax, (0.69, 0.5)) == pale(ORANGE)
+    assert colour_at(ax, (0.71, 0.5)) == pale(BLUE)
+
+
+def test_the_boundary_lies_at_the_threshold_that_is_given():
+    ax = plot.plot_decision_boundary(lambda x: x[0], CORNERS, [0, 0, 1, 1], threshold=0.5)
+    assert colour_at(ax, (0.49, 0.5)) == pale(ORANGE)
+    assert colour_at(ax, (0.51, 0.5)) == pale(BLUE)
 
 
 def test_with_several_scores_the_largest_wins():
@@ -66,12 +72,12 @@ def test_with_several_scores_the_largest_wins():
 
 def test_on_a_tie_the_first_class_is_seen():
     ax = plot.plot_decision_boundary(lambda x: [0.0, 0.0], CORNERS, [0, 1, 1, 0], resolution=4)
-    assert colour_at(ax, (0.5, 0.5)) == pale(BLUE)
+    assert colour_at(ax, (0.5, 0.5)) == pale(ORANGE)
 
 
 def test_a_class_that_never_wins_is_not_seen():
     ax = plot.plot_decision_boundary(lambda x: 1.0, CORNERS, XOR, resolution=4)
-    assert {colour_at(ax, point) for point in CORNERS} == {pale(ORANGE)}
+    assert {colour_at(ax, point) for point in CORNERS} == {pale(BLUE)}
 
 
 def test_where_a_score_is_nan_nothing_is_drawn():
@@ -79,7 +85,7 @@ def test_where_a_score_is_nan_nothing_is_drawn():
         return [math.nan if x[0] > 0.5 else -1.0, 1.0]
 
     ax = plot.plot_decision_boundary(model, CORNERS, [0, 1, 1, 0], resolution=10)
-    assert colour_at(ax, (0.0, 0.5)) == pale(ORANGE)
+    assert colour_at(ax, (0.0, 0.5)) == pale(BLUE)
     assert colour_at(ax, (0.9, 0.5)) is None
 
 
@@ -130,7 +136,8 @@ def test_scores_and_labels_that_are_no_numbers_are_refused():
 
 
 def test_a_confusion_matrix_has_the_truth_in_its_rows():
-    assert plot.confusion_matrix([0, 0, 0, 1, 2], [0, 1, 1, 1, 0], 3) == [
+    true, predicted = [0, 0, 0, 1, 2], [0, 1, 1, 1, 0]
+    assert plot.confusion_matrix(outputs=predicted, targets=true, n=3) == [
         [1, 2, 0],
         [0, 1, 0],
         [1, 0, 0],
@@ -141,12 +148,13 @@ def test_a_confusion_matrix_is_sklearns():
     metrics = pytest.importorskip("sklearn.metrics")
     rng = np.random.default_rng(0)
     true, predicted = rng.integers(0, 4, 100), rng.integers(0, 4, 100)
-    ours = plot.confusion_matrix(true, predicted, 4)
+    ours = plot.confusion_matrix(outputs=predicted, targets=true, n=4)
     assert ours == metrics.confusion_matrix(true, predicted).tolist()
 
 
 def test_a_confusion_matrix_is_an_image_with_its_counts_written_in_the_cells():
-    ax = plot.plot_confusion_matrix([0, 0, 0, 1], [0, 1, 1, 1], np.array(["cat", "dog"]))
+    true, predicted, names = [0, 0, 0, 1], [0, 1, 1, 1], np.array(["cat", "dog"])
+    ax = plot.plot_confusion_matrix(outputs=predicted, targets=true, classes=names)
     (image,) = ax.images
     assert image.get_array().tolist() == [[1, 2], [0, 1]]
     written = {text.get_position(): text.get_text() for text in ax.texts}  # (column, row)
@@ -157,17 +165,18 @@ def test_a_confusion_matrix_is_an_image_with_its_counts_written_in_the_cells():
 
 
 def test_counts_are_white_on_dark_cells_only():
-    ax = plot.plot_confusion_matrix([0] * 9 + [1], [0] * 9 + [1])
+    labels = [0] * 9 + [1]
+    ax = plot.plot_confusion_matrix(outputs=labels, targets=labels)
     assert [text.get_color() for text in ax.texts] == ["white", *[INK] * 3]
 
 
 def test_long_names_of_classes_stand_upright():
-    ax = plot.plot_confusion_matrix([0, 1], [1, 1], classes=["ankle boot"] * 5)
+    ax = plot.plot_confusion_matrix(outputs=[1, 1], targets=[0, 1], classes=["ankle boot"] * 5)
     assert {tick.get_rotation() for tick in ax.get_xticklabels()} == {90.0}
 
 
 def test_without_names_classes_are_numbered_up_to_the_largest():
-    ax = plot.plot_confusion_matrix([0, 1], [2, 1])
+    ax = plot.plot_confusion_matrix(outputs=[2, 1], targets=[0, 1])
     assert [tick.get_text() for tick in ax.get_xticklabels()] == ["0", "1", "2"]
 
 
@@ -175,32 +184,44 @@ def test_without_names_classes_are_numbered_up_to_the_largest():
     ("true", "predicted", "message"),
     [
         ([], [], "a confusion matrix of nothing"),
-        ([0, 1], [0], "there are 2 labels in y_true, but 1 in y_pred"),
-        ([0, 2], [0, 1], r"y_true\[1\] is class 2, but there are 2: 0 to 1"),
-        ([0, 1], [-1, 1], r"y_pred\[0\] is class -1, but there are 2: 0 to 1"),
+        ([0, 1], [0], "there are 1 outputs, but 2 targets"),
+        ([0, 2], [0, 1], r"targets\[1\] is class 2, but there are 2: 0 to 1"),
+        ([0, 1], [-1, 1], r"outputs\[0\] is class -1, but there are 2: 0 to 1"),
     ],
 )
 def test_a_confusion_matrix_that_cannot_be_drawn_is_refused(true, predicted, message):
     with pytest.raises(ValueError, match=message):
-        plot.plot_confusion_matrix(true, predicted, classes=["a", "b"])
+        plot.plot_confusion_matrix(outputs=predicted, targets=true, classes=["a", "b"])
+
+
+def test_the_scores_of_a_model_are_counted_as_the_class_of_the_largest():
+    scores, targets = [[0.1, 2.0], [3.0, 1.0], [0.0, 1.0]], [1, 1, 0]
+    assert plot.confusion_matrix(outputs=scores, targets=targets) == [[0, 1], [1, 1]]
+    with pytest.raises(TypeError, match="label 0 must be an int, got float nan"):
+        plot.confusion_matrix(outputs=[[0.0, math.nan]], targets=[0])
+
+
+def test_the_order_of_other_libraries_is_no_silent_swap():
+    with pytest.raises(TypeError, match="positional argument"):
+        plot.plot_confusion_matrix([0, 1], [1, 1])
 
 
 def test_predictions_are_points_over_their_targets_with_the_diagonal():
-    ax = plot.plot_predictions([1.0, 2.0, 3.0], [Value(1.5), 2.0, -1.0])
+    ax = plot.plot_predictions([Value(1.5), 2.0, -1.0], [1.0, 2.0, 3.0])
     assert ax.collections[0].get_offsets().tolist() == [[1.0, 1.5], [2.0, 2.0], [3.0, -1.0]]
-    assert xy(lines(ax)["prediction = target"]) == ([-1.0, 3.0], [-1.0, 3.0])
+    assert xy(lines(ax)["output = target"]) == ([-1.0, 3.0], [-1.0, 3.0])
     assert ax.get_aspect() == 1.0
-    assert (ax.get_xlabel(), ax.get_ylabel()) == ("target", "prediction")
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("target", "output")
 
 
 @pytest.mark.parametrize(
-    ("targets", "predictions", "message"),
+    ("outputs", "targets", "message"),
     [
         ([], [], "there are no predictions to plot"),
-        ([1.0], [1.0, 2.0], "there are 1 targets, but 2 predictions"),
-        ([1.0, 2.0], [1.0, math.inf], "prediction 1 is inf"),
+        ([1.0], [1.0, 2.0], "there are 1 outputs, but 2 targets"),
+        ([1.0, math.inf], [1.0, 2.0], "output 1 is inf"),
     ],
 )
-def test_predictions_that_cannot_be_drawn_are_refused(targets, predictions, message):
+def test_predictions_that_cannot_be_drawn_are_refused(outputs, targets, message):
     with pytest.raises(ValueError, match=message):
-        plot.plot_predictions(targets, predictions)
+        plot.plot_predictions(outputs, targets)

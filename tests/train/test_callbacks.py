@@ -1,14 +1,20 @@
 """What happens after every epoch: schedulers, early stopping, the bar, callbacks of one's own."""
 
 import itertools
+import math
 import sys
+import warnings
+from functools import partial
 
 import pytest
+from helpers.interrupts import interrupted_everywhere
 from helpers.training import X, Y, network, train
 
-from micrograd_like.losses import mse_loss
-from micrograd_like.optim import SGD, ReduceLROnPlateau, StepLR
-from micrograd_like.train import METRICS, EarlyStopping, evaluate
+from micrograd_like import MLP, fit
+from micrograd_like.losses import binary_cross_entropy_with_logits, cross_entropy, mse_loss
+from micrograd_like.nn import Activation, Linear, Neuron, Sequential
+from micrograd_like.optim import SGD, Adam, ReduceLROnPlateau, StepLR
+from micrograd_like.train import METRICS, EarlyStopping, History, evaluate
 from micrograd_like.train.metrics import BETTER
 
 
@@ -163,3 +169,123 @@ def test_a_larger_number_is_better_where_the_mode_says_so():
     stop = EarlyStopping("mine", patience=0, mode="max")
     assert len(train(model, epochs=5, metrics=[mine], callbacks=[stop])) == 3
     assert model.state_dict() == seen[1]
+
+
+def stopped_by(scores, **settings):
+    """An EarlyStopping after a training in which its number was each of the scores."""
+    numbers = iter(scores)
+
+    def mine(outputs, targets):
+        return next(numbers)
+
+    stop = EarlyStopping("mine", **settings)
+    history = train(network(), epochs=len(scores), metrics=[mine], callbacks=[stop])
+    return stop, len(history)
+
+
+@pytest.mark.parametrize(
+    ("scores", "mode", "best", "best_epoch", "epochs"),
+    [
+        ([3.0, 1.0, 2.0, 4.0, 0.0], "min", 1.0, 2, 4),
+        ([0.3, 0.9, 0.2, 0.1, 1.0], "max", 0.9, 2, 4),
+        ([math.nan, 2.0, math.nan, math.nan, 1.0], "min", 2.0, 2, 4),
+        ([math.nan] * 4, "max", -math.inf, 0, 2),
+        ([2.0, 1.99, 1.98, 1.97], "min", 1.98, 3, 3),  # better, but by less than min_delta
+    ],
+)  # fmt: skip
+def test_the_best_epoch_and_its_number_can_be_read(scores, mode, best, best_epoch, epochs):
+    stop, ran = stopped_by(scores, mode=mode, patience=1, min_delta=0.1)
+    assert (stop.best, stop.best_epoch, ran) == (best, best_epoch, epochs)
+
+
+def test_endless_patience_keeps_the_best_of_all_epochs():
+    stop, ran = stopped_by([3.0, 1.0, 2.0, 4.0, 5.0], mode="min", patience=math.inf)
+    assert (stop.best_epoch, ran) == (2, 5)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"patience": -1}, "patience must be an int of at least 0, got -1"),
+        ({"patience": 1.5}, "patience must be an int of at least 0, got 1.5"),
+        ({"patience": math.nan}, "patience must be an int of at least 0, got nan"),
+        ({"min_delta": -0.1}, "min_delta must be a finite number of at least 0, got -0.1"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings, words):
+    with pytest.raises(ValueError, match=words):
+        EarlyStopping(**settings)
+
+
+def test_without_validation_it_says_what_it_can_look_at():
+    words = r"cannot look at 'val_loss' \(val_ needs fit's validation\): choose one of loss, "
+    with pytest.raises(ValueError, match=words):
+        train(network(), callbacks=[EarlyStopping()])
+
+
+def test_an_interrupt_puts_the_best_parameters_back_or_leaves_the_last():
+    model, stop, history = Neuron(1, rng=0), EarlyStopping("loss"), History()
+    best = model.state_dict()
+    history.append({"loss": 1.0})
+    stop(model, history)
+    last = {name: x + 1.0 for name, x in best.items()}
+    model.load_state_dict(last)
+    seen = []
+    for _ in interrupted_everywhere(lambda: stop.finish(model)):
+        seen.append(model.state_dict())
+        assert seen[-1] in (last, best)
+        model.load_state_dict(last)
+    assert len(seen) > 50
+    assert model.state_dict() == best
+    assert last in seen
+
+
+def test_a_schedule_of_another_optimizer_is_refused():
+    model = network()
+    for optimizer in (SGD(model.parameters(), lr=0.1), Adam):
+        schedule = StepLR(SGD(model.parameters(), lr=0.1), 1)
+        with pytest.raises(ValueError, match="the learning rate of another optimizer"):
+            train(model, optimizer=optimizer, scheduler=schedule)
+
+
+@pytest.mark.parametrize("jit", [False, True])
+def test_a_schedule_goes_on_with_its_optimizer_where_it_was(jit):
+    def lrs(*parts):
+        model = network()
+        sgd = SGD(model.parameters(), lr=1.0)
+        options = {"optimizer": sgd, "scheduler": StepLR(sgd, 3), "jit": jit, "max_norm": 0.1}
+        return [lr for epochs in parts for lr in train(model, epochs=epochs, **options)["lr"]]
+
+    assert lrs(4, 4) == lrs(8)
+
+
+BOUNDED = {
+    "MLP's own tanh": (lambda: MLP(2, [4, 2]), cross_entropy, [0, 1], "tanh", "-1 and 1"),
+    "sigmoid twice": (
+        lambda: MLP(2, [1], output_activation="sigmoid"),
+        binary_cross_entropy_with_logits, [0.0, 1.0], "sigmoid", "0 and 1",
+    ),
+    "Sequential": (
+        lambda: Sequential(Linear(2, 2), Activation("tanh")),
+        partial(cross_entropy, reduction="mean"), [0, 1], "tanh", "-1 and 1",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("jit", [False, True])
+@pytest.mark.parametrize(("make", "loss", "y", "op", "bounds"), BOUNDED.values(), ids=BOUNDED)
+def test_scores_that_cannot_grow_are_warned_about_once(make, loss, y, op, bounds, jit):
+    with pytest.warns(UserWarning, match=f"end in {op} and stay between {bounds}") as seen:
+        fit(make(), [[0.0, 1.0], [1.0, 0.0]], y, loss, epochs=3, progress=False, jit=jit)
+    assert len(seen) == 1
+    assert seen[0].filename == __file__
+
+
+def test_scores_that_can_grow_and_other_losses_are_not_warned_about():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        X = [[0.0, 1.0], [1.0, 0.0]]
+        for output in ("linear", "relu"):
+            model = MLP(2, [2], output_activation=output, rng=0)
+            fit(model, X, [0, 1], cross_entropy, epochs=1, progress=False)
+        fit(MLP(2, [2]), X, X, mse_loss, epochs=1, progress=False)
