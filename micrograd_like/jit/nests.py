@@ -15,11 +15,10 @@ from llvmlite import ir
 from ..tape import Instruction
 from .emit import INT, Table, accumulate, at, either, loop, plus, read, row_length, times
 from .plan import Reduction
-from .vectormath import COSTLY, LANES, Called, Vectors, host_width
+from .vectormath import COSTLY, LANES, Called, Vectors
 
 UNROLLED = 6  # a dot product of so few terms needs no loop
-# accumulators that fit beside what they are computed from: AVX-512 has twice the registers
-REGISTERS = 24 if host_width() == 8 else 12
+REGISTERS = 12  # accumulators that fit beside what they are computed from; of 8 lanes, twice that
 
 
 def divisor(n: int, limit: int) -> int:
@@ -52,7 +51,8 @@ class Nest:
         self.vectors = range(1 if one else self.layout.vectors)
         n = self._make_tables()
         folds = any(c.op in ("dot", "sum") and len(c.args) > UNROLLED for c in self.code)
-        tile = divisor(n, REGISTERS // len(self.vectors)) if folds else 1
+        registers = REGISTERS * (2 if self.layout.width == 8 else 1)
+        tile = divisor(n, registers // len(self.vectors)) if folds else 1
         strip, stride = self.layout.width * len(self.vectors), self.layout.stride
         strips = 1 if strip == stride else b.sdiv(b.add(args.columns, INT(strip - 1)), INT(strip))
         with loop(b, strips, name="strip") as s:
