@@ -31,6 +31,7 @@ if hasattr(os, "register_at_fork"):
     )
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
+host_width()  # asked here and not in a call: LLVM's lock, if held, would stay held in a fork
 
 
 def layout_for(samples: int) -> Layout:

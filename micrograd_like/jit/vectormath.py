@@ -30,6 +30,7 @@ _ARM = {2: "_ZGVnN2{}_{}"}
 NAMES = {"x86_64": _X86, "AMD64": _X86, "aarch64": _ARM, "arm64": _ARM}.get(platform.machine(), {})
 
 
+@cache
 def host_width() -> int:
     """How many doubles a vector register of this machine holds."""
     features = llvm.get_host_cpu_features()
