@@ -62,7 +62,10 @@ INSIDE = {
     "plot": ["common", "curves", "parameters", "outputs"],
     "explore": ["layout", "groups", "replay", "page"],
     "tape": ["tape", "recording", "trace", "reroll"],
-    "jit": ["emit", "vectormath", "plan", "lower", "native", "update", "surroundings", "training"],
+    "jit": [
+        "emit", "vectormath", "plan", "nests", "lanes", "lower", "native", "update",
+        "surroundings", "training",
+    ],
     "cli": ["output", "errors", "demo", "train", "predict"],
 }
 FRONT = {"__init__", "__main__"}  # they import what they show

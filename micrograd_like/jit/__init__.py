@@ -29,6 +29,7 @@ from ..modes import uncollected
 from ..nesting import flatten
 from ..tape import JitError, Tape, check_nobody_watches, probes, trace
 from .native import Native, compiling
+from .vectormath import host_width
 
 __all__ = ["JitError", "jit"]
 
@@ -152,7 +153,8 @@ class _Call:
             self.arrays, batched = [a[None] for a in self.arrays], [True for _ in batched]
         # for each array whether it has a batch axis, and its shape for one sample
         self.leaves = [(flag, a.shape[flag:]) for a, flag in zip(self.arrays, batched)]
-        self.signature = (repr(self.rebuild(self.leaves)), self.count < 4)
+        alone = self.count < host_width()  # few samples are compiled another way: see lanes.py
+        self.signature = (repr(self.rebuild(self.leaves)), alone)
 
     def rows(self) -> tuple[Any, Any]:
         """What each sample has of its own, a row for each number; and what all share."""

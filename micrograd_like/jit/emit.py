@@ -12,6 +12,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import reduce
 from types import SimpleNamespace
 from typing import Any
 
@@ -154,7 +155,10 @@ def in_memory(module: Any, numbers: Any) -> Any:
 
 
 class Table:
-    """The places of rows i * n + k and terms j: base + i * di + k * dk + j * dj, or from memory."""
+    """The places of rows i * n + k and terms j.
+
+    It is base + i * di + k * dk + j * dj; or k * dk + a base from memory; or all from there.
+    """
 
     def __init__(self, module: Any, places: Any, n: int) -> None:
         self.n, self.count, self.memory = n, places.shape[1], None
@@ -163,23 +167,36 @@ class Table:
         for axis in range(3):
             if p.shape[axis] > 1:
                 self.steps[axis] = int(np.take(p, 1, axis).flat[0] - self.base)
-        grid = sum(step * i for step, i in zip(self.steps, np.indices(p.shape, sparse=True)))
-        if not np.array_equal(p, self.base + grid):
-            self.memory = in_memory(module, places.astype(np.int32))
+        dj, di, dk = np.indices(p.shape, sparse=True)
+        along = self.steps[2] * dk
+        if not np.array_equal(p, self.base + self.steps[0] * dj + self.steps[1] * di + along):
+            self.even = np.array_equal(p, p[:, :, :1] + along)  # each row of the grid
+            stored = p[:, :, :1] if self.even else p
+            self.memory = in_memory(module, stored.astype(np.int32))
 
     def at(self, b: Any, i: Any, k: Any, j: Any = None) -> Any:
         """The place in row i * n + k, term j."""
+        dj, di, dk = self.steps
         if self.memory is None:
-            place = INT(self.base)
-            dj, di, dk = self.steps
-            for index, step in ((i, di), (k, dk), (j, dj)):
-                if step:
-                    place = plus(b, place, times(b, index, step))
-            return place
-        t = b.add(b.mul(i, INT(self.n)), k)
-        if j is not None:
-            t = b.add(t, b.mul(j, INT(self.count)))
-        return b.zext(read(b, self.memory, t, INT32, "entry"), INT, "place")
+            return _sum(b, INT(self.base), (i, di), (k, dk), (j, dj))
+        place = b.zext(read(b, self._entry(b, i, k, j), 0, INT32, "entry"), INT, "place")
+        return _sum(b, place, (k, dk)) if self.even else place
+
+    def along(self, b: Any, i: Any, k: Any, j: Any = None) -> tuple[Any, int | None]:
+        """The place in row i * n + k, and how far that of the next is; or where both are, None."""
+        if self.memory is None or self.even:
+            return self.at(b, i, k, j), self.steps[2]
+        return self._entry(b, i, k, j), None
+
+    def _entry(self, b: Any, i: Any, k: Any, j: Any) -> Any:
+        row = i if self.even else b.add(b.mul(i, INT(self.n)), k)
+        rows = self.count // self.n if self.even else self.count
+        return at(b, self.memory, row if j is None else b.add(row, b.mul(j, INT(rows))), INT32)
+
+
+def _sum(b: Any, start: Any, *terms: tuple[Any, int]) -> Any:
+    """start + index * step + ..., without the steps that are 0."""
+    return reduce(lambda x, term: plus(b, x, times(b, *term)), [t for t in terms if t[1]], start)
 
 
 def row_length(tables: list[Any], count: int) -> int:

@@ -13,6 +13,7 @@ from ..tape import Tape, reroll
 from .emit import INT, Signature, at, in_memory, loop, read
 from .lower import Layout, lower
 from .plan import is_large, placed
+from .vectormath import host_width
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -30,19 +31,14 @@ if hasattr(os, "register_at_fork"):
     )
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
-
-
-def host_width() -> int:
-    """How many doubles a vector register of this machine holds."""
-    features = llvm.get_host_cpu_features()
-    return 8 if features.get("avx512f") else 4 if features.get("avx") else 2
+host_width()  # asked here and not in a call: LLVM's lock, if held, would stay held in a fork
 
 
 def layout_for(samples: int) -> Layout:
     """Strips that fit the number of samples with the fewest columns left over."""
     width = host_width()
-    if samples < width:
-        return Layout(1, samples, samples)
+    if samples < width:  # one after the other
+        return Layout(1, 1, 1)
     block = -(-samples // -(-samples // BLOCK))
     vectors = min((5, 4, 3), key=lambda v: -(-block // (width * v)) * width * v)
     vectors = min(vectors, -(-block // width))
@@ -102,8 +98,8 @@ class Native:
     def __init__(
         self, tape: Tape, samples: int, vector_library: bool = True, extra: Any = None
     ) -> None:
-        self.tape = reroll(tape)
         self.layout = layout_for(samples)._replace(vector_library=vector_library)
+        self.tape = reroll(tape, alone=self.layout.stride == 1)
         self.module = Module()
         self.n_rows = _emit_work(self.module, self.tape, self.layout)
         self.n_scalars = max(1, self.tape.size - sum(self.tape.varies()))

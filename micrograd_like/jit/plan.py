@@ -8,6 +8,7 @@ samples (gradients) come last; a result that nobody but its sum reads is never s
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from copy import copy
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,17 +19,21 @@ IN_ONE_FUNCTION = 48  # instructions in one function: compile time grows faster 
 AHEAD = 24  # how many instructions are looked at for the next one of a nest
 STRAIGHT = 200  # the same for one sample, whose operations are single numbers
 LARGE = 500  # instructions: from here on, compiling fast matters and costly ops are calls
+MOST_PARTS = 8  # that a group is cut into, and the fewest rows of one
 ROWS_FOR_A_LOOP = 32  # fewer are no loop in a program that consists of single instructions
 
 
+NOWHERE = -1  # where the results of an instruction are that is computed for a sum only
+
+# an instruction, some of its rows, and the sums that they are added to
+Wanted = tuple[Instruction, Sequence[int], Sequence[int]]
 Nests = list[tuple[list[Instruction], set[int]]]  # each with the starts of what must be stored
 
 
 class Reduction(NamedTuple):
-    """results[t] of an instruction, for the rows t listed, is added to sums[where[t]]."""
+    """The result t of an instruction is added to sums[where[t]]."""
 
     code: Instruction
-    rows: Sequence[int]
     where: Sequence[int]
 
 
@@ -37,21 +42,22 @@ class Plan(NamedTuple):
 
     shared: Nests  # what all samples share
     nests: Nests
-    reductions: list[Reduction]
-    direct: set[int]  # instructions in no nest: they are summed up as they are computed
+    reductions: list[Reduction]  # of what is stored, or computed there and in no nest
 
 
 def make_plan(tape: Tape, varies: Any, single: bool) -> Plan:
     """The nests of a tape; ``single``: where a sample fills no vector, and is computed alone."""
-    if is_large(tape) and single:
-        tape = _taken_apart(tape)
-    reductions = _reductions(tape)
-    direct = _read_by_sums_only(tape, varies, reductions)
+    if single:
+        tape = _in_grids(_taken_apart(tape) if is_large(tape) else tape)
+    wanted = _wanted(tape)
+    direct = _read_by_sums_only(tape, varies, wanted)
+    reductions = [Reduction(c, where) for c, _, where in wanted if c.start in direct]
+    reductions += _of_stored([w for w in wanted if w[0].start not in direct], varies)
     shared = _nests([c for c in tape.code if not varies[c.start]], STRAIGHT)
     code = [c for c in tape.code if varies[c.start] and c.start not in direct]
     nests = _nests(code, STRAIGHT if single else IN_ONE_FUNCTION)
     all_stored = [(nest, {c.start for c in nest}) for nest in shared]
-    return Plan(all_stored, _stored(tape, nests, reductions), reductions, direct)
+    return Plan(all_stored, _stored(tape, nests, reductions), reductions)
 
 
 def placed(tape: Tape) -> tuple[Any, Any]:
@@ -87,6 +93,29 @@ def _parts(c: Instruction) -> list[Instruction]:
     return [Instruction(c.op, slot, row) for slot, row in zip(c.results, rows)]
 
 
+def _in_grids(tape: Tape) -> Tape:
+    """Groups in parts that are grids: rows of equal length, along which all steps are equal."""
+    cut = copy(tape)
+    cut.code = [part for c in tape.code for part in _grids(c)]
+    return cut
+
+
+def _grids(c: Instruction) -> list[Instruction]:
+    if c.count < 2 * ROWS_FOR_A_LOOP:
+        return [c]
+    steps = np.diff(np.array([np.asarray(table) for table in c.args]))
+    _, kind, counts = np.unique(steps, axis=1, return_inverse=True, return_counts=True)
+    edges = np.flatnonzero(kind.ravel() != counts.argmax()) + 1  # where a row of the grid begins
+    lengths = np.diff([0, *edges, c.count])
+    cuts = [0, *edges[lengths[1:] != lengths[:-1]].tolist(), c.count]
+    if len(cuts) > MOST_PARTS or min(np.diff(cuts)) < MOST_PARTS:
+        return [c]
+    return [
+        Instruction(c.op, c.start + a, tuple([table[a:b] for table in c.args]), b - a)
+        for a, b in pairwise(cuts)
+    ]
+
+
 def _depth_first(code: list[Instruction]) -> list[Instruction]:
     """What an instruction needs comes right before it, unless it was there already."""
     owner = {slot: c for c in code for slot in c.results}
@@ -102,30 +131,47 @@ def _depth_first(code: list[Instruction]) -> list[Instruction]:
     return list(done.values())
 
 
-def _reductions(tape: Tape) -> list[Reduction]:
-    """The sums by the instruction that computes them; one that is wanted twice comes twice."""
+def _wanted(tape: Tape) -> list[Wanted]:
+    """What is to be added up, by the instruction; a slot that is wanted twice comes twice."""
     wanted = defaultdict(list)
     for i, slot in enumerate(tape.sums):
         wanted[slot].append(i)
-    found = []
+    found: list[Wanted] = []
     for c in tape.code:
         todo = [(t, wanted[slot]) for t, slot in enumerate(c.results) if slot in wanted]
         for layer in range(max((len(w) for _, w in todo), default=0)):
             pairs = [(t, w[layer]) for t, w in todo if len(w) > layer]
-            found.append(Reduction(c, [t for t, _ in pairs], [i for _, i in pairs]))
+            found.append((c, [t for t, _ in pairs], [i for _, i in pairs]))
     return found
 
 
-def _read_by_sums_only(tape: Tape, varies: Any, reductions: list[Reduction]) -> set[int]:
+def _read_by_sums_only(tape: Tape, varies: Any, wanted: list[Wanted]) -> set[int]:
     """The starts of instructions that need not be stored."""
     read = _read(tape, np.arange(tape.size))
-    times = Counter([r.code.start for r in reductions])
+    times = Counter([c.start for c, _, _ in wanted])
+    single = sum(c.count == 1 for c, _, _ in wanted) > MOST_PARTS  # loops would be too many
     return {
         c.start
-        for c, rows, _ in reductions
+        for c, rows, _ in wanted
         if varies[c.start] and times[c.start] == 1 and len(rows) == c.count
-        if not read[c.start : c.start + c.count].any()
+        if not read[c.start : c.start + c.count].any() and not (single and c.count == 1)
     }
+
+
+def _of_stored(wanted: list[Wanted], varies: Any) -> list[Reduction]:
+    """Results that are read back, as sums of one number; the single ones as one loop."""
+    single: dict[bool, list[tuple[int, int]]] = {True: [], False: []}
+    found: list[Any] = []
+    for c, rows, where in wanted:
+        if len(rows) == 1:
+            single[bool(varies[c.start])].append((where[0], c.start + rows[0]))
+        else:
+            found.append((where, [c.start + t for t in rows]))
+    found += [zip(*sorted(pairs)) for pairs in single.values() if pairs]
+    return [
+        Reduction(Instruction("sum", NOWHERE, (slots,), len(slots)), where)
+        for where, slots in found
+    ]
 
 
 def _read(tape: Tape, home: Any) -> Any:
@@ -180,8 +226,6 @@ def _stored(tape: Tape, nests: list[list[Instruction]], reductions: list[Reducti
             home[c.start : c.start + c.count] = i
     read = _read(tape, home)
     for r in reductions:
-        if home[r.code.start] >= 0:
-            read[list(r.code.results)] = True
         for table in r.code.args:
             read[np.asarray(table)] = True
     stored = [{c.start for c in nest if read[c.start : c.start + c.count].any()} for nest in nests]

@@ -23,9 +23,9 @@ from ..engine import Value, apply, as_value, grad
 from ..tape import JitError, Tape, reroll, trace
 from .emit import DOUBLE, INT, Signature, accumulate, at, copy_numbers, loop, read
 from .lower import Layout, lower
-from .native import WORK, Array, Module, Native, buffer, host_width
+from .native import WORK, Array, Module, Native, buffer
 from .plan import placed
-from .vectormath import Vectors
+from .vectormath import Vectors, host_width
 
 P, G, NEW, FLAG, KEPT, STATE = range(6)
 RATE, STEPS = range(2)  # of the settings, a row for each rule; then its constants
@@ -253,7 +253,7 @@ class _Finish:
             return total
 
         squares = accumulate(b, [m.constant(0.0)] * vectors, self.update.strips, strip)
-        return m.horizontal(reduce(m.add, squares))
+        return m.totals([reduce(m.add, squares)])
 
     def _clip(self, square: Any) -> None:
         b, args = self.b, self.args

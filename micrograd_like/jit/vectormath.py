@@ -31,6 +31,13 @@ NAMES = {"x86_64": _X86, "AMD64": _X86, "aarch64": _ARM, "arm64": _ARM}.get(plat
 
 
 @cache
+def host_width() -> int:
+    """How many doubles a vector register of this machine holds."""
+    features = llvm.get_host_cpu_features()
+    return 8 if features.get("avx512f") else 4 if features.get("avx") else 2
+
+
+@cache
 def _library(vector: bool) -> Any:
     """The vector math library or libm, or None where there is none."""
     libm = "ucrtbase" if platform.system() == "Windows" else ctypes.util.find_library("m")
@@ -93,14 +100,25 @@ class Vectors:
     def select(self, mask: Any, x: Any, y: Any) -> Any:
         return self.b.select(mask, *self._both(x, y))
 
-    def horizontal(self, x: Any) -> Any:
-        """The sum of the lanes, in pairs."""
-        if self.width == 1:
-            return x
-        lanes = [self.b.extract_element(x, INT(i)) for i in range(self.width)]
-        while len(lanes) > 1:
-            lanes = [self.b.fadd(p, q) for p, q in zip(lanes[::2], lanes[1::2])]
-        return lanes[0]
+    def totals(self, xs: Sequence[Any]) -> Any:
+        """The sum of the lanes of one vector; or of as many as have lanes, as a vector."""
+        #   a0+a1 b0+b1 a2+a3 b2+b3;  then a0+a1+a2+a3 b0+b1+b2+b3 c0+c1+c2+c3 d0+d1+d2+d3
+        if len(xs) < self.width:
+            lanes = [self.b.extract_element(xs[0], INT(i)) for i in range(self.width)]
+            while len(lanes) > 1:
+                lanes = [self.b.fadd(p, q) for p, q in zip(lanes[::2], lanes[1::2])]
+            return lanes[0]
+        span = 1
+        while len(xs) > 1:
+            low = [r - r % (2 * span) + r % span for r in range(self.width)]
+            low = [place + self.width * (r % (2 * span) >= span) for r, place in enumerate(low)]
+            xs = [self._sum_of_lanes(p, q, low, span) for p, q in zip(xs[::2], xs[1::2])]
+            span *= 2
+        return xs[0]
+
+    def _sum_of_lanes(self, p: Any, q: Any, low: list[int], span: int) -> Any:
+        kind, high = ir.VectorType(INT32, self.width), [place + span for place in low]
+        return self.b.fadd(*[self.b.shuffle_vector(p, q, kind(lanes)) for lanes in (low, high)])
 
     def intrinsic(self, name: str, *args: Any) -> Any:
         """An operation that LLVM itself knows, such as llvm.fabs."""

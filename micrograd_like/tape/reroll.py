@@ -20,9 +20,13 @@ __all__ = ["reroll"]
 SMALL = 8  # groups of fewer rows are not worth a loop
 
 
-def reroll(tape: Tape) -> Tape:
-    """The same program with its loops found: fewer instructions, equal results."""
-    return checked(_group(_chain(tape)), "reroll")
+def reroll(tape: Tape, alone: bool = False) -> Tape:
+    """The same program with its loops found: fewer instructions, equal results.
+
+    Rows that read the same number of a sample follow each other where a sample is to be computed
+    ``alone``; else those that read the same parameter.
+    """
+    return checked(_group(_chain(tape), alone), "reroll")
 
 
 def _chain(tape: Tape) -> Tape:
@@ -63,7 +67,7 @@ def _chain(tape: Tape) -> Tape:
     return short
 
 
-def _group(tape: Tape) -> Tape:
+def _group(tape: Tape, alone: bool) -> Tape:
     """Instructions of equal depth, op and kinds of arguments become one, what varies not first."""
     groups = _alike(tape)
     rolled = Tape(tape.inputs, tape.scalars, tape.constants)
@@ -74,8 +78,11 @@ def _group(tape: Tape) -> Tape:
             for *args, slot in rows:
                 place[slot] = rolled.add(key[2], args)
             continue
-        in_order = sorted(rows)  # by the first argument, then the second, ...
-        *tables, slots = map(array, repeat("i"), zip(*in_order))
+        rows.sort()  # by the first argument, then the second, ...
+        if alone:
+            own = [i for i, kind in enumerate(key[3]) if kind == "varies"]
+            rows.sort(key=lambda row: [row[i] for i in own])
+        *tables, slots = map(array, repeat("i"), zip(*rows))
         first = rolled.add(key[2], *tables, count=len(rows))
         for new, slot in enumerate(slots, first):
             place[slot] = new

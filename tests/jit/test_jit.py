@@ -14,6 +14,7 @@ import pytest
 from micrograd_like import MLP, SGD, Value, detect_anomaly, micrograd
 from micrograd_like.functional import where
 from micrograd_like.jit import JitError, jit
+from micrograd_like.jit.vectormath import host_width
 from micrograd_like.losses import mse_loss
 from micrograd_like.transforms import grad, value_and_grad
 
@@ -223,3 +224,9 @@ def test_without_llvmlite_one_sentence_says_what_to_install():
     run = partial(subprocess.run, capture_output=True, text=True, check=False)
     last = run([sys.executable, "-c", code]).stderr.splitlines()[-1]
     assert last == 'ImportError: jit needs llvmlite: pip install "micrograd_like[jit]"'
+
+
+def test_what_was_compiled_for_few_samples_is_not_what_many_run_on():
+    f = jit(lambda x: x * 2.0)
+    f(np.ones(3)), f(np.ones(500)), f(np.ones(2))
+    assert sorted(one.native.layout.width for one in f._known.values()) == [1, host_width()]
