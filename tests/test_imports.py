@@ -63,8 +63,8 @@ INSIDE = {
     "explore": ["layout", "groups", "replay", "page"],
     "tape": ["tape", "recording", "trace", "reroll"],
     "jit": [
-        "emit", "vectormath", "plan", "nests", "lanes", "lower", "native", "update",
-        "surroundings", "training",
+        "emit", "vectormath", "plan", "nests", "lanes", "lower", "native", "arguments", "program",
+        "compiled", "update", "surroundings", "problem", "training",
     ],
     "cli": ["output", "errors", "demo", "train", "predict"],
 }
