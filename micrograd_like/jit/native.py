@@ -9,7 +9,7 @@ import numpy as np
 from llvmlite import binding as llvm
 from llvmlite import ir
 
-from ..tape import Tape, reroll
+from ..tape import JitError, Tape, reroll
 from .emit import INT, Signature, at, in_memory, loop, read
 from .lower import Layout, lower
 from .plan import is_large, placed
@@ -98,6 +98,8 @@ class Native:
     def __init__(
         self, tape: Tape, samples: int, vector_library: bool = True, extra: Any = None
     ) -> None:
+        if tape.puts:
+            raise JitError("gradients of what take selects among parameters are not compiled yet")
         self.layout = layout_for(samples)._replace(vector_library=vector_library)
         self.tape = reroll(tape, alone=self.layout.stride == 1)
         self.module = Module()
