@@ -7,6 +7,7 @@ one user of it needs, numbers and memory, is a ``Native``.
 import json
 import os
 import threading
+import weakref
 from array import array
 from collections.abc import Callable
 from functools import cached_property
@@ -142,6 +143,7 @@ class Code:
             with llvm.ObjectFileRef.from_data(code) as file:
                 self.engine.add_object_file(file)
             self.engine.finalize_object()
+        weakref.finalize(self, _free, self.engine).atexit = False
 
     def get(self, signature: Signature) -> Callable[..., Any]:
         """A Python function that calls the machine code."""
@@ -149,9 +151,10 @@ class Code:
             place = self.engine.get_function_address(signature.name)
         return signature.bind(place, self)
 
-    def __del__(self) -> None:
-        with compiling:
-            self.engine.close()
+
+def _free(engine: Any) -> None:
+    with compiling:
+        engine.close()
 
 
 def shape_of(tape: Tape) -> bytes:
@@ -183,37 +186,37 @@ def _origin() -> bytes:
 ORIGIN = _origin()
 
 
-def machine_code(shape: bytes, emit: Callable[[], tuple[Module, dict[str, Any]]]) -> Code:
+def machine_code(shape: bytes, emit: Callable[[], tuple[Module, dict[str, Any]]]) -> Any:
     """From this process or from the disk; or compiled, and then kept in both.
 
     Args:
         shape: what tells this program from all others.
         emit: gives its module, and the arguments of its ``compile``.
     """
-    code = RECENT.get(shape) or _loaded(shape)
-    if code is None:
-        module, arguments = emit()
-        with compiling:
-            code = RECENT.get(shape)  # still: another thread may have been faster
-            if code is None:
-                compiled = module.compile(**arguments)
-                code = Code(compiled)
-                RECENT.keep(shape, code)
-                if ORIGIN:
-                    cache.store(cache.digest(shape, ORIGIN), compiled)
+    if code := RECENT.get(shape) or _loaded(shape):
+        return code
+    module, arguments = emit()
+    with compiling:
+        if code := RECENT.get(shape):  # now: another thread was faster
+            return code
+        compiled = module.compile(**arguments)
+        code = Code(compiled)
+        RECENT.keep(shape, code)
+    if ORIGIN:
+        cache.store(cache.digest(shape, ORIGIN), compiled)
     return code
 
 
-def _loaded(shape: bytes) -> Code | None:
-    """From the disk."""
+def _loaded(shape: bytes) -> Any:
+    """From the disk, or None."""
     compiled = cache.load(cache.digest(shape, ORIGIN)) if ORIGIN else None
     try:
         code = compiled and Code(compiled)
-    except LookupError:  # another math library than the one when it was compiled
+    except LookupError:  # the math library is another than when it was compiled
         return None
     if code:
         RECENT.keep(shape, code)
-    return code or None
+    return code
 
 
 # --- a tape ---
