@@ -46,7 +46,7 @@ class Compiled:
         self._known: dict[Any, Program] = {}
 
     def __call__(self, *args: Any) -> Any:
-        compiled, call = self._for(args, "values")
+        compiled, call = self.program(args, "values")
         outputs, _ = compiled.run(call)
         return _stacked(compiled.rebuild(list(outputs if call.has_axis else outputs[:, 0])))
 
@@ -61,7 +61,7 @@ class Compiled:
             >>> loss.backward([1.0, 2.0], [3.0, 4.0]), w.grad
             (2.0, 4.0)
         """
-        compiled, call = self._for(args, "gradients")
+        compiled, call = self.program(args, "gradients")
         _, sums = compiled.run(call)
         mean, *grads = (sums / call.count).tolist()
         before = map(attrgetter("_grad"), compiled.parameters)
@@ -70,15 +70,16 @@ class Compiled:
 
     def tape(self, *args: Any, rerolled: bool = True) -> Tape:
         """The instructions for such arguments, after reroll or as traced; print it."""
-        compiled, _ = self._for(args, "values")
+        compiled, _ = self.program(args, "values")
         return compiled.native.tape if rerolled else compiled.traced
 
     def llvm(self, *args: Any) -> str:
         """The LLVM code for such arguments, optimised."""
-        compiled, _ = self._for(args, "values")
+        compiled, _ = self.program(args, "values")
         return str(compiled.native.module.code)
 
-    def _for(self, args: Sequence[Any], kind: str) -> tuple[Program, Call]:
+    def program(self, args: Sequence[Any], kind: str) -> tuple[Program, Call]:
+        """What computes "values" or "gradients" for such arguments, and these as rows."""
         check_nobody_watches()
         call = Call(args, self.batch)
         key = (kind, call.signature)
