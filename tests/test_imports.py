@@ -63,7 +63,7 @@ INSIDE = {
     "explore": ["layout", "groups", "replay", "page"],
     "tape": ["tape", "recording", "gradients", "trace", "reroll"],
     "jit": [
-        "emit", "vectormath", "plan", "nests", "lanes", "lower", "native", "arguments", "program",
+        "emit", "vectormath", "plan", "nests", "lanes", "lower", "native", "once", "arguments", "program",
         "compiled", "update", "surroundings", "problem", "training",
     ],
     "cli": ["output", "errors", "demo", "train", "predict"],

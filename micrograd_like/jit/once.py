@@ -1,0 +1,70 @@
+"""once: what is made once for each key, whoever asks for it first.
+
+>>> made = Once(most=2)
+>>> made.get("a", lambda: print("making it")), made.get("a", lambda: print("never"))
+making it
+(None, None)
+
+Threads that ask for the same thing wait for the one that makes it; nobody else waits. A process
+forks when nothing is being made, for the child would wait for ever. What raises is not kept.
+"""
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from typing import Any
+
+_making: dict[Hashable, Any] = {}  # a lock for everything that is being made
+_guard = threading.RLock()  # nothing new is begun while it is held
+
+
+class Once:
+    """What was made, by key; of more than ``most`` the one that was asked for longest ago goes."""
+
+    def __init__(self, most: int) -> None:
+        self.most = most
+        self.made: OrderedDict[Hashable, Any] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
+        """What was made for the key, now if it was not yet."""
+        try:
+            self.made.move_to_end(key)
+            return self.made[key]
+        except KeyError:
+            pass
+        name = id(self), key
+        with _guard:
+            lock = _making.setdefault(name, threading.RLock())
+        with lock:
+            try:
+                if key in self.made:  # now: another thread was faster
+                    return self.made[key]
+                new = self.made[key] = make()
+                while len(self.made) > self.most:
+                    self.made.popitem(last=False)
+                return new
+            finally:
+                _making.pop(name, None)
+
+
+_held: list[Any] = []
+
+
+def _before_fork() -> None:
+    _guard.acquire()
+    for lock in list(_making.values()):
+        lock.acquire()
+        _held.append(lock)
+
+
+def _after_fork() -> None:
+    while _held:
+        _held.pop().release()
+    _guard.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork
+    )
