@@ -63,8 +63,8 @@ INSIDE = {
     "explore": ["layout", "groups", "replay", "page"],
     "tape": ["tape", "recording", "gradients", "trace", "reroll"],
     "jit": [
-        "emit", "vectormath", "plan", "nests", "lanes", "lower", "native", "once", "arguments", "program",
-        "compiled", "update", "surroundings", "problem", "training",
+        "emit", "vectormath", "plan", "nests", "lanes", "lower", "native", "once", "arguments",
+        "program", "compiled", "update", "surroundings", "problem", "training",
     ],
     "cli": ["output", "errors", "demo", "train", "predict"],
 }

@@ -37,7 +37,7 @@ class Known:
     """What a compiled function keeps: programs by shape, and memory by the types of arguments."""
 
     def __init__(self) -> None:
-        self.programs = Once(SHAPES)
+        self.programs = Once[str, Program](SHAPES)
         self.ready: dict[Any, list[Buffers]] = {}
         self.signature: Signature | None = None
 
@@ -87,10 +87,12 @@ class Compiled:
 
     def __init__(self, f: Callable[..., Any], batch: Sequence[bool] | None = None) -> None:
         if isinstance(f, Compiled):
-            f, batch = f.f, f.batch if batch is None else batch
+            batch, f = f.batch if batch is None else batch, f.f
         _check_is_function(f)
         update_wrapper(self, f, updated=["__dict__"] if isinstance(f, FunctionType) else [])
-        self.f, self.batch, self.known = f, batch, Known()
+        self.f: Callable[..., Any] = f
+        self.batch: Sequence[bool] | None = batch
+        self.known = Known()
         self.classes: tuple[type, ...] = (type,)  # what a method's first argument may be
         self.of_instances: dict[int, tuple[ref[Any], Known]] = {}
 

@@ -13,20 +13,22 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+K = TypeVar("K", bound=Hashable)
+T = TypeVar("T")
 _making: dict[Hashable, Any] = {}  # a lock for everything that is being made
 _guard = threading.RLock()  # nothing new is begun while it is held
 
 
-class Once:
+class Once(Generic[K, T]):
     """What was made, by key; of more than ``most`` the one that was asked for longest ago goes."""
 
     def __init__(self, most: int) -> None:
         self.most = most
-        self.made: OrderedDict[Hashable, Any] = OrderedDict()
+        self.made: OrderedDict[K, T] = OrderedDict()
 
-    def get(self, key: Hashable, make: Callable[[], Any]) -> Any:
+    def get(self, key: K, make: Callable[[], T]) -> T:
         """What was made for the key, now if it was not yet."""
         try:
             self.made.move_to_end(key)

@@ -16,7 +16,8 @@ from ..modes import setting, uncollected
 from ..nesting import flatten
 from ..tape import JitError, Tape, is_tracing, probes, trace
 from .arguments import Call
-from .native import Layout, Native, layout_for
+from .lower import Layout
+from .native import Native, layout_for
 from .once import Once
 
 TOLERANCE = 1e-12  # relative: x**3 is a product on the tape, which rounds otherwise
@@ -56,8 +57,8 @@ class Program:
             raise JitError("the function returned nothing to compute: an empty list")
         with setting(_comparing, lambda _: True):
             self._compare(f, call, inputs, shared)
-        self.tapes = Once(2)
-        self.natives = Once(LAYOUTS)
+        self.tapes = Once[str, Tape](2)
+        self.natives = Once[tuple[str, Layout], Native](LAYOUTS)
 
     def tape(self, kind: str) -> Tape:
         """As traced: of the "values", or what adds up the first output and its "gradients"."""
@@ -65,16 +66,15 @@ class Program:
 
     def native(self, kind: str, samples: int) -> Native:
         """The machine code for so many samples: any that is good for them."""
-        for (of, layout), native in list(self.natives.made.items()):
-            if of == kind and good_for(layout, samples):
+        for (of, known), native in list(self.natives.made.items()):
+            if of == kind and good_for(known, samples):
                 return native
-        layout = layout_for(samples)
 
         @uncollected()
         def compiled() -> Native:
             return Native(self.tape(kind), samples)
 
-        return self.natives.get((kind, layout), compiled)
+        return self.natives.get((kind, layout_for(samples)), compiled)
 
     def _gradients(self) -> Tape:
         if (n := len(self.values.outputs)) != 1:
@@ -146,10 +146,10 @@ class Buffers:
                 number += prod(shape)
         rows = native.new_rows()
         self.size = data.size + rows.size + self.scalars.size + self.outputs.size
-        floats = Struct(f"{len(program.parameters)}d").pack_into
-        self.write_parameters = partial(floats, self.scalars, 8 * number)
+        floats: Any = Struct(f"{len(program.parameters)}d").pack_into
         self.grads = np.empty(len(program.parameters))
-        self.read_grads = partial(floats, self.grads, 0)
+        self.write_parameters = partial(floats, self.scalars, 8 * number)
+        self.write_grads = partial(floats, self.grads, 0)
         self.work = native.work.prepared(  # type: ignore[attr-defined]
             data=data, length=call.count, order=np.arange(call.count), samples=call.count,
             rows=rows, scalars=self.scalars, sums=self.sums,
@@ -168,5 +168,5 @@ class Buffers:
 
     def new_grads(self) -> Any:
         """What the gradients of the parameters become: the means are added to what is there."""
-        self.read_grads(*[p._grad for p in self.program.parameters])
+        self.write_grads(*[p._grad for p in self.program.parameters])
         return self.grads + self.sums[1:] / self.count
