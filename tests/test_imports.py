@@ -63,7 +63,8 @@ INSIDE = {
     "explore": ["layout", "groups", "replay", "page"],
     "tape": ["tape", "recording", "gradients", "trace", "reroll"],
     "jit": [
-        "emit", "vectormath", "plan", "nests", "lanes", "lower", "cache", "native", "arguments",
+        "emit", "vectormath", "plan", "nests", "lanes", "lower", "cache", "once", "native",
+        "arguments",
         "program", "compiled", "update", "surroundings", "problem", "training",
     ],
     "cli": ["output", "errors", "demo", "train", "predict"],
