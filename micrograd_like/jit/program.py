@@ -69,10 +69,11 @@ class Program:
         for (of, known), native in list(self.natives.made.items()):
             if of == kind and good_for(known, samples):
                 return native
+        tape = self.tape(kind)
 
         @uncollected()
         def compiled() -> Native:
-            return Native(self.tape(kind), samples)
+            return Native(tape, samples)
 
         return self.natives.get((kind, layout_for(samples)), compiled)
 
