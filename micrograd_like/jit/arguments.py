@@ -29,6 +29,8 @@ class Call:
         self, args: Sequence[Any], named: Mapping[str, Any], batch: Sequence[bool] | None = None
     ) -> None:
         trees = {name: _arrays(arg, f"argument {name!r}") for name, arg in _both(args, named)}
+        if batch is not None and len(batch) != len(trees):
+            raise ValueError(f"batch names {len(batch)} arguments, the call has {len(trees)}")
         self.arrays, rebuild = flatten(trees)
         if batch is None:
             longest = max([len(a) for a in self.arrays if a.ndim], default=0)

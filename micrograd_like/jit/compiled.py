@@ -184,16 +184,14 @@ class Compiled:
             self.known.signature = signature(self.f, follow_wrapped=False)
         return self.known.signature
 
-    def _flags(self, args: Sequence[Any], named: Mapping[str, Any]) -> list[bool] | None:
-        """For each argument what batch says of it."""
-        if self.batch is None:
-            return None
+    def _flags(self, args: Sequence[Any], named: Mapping[str, Any]) -> Sequence[bool] | None:
+        """For each argument what batch says of it: in their order, or that of f's parameters."""
+        if self.batch is None or not named and len(self.batch) == len(args):
+            return self.batch
         names = list(self._signature().parameters)
         places = [*range(len(args)), *[names.index(name) for name in named if name in names]]
-        n = len(self.batch)
-        if n not in (len(places), len(names)) or n <= max(places, default=-1):
-            raise ValueError(f"batch names {n} arguments, the call has {len(places)}")
-        return [self.batch[i] for i in places]
+        known = len(self.batch) == len(names) > max(places, default=-1)
+        return [self.batch[i] for i in places] if known else self.batch
 
     # --- as a method, and in copies ---
 

@@ -6,7 +6,8 @@ making it
 (None, None)
 
 Threads that ask for the same thing wait for the one that makes it; nobody else waits. A process
-forks when nothing is being made, for the child would wait for ever. What raises is not kept.
+forks when nothing is being made, for the child would wait for ever: so who makes something may not
+ask for something else. What raises is not kept.
 """
 
 import os
@@ -15,6 +16,8 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from contextlib import nullcontext
 from typing import Any, Generic, TypeVar
+
+from . import native  # noqa: F401  # first: before a fork, who is making something needs its lock
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")

@@ -34,13 +34,19 @@ def is_python() -> bool:
 class Program:
     """f for arguments of one nesting and shape: traced, compared with Python once, compiled.
 
+    Args:
+        f: the function.
+        call: its arguments.
+        trained: the parameters whose gradients are wanted; without, all that f reads.
+
     Attributes:
-        parameters: the Values that f reads from outside.
+        parameters: those, and then all others that f reads from outside.
         rebuild: nests outputs as f's result.
     """
 
     @uncollected()
-    def __init__(self, f: Callable[..., Any], call: Call) -> None:
+    def __init__(self, f: Callable[..., Any], call: Call, trained: Sequence[Value] = ()) -> None:
+        self.trained = trained
         inputs, shared = call.rows()
         other = inputs[:, -1] if call.count > 1 else inputs[:, 0] * 1.001 + 1e-3
 
@@ -49,7 +55,7 @@ class Program:
             return leaves, leaves[:1]
 
         samples = [inputs[:, 0].tolist(), other.tolist()]
-        self.traced = trace(outputs, samples, shared.tolist())
+        self.traced = trace(outputs, samples, shared.tolist(), trained)
         self.parameters = self.traced.parameters
         self.values = self.traced.tape
         self.values.sums = []  # which only the gradients have
@@ -69,10 +75,11 @@ class Program:
         for (of, known), native in list(self.natives.made.items()):
             if of == kind and good_for(known, samples):
                 return native
+        tape = self.tape(kind)
 
         @uncollected()
         def compiled() -> Native:
-            return Native(self.tape(kind), samples)
+            return Native(tape, samples)
 
         return self.natives.get((kind, layout_for(samples)), compiled)
 
@@ -87,7 +94,7 @@ class Program:
                 "backward found no parameters: the function reads no Values from outside; for "
                 "gradients of arguments compile jit(grad(f))"
             )
-        tape = self.traced.gradients()
+        tape = self.traced.gradients(self.trained or None)
         tape.outputs = []
         return tape
 
