@@ -186,7 +186,7 @@ class Compiled:
 
     def _flags(self, args: Sequence[Any], named: Mapping[str, Any]) -> Sequence[bool] | None:
         """For each argument what batch says of it: in their order, or that of f's parameters."""
-        if self.batch is None or not named and len(self.batch) == len(args):
+        if self.batch is None or (not named and len(self.batch) == len(args)):
             return self.batch
         names = list(self._signature().parameters)
         places = [*range(len(args)), *[names.index(name) for name in named if name in names]]

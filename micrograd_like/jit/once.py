@@ -14,16 +14,12 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from contextlib import nullcontext
 from typing import Any, Generic, TypeVar
-
-from . import native  # noqa: F401  # first: before a fork, who is making something needs its lock
 
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 _making: dict[Hashable, Any] = {}  # a lock for everything that is being made
 _guard = threading.RLock()  # nothing new is begun while it is held
-_thread = threading.local()  # depth: how much it is making, one inside the other
 
 
 class Once(Generic[K, T]):
@@ -40,12 +36,10 @@ class Once(Generic[K, T]):
             return self.made[key]
         except KeyError:
             pass
-        name, depth = (id(self), key), getattr(_thread, "depth", 0)
-        # a part of what is being made is not held up: who forks waits for the whole
-        with nullcontext() if depth else _guard:
+        name = id(self), key
+        with _guard:
             lock = _making.setdefault(name, threading.RLock())
         with lock:
-            _thread.depth = depth + 1
             try:
                 if key in self.made:  # now: another thread was faster
                     return self.made[key]
@@ -54,7 +48,6 @@ class Once(Generic[K, T]):
                     self.made.popitem(last=False)
                 return new
             finally:
-                _thread.depth = depth
                 _making.pop(name, None)
 
 
