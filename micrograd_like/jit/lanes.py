@@ -17,6 +17,7 @@ from llvmlite import ir
 
 from .emit import INT, INT32, Table, at, loop, plus, read
 from .nests import Nest, divisor
+from ..tape import Instruction
 from .plan import Reduction
 from .vectormath import host_width
 
@@ -72,10 +73,18 @@ class RowLanes(Nest):
             return [m.splat(read(b, memory, place, name="scalar"))]
         if step == 1:
             return [b.load(at(b, memory, place), "row", 8, typ=m.type)]
-        vector = ir.Constant(m.type, ir.Undefined)
-        for lane, where in enumerate(_places(b, place, step, m.width)):
-            vector = b.insert_element(vector, read(b, memory, where), INT(lane))
-        return [vector]
+        return [m.vector([read(b, memory, where) for where in _places(b, place, step, m.width)])]
+
+    def _chosen(self, c: Instruction, member: tuple[Any, Any], index: list[Any]) -> list[Any]:
+        """One index for all lanes says where they begin; else each lane has its own."""
+        (table, varies), (i, k), b = self.choice[c.start], member, self.b
+        numbers = self.math.lanes(index[0])
+        if self.table[c.start, 0].same_along_k:
+            return self._fetch(table, varies, i, k, b.fptosi(numbers[0], INT, "index"))
+        memory = self.args.rows if varies else self.args.scalars
+        indices = [b.fptosi(number, INT, "index") for number in numbers]
+        places = [table.at(b, i, plus(b, k, INT(lane)), j) for lane, j in enumerate(indices)]
+        return [self.math.vector([read(b, memory, place) for place in places])]
 
     def _store(self, row: list[Any], place: Any, varies: bool) -> None:
         memory = self.args.rows if varies else self.args.scalars

@@ -97,6 +97,21 @@ class Vectors:
             return self.b.fcmp_unordered(relation, x, y)
         return self.b.fcmp_ordered(relation, x, y)
 
+    def lanes(self, x: Any) -> list[Any]:
+        """The numbers of a vector."""
+        if self.width == 1:
+            return [x]
+        return [self.b.extract_element(x, INT(i)) for i in range(self.width)]
+
+    def vector(self, lanes: Sequence[Any]) -> Any:
+        """The vector of some numbers."""
+        if self.width == 1:
+            return lanes[0]
+        vector = ir.Constant(self.type, ir.Undefined)
+        for i, x in enumerate(lanes):
+            vector = self.b.insert_element(vector, x, INT(i))
+        return vector
+
     def select(self, mask: Any, x: Any, y: Any) -> Any:
         return self.b.select(mask, *self._both(x, y))
 
@@ -104,7 +119,7 @@ class Vectors:
         """The sum of the lanes of one vector; or of as many as have lanes, as a vector."""
         #   a0+a1 b0+b1 a2+a3 b2+b3;  then a0+a1+a2+a3 b0+b1+b2+b3 c0+c1+c2+c3 d0+d1+d2+d3
         if len(xs) < self.width:
-            lanes = [self.b.extract_element(xs[0], INT(i)) for i in range(self.width)]
+            lanes = self.lanes(xs[0])
             while len(lanes) > 1:
                 lanes = [self.b.fadd(p, q) for p, q in zip(lanes[::2], lanes[1::2])]
             return lanes[0]
@@ -133,13 +148,7 @@ class Vectors:
         if not _symbol(name, False):
             raise RuntimeError(f"no function {name} in this platform's math library")
         function = self._declare(name, DOUBLE, len(args))
-        if self.width == 1:
-            return self.b.call(function, args)
-        out = ir.Constant(self.type, ir.Undefined)
-        for i in range(self.width):
-            lane = [self.b.extract_element(x, INT(i)) for x in args]
-            out = self.b.insert_element(out, self.b.call(function, lane), INT(i))
-        return out
+        return self.vector([self.b.call(function, x) for x in zip(*map(self.lanes, args))])
 
     def apply(self, op: str, args: Sequence[Any]) -> Any:
         """The result of an op of the table."""
@@ -268,6 +277,12 @@ def _max(m: Vectors, *xs: Any) -> Any:
     return reduce(partial(_winner(">="), m), xs, m.constant(-math.inf))
 
 
+def _take(m: Vectors, index: Any, *table: Any) -> Any:
+    """Of numbers that are not in memory: nests.py reads those that are."""
+    choices = [(m.compare("==", index, float(i)), x) for i, x in enumerate(table)]
+    return reduce(lambda out, choice: m.select(*choice, out), choices[1:], table[0])
+
+
 def _library_call(name: str) -> Callable[..., Any]:
     return lambda m, *args: m.call(name, *args)
 
@@ -299,6 +314,7 @@ LOWERINGS: dict[str, Callable[..., Any]] = {
     "ge": _flag(">="),
     "eq": _flag("=="),
     "detach": lambda m, x: x,
+    "take": _take,
     "where": lambda m, cond, x, y: m.select(m.compare("!=", cond, 0.0), x, y),
     "maximum": _winner(">="),
     "minimum": _winner("<="),
@@ -336,8 +352,7 @@ class Called(Vectors):
         vector = wide.constant(0.0)
         for i, x in enumerate(xs):
             vector = self.b.insert_element(vector, x, INT(i))
-        vector = wide.apply(op, [vector])
-        return [self.b.extract_element(vector, INT(i)) for i in range(len(xs))]
+        return wide.lanes(wide.apply(op, [vector]))[: len(xs)]
 
     def apply(self, op: str, args: Sequence[Any]) -> Any:
         emit = partial(LOWERINGS[op], self)
