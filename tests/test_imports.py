@@ -61,7 +61,7 @@ INSIDE = {
     "draw": ["naming", "drawing", "graph", "network"],
     "plot": ["common", "curves", "parameters", "outputs"],
     "explore": ["layout", "groups", "replay", "page"],
-    "tape": ["tape", "recording", "trace", "reroll"],
+    "tape": ["tape", "recording", "gradients", "trace", "reroll"],
     "jit": [
         "emit", "vectormath", "plan", "nests", "lanes", "lower", "native", "arguments", "program",
         "compiled", "update", "surroundings", "problem", "training",

@@ -64,7 +64,7 @@ class Rules:
         self.after = set(after)
         numbers = [[x, x, x, 1.0, x, *[x] * len(self.keys)] for x in (0.5, 0.25)]
         traced = {
-            name: reroll(trace(rule, numbers, [optimizer.lr, 1.0])[0])
+            name: reroll(trace(rule, numbers, [optimizer.lr, 1.0]).tape)
             for name, rule in self._rules(penalty).items()
         }
         self.numbers = [tape.constants for tape in traced.values()]
