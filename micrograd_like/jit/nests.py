@@ -103,7 +103,7 @@ class Nest:
     def _in_memory(self, part: Any) -> Any:
         """The same slots; None when some of them are not in memory, or not in the same one."""
         kinds = self.lowering.varies[part]
-        inside = any(np.isin(part, k.results).any() for k in self.code)
+        inside = part.max() >= min(self.inside) and bool(self.inside.keys() & set(part.flat))
         return None if inside or kinds.any() != kinds.all() else part
 
     # --- one round of the loops: for each row of the tile, for each vector ---
