@@ -84,7 +84,7 @@ def _arrays(tree: Any, name: str) -> Any:
     try:
         array = np.asarray(tree)
         if array.dtype.kind in "biuf":
-            return array.astype(np.float64)
+            return array.astype(np.float64, copy=False)
     except ValueError:  # a list of parts of different shapes
         array = np.empty(0, object)
     if isinstance(tree, list) and array.dtype == object:

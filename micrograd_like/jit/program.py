@@ -141,6 +141,7 @@ class Buffers:
         self.scalars = native.new_scalars([0.0] * native.tape.scalars)
         self.outputs = np.empty((len(native.tape.outputs), call.count))
         self.sums = np.zeros(len(native.tape.sums))
+        self.added = self.sums[1:]
         self.places: list[Any] = []  # of every argument
         row = number = 0
         for batched, shape in call.leaves:
@@ -167,13 +168,13 @@ class Buffers:
         """Fills outputs and sums."""
         for place, argument in zip(self.places, arguments):
             place[...] = argument
-        self.write_parameters(
-            *[p._number for p in self.program.parameters]
-        )  # .data, in half the time
+        # p._number is p.data, in half the time
+        self.write_parameters(*[p._number for p in self.program.parameters])
         self.sums.fill(0.0)
         self.work()
 
-    def new_grads(self) -> Any:
-        """What the gradients of the parameters become: the means are added to what is there."""
+    def means(self) -> tuple[float, Any]:
+        """Of the first output; and what its gradients make of those of the parameters."""
         self.write_grads(*[p._grad for p in self.program.parameters])
-        return self.grads + self.sums[1:] / self.count
+        np.divide(self.sums, self.count, self.sums)
+        return self.sums.item(0), np.add(self.grads, self.added, self.grads)
