@@ -47,7 +47,7 @@ ARROWS = {
     "explore": {"engine", "nesting", "words", "draw", "files", "train"},
     # compiling
     "tape": {"ops", "engine", "modes", "nesting", "anomaly"},
-    "jit": {"ops", "engine", "modes", "nesting", "tape"},
+    "jit": {"ops", "engine", "modes", "nesting", "files", "tape"},
     # the command line
     "cli": {"engine", "checks", "nesting", "nn", "losses", "optim", "data", "files", "train"}
     | {"serialize", "testing", "draw", "plot", "explore"},
@@ -63,7 +63,8 @@ INSIDE = {
     "explore": ["layout", "groups", "replay", "page"],
     "tape": ["tape", "recording", "gradients", "trace", "reroll"],
     "jit": [
-        "emit", "vectormath", "plan", "nests", "lanes", "lower", "native", "once", "arguments",
+        "emit", "vectormath", "plan", "nests", "lanes", "lower", "cache", "once", "native",
+        "arguments",
         "program", "compiled", "update", "surroundings", "problem", "training",
     ],
     "cli": ["output", "errors", "demo", "train", "predict"],

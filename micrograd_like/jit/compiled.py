@@ -138,7 +138,7 @@ class Compiled:
     def llvm(self, *args: Any, **named: Any) -> str:
         """The LLVM code for such arguments, optimised."""
         program, call = self.program(args, "values", named)
-        return str(program.native("values", call.count).module.code)
+        return program.native("values", call.count).llvm()
 
     def program(
         self, args: Sequence[Any], kind: str = "values", named: Mapping[str, Any] = NONE
@@ -187,7 +187,7 @@ class Compiled:
 
     def _flags(self, args: Sequence[Any], named: Mapping[str, Any]) -> Sequence[bool] | None:
         """For each argument what batch says of it: in their order, or that of f's parameters."""
-        if self.batch is None or not named and len(self.batch) == len(args):
+        if self.batch is None or (not named and len(self.batch) == len(args)):
             return self.batch
         names = list(self._signature().parameters)
         places = [*range(len(args)), *[names.index(name) for name in named if name in names]]

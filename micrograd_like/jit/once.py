@@ -16,8 +16,6 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from typing import Any, Generic, TypeVar
 
-from . import native  # noqa: F401  # first: before a fork, who is making something needs its lock
-
 K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 _making: dict[Hashable, Any] = {}  # a lock for everything that is being made
@@ -54,13 +52,20 @@ class Once(Generic[K, T]):
 
 
 _held: list[Any] = []
+_locks: list[Any] = []
+
+
+def lock() -> Any:
+    """A lock that no other thread holds when a process forks, for who makes things."""
+    _locks.append(threading.RLock())
+    return _locks[-1]
 
 
 def _before_fork() -> None:
     _guard.acquire()
-    for lock in list(_making.values()):
-        lock.acquire()
-        _held.append(lock)
+    for one in [*_making.values(), *_locks]:  # what is being made may need the locks
+        one.acquire()
+        _held.append(one)
 
 
 def _after_fork() -> None:

@@ -158,7 +158,7 @@ class Buffers:
         self.grads = np.empty(len(program.parameters))
         self.write_parameters = partial(floats, self.scalars, 8 * number)
         self.write_grads = partial(floats, self.grads, 0)
-        self.work = native.work.prepared(  # type: ignore[attr-defined]
+        self.work = native.work.prepared(
             data=data, length=call.count, order=np.arange(call.count), samples=call.count,
             rows=rows, scalars=self.scalars, sums=self.sums,
             outputs=self.outputs, outputs_length=call.count,

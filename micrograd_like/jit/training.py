@@ -13,8 +13,8 @@ import numpy as np
 
 from ..engine import Value, assign
 from ..modes import uncollected
-from ..tape import JitError, Tape, check_nobody_watches
-from .native import Array, Native
+from ..tape import JitError, check_nobody_watches
+from .native import Array, Native, shape_of
 from .problem import Problem, replaced_in
 from .surroundings import Surroundings
 from .update import FINISH, KEPT, LOOP, RATE, STATE, STEPS, G, P, Rules, Update
@@ -45,7 +45,7 @@ class Trainer:
         self.samples, self.batch_size = len(X), min(batch_size, len(X))
         self.compilations, self.shown, self.table = 0, np.empty((0, 0)), np.empty((0, 0))
         self.params: list[Value] = []
-        self.shape: list[Any] = []  # of what is compiled
+        self.shape: Any = None  # of what is compiled
         self.follow(penalised)
 
     def follow(self, penalised: Iterable[Value]) -> None:
@@ -89,13 +89,12 @@ class Trainer:
         params = self.optimizer.params
         self.problem = problem = Problem(*self.arguments, params)
         self.rules = Rules(self.optimizer, self.penalty)
-        tapes = [problem.tape, *self.rules.tapes.values()]
-        shape = [*self.rules.tapes, len(params), *map(_shape, tapes)]
+        shape = shape_of(problem.tape), self.rules.shape()
         if shape != self.shape:
             rule = partial(Update, rules=self.rules)
-            self.native = Native(problem.tape, self.batch_size, extra=rule)
+            self.native = Native(problem.tape, self.batch_size, extra=rule, shape=shape[1])
             self.update: Update = self.native.extra
-            self.finish, self.loop = map(self.native.module.get, (FINISH, LOOP))
+            self.finish, self.loop = map(self.native.code.get, (FINISH, LOOP))
             self.sums = np.zeros(1 + self.update.layout.stride)  # beyond the parameters, 0
             self.rows = self.native.new_rows()
             self.compilations += 1
@@ -122,7 +121,7 @@ class Trainer:
         order = np.repeat(order, len(orders) // len(order), axis=0)
         masks = self.problem.masks
         drawn, (data, order) = masks.states(), self.problem.visited(order)
-        self.shown = np.empty((len(self.native.tape.outputs), order.size))
+        self.shown = np.empty((len(self.problem.tape.outputs), order.size))
         shape = len(orders), -(-self.samples // self.batch_size)
         losses, norms = np.full(shape, np.nan), np.zeros(shape)
         if self.threads > 1:
@@ -195,9 +194,3 @@ class Trainer:
                     break
                 done += 1
         return done
-
-
-def _shape(tape: Tape) -> Any:
-    """All of a tape but how it is nested: what is equal has the same machine code."""
-    slots = tape.inputs, tape.scalars, repr(tape.constants), tape.outputs, tape.sums
-    return *slots, [(op, start, count, *map(list, args)) for op, start, args, count in tape.code]

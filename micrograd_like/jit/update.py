@@ -14,6 +14,7 @@ import copy
 import math
 from collections.abc import Callable, Iterable
 from functools import partial, reduce
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,10 @@ import numpy as np
 from .. import ops
 from ..engine import Value, apply, as_value, grad
 from ..tape import JitError, Tape, reroll, trace
+from .cache import digest
 from .emit import DOUBLE, INT, Signature, accumulate, at, copy_numbers, loop, read
 from .lower import Layout, lower
-from .native import WORK, Array, Module, Native, buffer
+from .native import WORK, Array, Module, Native, buffer, shape_of
 from .plan import placed
 from .vectormath import Vectors, host_width
 
@@ -69,6 +71,11 @@ class Rules:
         }
         self.numbers = [tape.constants for tape in traced.values()]
         self.tapes = {name: _with_scalars(tape) for name, tape in traced.items()}
+
+    def shape(self) -> bytes:
+        """All that the machine code of an Update depends on, beside the tape of the loss."""
+        parts = [(name.encode(), shape_of(tape)) for name, tape in self.tapes.items()]
+        return digest(str(self.n).encode(), *chain.from_iterable(parts))
 
     def keeps(self, *keys: set[str]) -> bool:
         """Whether these are kept for every parameter, all one or the other."""
@@ -131,7 +138,7 @@ class Update:
     """The optimiser's rule and the penalty's gradient, emitted as FINISH and LOOP beside WORK."""
 
     def __init__(self, native: Native, rules: Rules) -> None:
-        self.n, self.rules = rules.n, rules
+        self.n, self.rules, self.n_sums = rules.n, rules, len(native.traced.sums)
         width = host_width() if self.n >= host_width() else 1
         strip = min(4, -(-self.n // width)) * width
         self.strips = -(-self.n // strip)
@@ -139,10 +146,13 @@ class Update:
         self.layout = Layout(width, strip // width, stride)
         tapes = rules.tapes.values()
         self.n_settings = max(tape.size - sum(tape.varies()) for tape in tapes)
-        for name in rules.tapes:
-            self._emit_rule(native.module, name)
-        _Finish(native.module, self).emit()
-        _emit_loop(native.module, len(native.tape.sums))
+
+    def emit(self, module: Module) -> None:
+        """Adds the functions to the module of WORK."""
+        for name in self.rules.tapes:
+            self._emit_rule(module, name)
+        _Finish(module, self).emit()
+        _emit_loop(module, self.n_sums)
 
     def memory(self, rules: Rules, scalars: Array, flags: list[bool]) -> tuple[Array, Array]:
         """The table, from what all samples share and where the penalty applies; the settings."""
