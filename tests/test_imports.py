@@ -26,7 +26,7 @@ ARROWS = {
     "checks": set(),
     "files": set(),
     "engine": {"ops", "modes"},
-    "functional": {"ops", "engine"},
+    "functional": {"ops", "engine", "nesting"},
     "transforms": {"engine", "nesting"},
     "words": {"ops"},
     # learning

@@ -40,11 +40,13 @@ class Recorded(NamedTuple):
     outputs: list[Place]
     sums: list[Place]
     leaves: list[Value]
+    puts: Sequence[tuple[Place, Place, Sequence[int]]] = ()  # see tape.Put
 
 
 def needed_for(recorded: Recorded, first: int) -> set[Place]:
     """What the outputs and the sums are computed from; ``first`` is the place of a first result."""
     needed = {*recorded.outputs, *recorded.sums}
+    needed.update([place for put in recorded.puts for place in put[:2]])
     for i in reversed(range(len(recorded.code))):
         if first + i in needed:
             needed.update(recorded.code[i][1])
@@ -246,9 +248,11 @@ class _Call:
         args = (tuple(inputs),) if many else tuple(inputs)
         v = own(op, *args)
         if v is not NotImplemented and v.op is None:
-            node = Context().run(own, op, *args)
-            v = Context().run(engine.apply, ops.DETACH, node)
-            self.made[-1:] = [node, v]
+            node = v = Context().run(own, op, *args)
+            self.made[-1:] = [node]
+            if op is not ops.TAKE:  # which makes no node in Python: what it takes is what it was
+                v = Context().run(engine.apply, ops.DETACH, node)
+                self.made.append(v)
         return v
 
     def stand_in(self, x: Any) -> Any:
