@@ -15,7 +15,7 @@ from ..engine import Value, as_value
 from ..modes import setting, uncollected
 from ..nesting import flatten
 from ..tape import JitError, Tape, is_tracing, probes, trace
-from .arguments import Call
+from .arguments import Call, name_of
 from .lower import Layout
 from .native import Native, layout_for
 from .once import Once
@@ -61,6 +61,8 @@ class Program:
         self.values.sums = []  # which only the gradients have
         if not self.values.outputs:
             raise JitError("the function returned nothing to compute: an empty list")
+        self.indices = self.values.indices()
+        self.check_indices(inputs, shared, call)
         with setting(_comparing, lambda _: True):
             self._compare(f, call, inputs, shared)
         self.tapes = Once[str, Tape](2)
@@ -82,6 +84,21 @@ class Program:
             return Native(tape, samples)
 
         return self.natives.get((kind, layout_for(samples)), compiled)
+
+    def check_indices(self, inputs: Any, shared: Any, call: Any) -> None:
+        """Raises an IndexError where a table has no such element: machine code does not look."""
+        for slot, length in self.indices.items():
+            own = slot < len(inputs)
+            numbers = inputs[slot] if own else shared[slot - len(inputs), None]
+            good = (numbers >= 0) & (numbers < length) & (numbers == np.floor(numbers))
+            if not good.all():
+                i = int(np.argmin(good))
+                of = f" of sample {i}" if own and call.has_axis else ""
+                raise IndexError(
+                    f"{name_of(slot, call.names, call.leaves)}{of} is an index of a table of "
+                    f"{length}, got {numbers[i].item()!r}: expected a whole number from 0 to "
+                    f"{length - 1}"
+                )
 
     def _gradients(self) -> Tape:
         if (n := len(self.values.outputs)) != 1:
@@ -135,12 +152,13 @@ class Buffers:
     """
 
     def __init__(self, program: Program, kind: str, call: Call) -> None:
-        native = program.native(kind, call.count)
+        native, tape = program.native(kind, call.count), program.tape(kind)
         self.program, self.count, self.has_axis = program, call.count, call.has_axis
-        data = np.empty((native.tape.inputs, call.count))
-        self.scalars = native.new_scalars([0.0] * native.tape.scalars)
-        self.outputs = np.empty((len(native.tape.outputs), call.count))
-        self.sums = np.zeros(len(native.tape.sums))
+        self.names, self.leaves = call.names, call.leaves
+        self.data = data = np.empty((tape.inputs, call.count))
+        self.scalars = native.new_scalars([0.0] * tape.scalars)
+        self.outputs = np.empty((len(tape.outputs), call.count))
+        self.sums = np.zeros(len(tape.sums))
         self.added = self.sums[1:]
         self.places: list[Any] = []  # of every argument
         row = number = 0
@@ -168,6 +186,8 @@ class Buffers:
         """Fills outputs and sums."""
         for place, argument in zip(self.places, arguments):
             place[...] = argument
+        if self.program.indices:
+            self.program.check_indices(self.data, self.scalars, self)
         # p._number is p.data, in half the time
         self.write_parameters(*[p._number for p in self.program.parameters])
         self.sums.fill(0.0)
