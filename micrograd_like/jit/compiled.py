@@ -19,6 +19,7 @@ from typing import Any
 from weakref import ref
 
 import numpy as np
+from numpy import ndarray
 
 from ..engine import assign
 from ..tape import JitError, Tape, check_nobody_watches
@@ -29,7 +30,7 @@ from .program import Buffers, Program, is_python
 SHAPES = 128  # programs that a function keeps
 READY = 32  # shapes of plain arrays for which memory is kept ready,
 SMALL = 2**17  # of at most so many numbers each
-QUICK = {np.ndarray, np.float64, float}  # types of arguments that need not be looked into
+QUICK = {ndarray, np.float64, float}  # types of arguments that need not be looked into
 NONE: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -123,8 +124,8 @@ class Compiled:
             (2.0, 4.0)
         """
         key, buffers = self._run("gradients", args, named)
-        mean = float(buffers.sums[0] / buffers.count)
-        assign(buffers.program.parameters, grad=buffers.new_grads())
+        mean, grads = buffers.means()
+        assign(buffers.program.parameters, grad=grads)
         if key:
             self.known.give_back(key, buffers)
         return mean
@@ -158,7 +159,7 @@ class Compiled:
         if named:
             args, named = self._by_place(args, named)
         values = [*args, *named.values()]
-        looks = [(x.shape, x.dtype) if type(x) is np.ndarray else type(x) for x in values]
+        looks = [(x.shape, x.dtype.char) if type(x) is ndarray else type(x) for x in values]
         key: Any = (kind, *named, *looks)
         buffers = self.known.take(key)
         if buffers is not None:
@@ -257,7 +258,7 @@ def _stacked(tree: Any) -> Any:
     if not isinstance(tree, list):
         return tree
     parts = [_stacked(part) for part in tree]
-    same = all(isinstance(p, np.ndarray | np.float64) for p in parts)
+    same = all(isinstance(p, ndarray | np.float64) for p in parts)
     if not same or len({np.shape(p) for p in parts}) > 1:
         return parts
     return np.stack(parts, axis=min(1, np.ndim(parts[0])))

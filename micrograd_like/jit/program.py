@@ -15,7 +15,7 @@ from ..engine import Value, as_value
 from ..modes import setting, uncollected
 from ..nesting import flatten
 from ..tape import JitError, Tape, is_tracing, probes, trace
-from .arguments import Call
+from .arguments import Call, name_of
 from .lower import Layout
 from .native import Native, layout_for
 from .once import Once
@@ -61,6 +61,8 @@ class Program:
         self.values.sums = []  # which only the gradients have
         if not self.values.outputs:
             raise JitError("the function returned nothing to compute: an empty list")
+        self.indices = self.values.indices()
+        self.check_indices(inputs, shared, call)
         with setting(_comparing, lambda _: True):
             self._compare(f, call, inputs, shared)
         self.tapes = Once[str, Tape](2)
@@ -82,6 +84,21 @@ class Program:
             return Native(tape, samples)
 
         return self.natives.get((kind, layout_for(samples)), compiled)
+
+    def check_indices(self, inputs: Any, shared: Any, call: Any) -> None:
+        """Raises an IndexError where a table has no such element: machine code does not look."""
+        for slot, length in self.indices.items():
+            own = slot < len(inputs)
+            numbers = inputs[slot] if own else shared[slot - len(inputs), None]
+            good = (numbers >= 0) & (numbers < length) & (numbers == np.floor(numbers))
+            if not good.all():
+                i = int(np.argmin(good))
+                of = f" of sample {i}" if own and call.has_axis else ""
+                raise IndexError(
+                    f"{name_of(slot, call.names, call.leaves)}{of} is an index of a table of "
+                    f"{length}, got {numbers[i].item()!r}: expected a whole number from 0 to "
+                    f"{length - 1}"
+                )
 
     def _gradients(self) -> Tape:
         if (n := len(self.values.outputs)) != 1:
@@ -135,12 +152,14 @@ class Buffers:
     """
 
     def __init__(self, program: Program, kind: str, call: Call) -> None:
-        native = program.native(kind, call.count)
+        native, tape = program.native(kind, call.count), program.tape(kind)
         self.program, self.count, self.has_axis = program, call.count, call.has_axis
-        data = np.empty((native.tape.inputs, call.count))
-        self.scalars = native.new_scalars([0.0] * native.tape.scalars)
-        self.outputs = np.empty((len(native.tape.outputs), call.count))
-        self.sums = np.zeros(len(native.tape.sums))
+        self.names, self.leaves = call.names, call.leaves
+        self.data = data = np.empty((tape.inputs, call.count))
+        self.scalars = native.new_scalars([0.0] * tape.scalars)
+        self.outputs = np.empty((len(tape.outputs), call.count))
+        self.sums = np.zeros(len(tape.sums))
+        self.added = self.sums[1:]
         self.places: list[Any] = []  # of every argument
         row = number = 0
         for batched, shape in call.leaves:
@@ -167,13 +186,15 @@ class Buffers:
         """Fills outputs and sums."""
         for place, argument in zip(self.places, arguments):
             place[...] = argument
-        self.write_parameters(
-            *[p._number for p in self.program.parameters]
-        )  # .data, in half the time
+        if self.program.indices:
+            self.program.check_indices(self.data, self.scalars, self)
+        # p._number is p.data, in half the time
+        self.write_parameters(*[p._number for p in self.program.parameters])
         self.sums.fill(0.0)
         self.work()
 
-    def new_grads(self) -> Any:
-        """What the gradients of the parameters become: the means are added to what is there."""
+    def means(self) -> tuple[float, Any]:
+        """Of the first output; and what its gradients make of those of the parameters."""
         self.write_grads(*[p._grad for p in self.program.parameters])
-        return self.grads + self.sums[1:] / self.count
+        np.divide(self.sums, self.count, self.sums)
+        return self.sums.item(0), np.add(self.grads, self.added, self.grads)
