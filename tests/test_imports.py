@@ -47,7 +47,7 @@ ARROWS = {
     "explore": {"engine", "nesting", "words", "draw", "files", "train"},
     # compiling
     "tape": {"ops", "engine", "modes", "nesting", "anomaly"},
-    "jit": {"ops", "engine", "modes", "nesting", "tape"},
+    "jit": {"ops", "engine", "modes", "nesting", "checks", "tape"},
     # the command line
     "cli": {"engine", "checks", "nesting", "nn", "losses", "optim", "data", "files", "train"}
     | {"serialize", "testing", "draw", "plot", "explore"},
@@ -64,7 +64,7 @@ INSIDE = {
     "tape": ["tape", "recording", "trace", "reroll"],
     "jit": [
         "emit", "vectormath", "plan", "nests", "lanes", "lower", "native", "arguments", "program",
-        "compiled", "update", "surroundings", "problem", "training",
+        "update", "surroundings", "trainer", "compiled", "problem", "training",
     ],
     "cli": ["output", "errors", "demo", "train", "predict"],
 }

@@ -82,7 +82,11 @@ class Module:
 
     def get(self, signature: Signature) -> Callable[..., Any]:
         """A Python function that calls the machine code."""
-        return signature.bind(self.engine.get_function_address(signature.name), self.engine)
+        return signature.bind(self.address(signature), self.engine)
+
+    def address(self, signature: Signature) -> int:
+        """Where the machine code of a function begins, as long as this module lives."""
+        return int(self.engine.get_function_address(signature.name))
 
 
 class Native:
@@ -92,18 +96,14 @@ class Native:
         tape: as traced.
         samples: how many will usually be computed at once.
         vector_library: False forces libm for each lane.
-        extra: called with this before compiling, adds functions to its module, returns ``extra``.
     """
 
-    def __init__(
-        self, tape: Tape, samples: int, vector_library: bool = True, extra: Any = None
-    ) -> None:
+    def __init__(self, tape: Tape, samples: int, vector_library: bool = True) -> None:
         self.layout = layout_for(samples)._replace(vector_library=vector_library)
         self.tape = reroll(tape, alone=self.layout.stride == 1)
         self.module = Module()
         self.n_rows = _emit_work(self.module, self.tape, self.layout)
         self.n_scalars = max(1, self.tape.size - sum(self.tape.varies()))
-        self.extra = extra and extra(self)
         self.module.compile(is_large(self.tape))
         self.work = self.module.get(WORK)
         self.memory = threading.local()  # rows that were used before need not be cleared

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -19,10 +19,19 @@ TOLERANCE = 1e-12  # relative: x**3 is a product on the tape, which rounds other
 
 
 class Program:
-    """f for arguments of one signature: traced, compiled, compared with Python once."""
+    """f for arguments of one signature: traced, compiled, compared with Python once.
+
+    Args:
+        f: the function.
+        call: its arguments.
+        kind: "values", or "gradients" of its one result.
+        trained: the parameters that come first, and whose gradients are wanted; else those read.
+    """
 
     @uncollected()
-    def __init__(self, f: Callable[..., Any], call: Call, kind: str) -> None:
+    def __init__(
+        self, f: Callable[..., Any], call: Call, kind: str, trained: Sequence[Value] = ()
+    ) -> None:
         self.f = f
         inputs, shared = call.rows()
         other = inputs[:, -1] if call.count > 1 else inputs[:, 0] * 1.001 + 1e-3
@@ -35,9 +44,10 @@ class Program:
 
         def gradients(x: list[Value], s: list[Value]) -> tuple[list[Any], list[Any]]:
             ((out,), _) = outputs(x, s)
-            return [], [out, *grad(as_value(out), self.parameters, create_graph=True)]
+            wanted = trained or self.parameters
+            return [], [out, *grad(as_value(out), wanted, create_graph=True)]
 
-        self.traced, self.parameters = trace(outputs, *first)
+        self.traced, self.parameters = trace(outputs, *first, trained)
         if not self.traced.outputs:
             raise JitError("the function returned nothing to compute: an empty list")
         self._compare(call, inputs, shared)
