@@ -1,6 +1,5 @@
 """What stands before machine code runs: calls by name, and LLVM's own look at what was emitted."""
 
-import math
 
 import numpy as np
 import pytest
@@ -8,8 +7,7 @@ from llvmlite import ir
 
 from micrograd_like.jit import jit
 from micrograd_like.jit.emit import DOUBLE, KINDS, Signature
-from micrograd_like.jit.native import WORK, Module, Native
-from micrograd_like.tape.tape import Tape
+from micrograd_like.jit.native import WORK, Module
 
 WEIGH = Signature("weigh", returns="double", x="doubles", i="ints", factor="double", n="int")
 GIVEN = {"x": np.array([2.0, 3.0]), "i": np.array([1]), "factor": 10.0, "n": 1}
