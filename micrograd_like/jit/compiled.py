@@ -101,7 +101,7 @@ class Compiled:
     def llvm(self, *args: Any) -> str:
         """The LLVM code for such arguments, optimised."""
         compiled, _ = self._for(args, "values")
-        return str(compiled.native.module.code)
+        return compiled.native.llvm()
 
     def _for(self, args: Sequence[Any], kind: str) -> tuple[Program, Call]:
         check_nobody_watches()

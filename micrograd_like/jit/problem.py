@@ -44,9 +44,10 @@ class Problem:
         factors = ((0, 1.25), (-1, 0.75))
         two = [[*self.data[:, i].tolist(), *[x] * self.masks.count] for i, x in factors]
         try:
-            self.tape, self.read = trace(self._one_sample, two, [], params)
+            traced = trace(self._one_sample, two, [], params)
         except ValueError as error:
             raise JitError(f"the model or the loss cannot take one sample: {error}") from None
+        self.tape, self.read = traced.gradients(params), traced.parameters
         self.rerolled = reroll(self.tape)
 
     def numbers(self) -> list[float]:
@@ -94,8 +95,8 @@ class Problem:
         ones = np.ones((self.masks.count, len(self.X)))
         rows = native(np.concatenate([self.data, ones]), self.numbers())[0].T
         columns = np.concatenate([rows, self.y.reshape(len(rows), -1)], axis=1)
-        tape, read = trace(self._only_loss, columns[[0, -1]].tolist())
-        scalars = [v.data for v in read]
+        traced = trace(self._only_loss, columns[[0, -1]].tolist())
+        tape, scalars = traced.tape, [v.data for v in traced.parameters]
         some = _spread(self.y, ALL // tape.size)
         for batch in [some[k : k + batch_size] for k in range(0, len(some), batch_size)]:
             losses = [tape.run(columns[i].tolist(), scalars)[1][0] for i in batch]
@@ -139,12 +140,11 @@ class Problem:
         return [], [self.loss([out], [self._nest_target(target)])]
 
     def _one_sample(self, numbers: list[Value], _: list[Value]) -> tuple[list[Any], list[Any]]:
-        """What is traced: from the numbers of one sample to its outputs, loss and gradients."""
+        """What is traced: from the numbers of one sample to its outputs and loss."""
         nest, n, end = flatten(self.X[0].tolist())[1], self.X[0].size, len(self.data)
         with self.masks.given(numbers[end:]):
             out = self.model(nest(numbers[:n]))
-        cost = as_value(self.loss([out], [self._nest_target(numbers[n:end])]))
-        return flatten(out)[0], [cost, *grad(cost, self.params, create_graph=True)]
+        return flatten(out)[0], [self.loss([out], [self._nest_target(numbers[n:end])])]
 
     def _nest_target(self, numbers: list[Value]) -> Any:
         return flatten(self.y[0].tolist())[1](numbers)

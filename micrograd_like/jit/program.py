@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Value, as_value, grad
+from ..engine import Value, as_value
 from ..modes import uncollected
 from ..nesting import flatten
 from ..tape import JitError, probes, trace
@@ -40,14 +40,11 @@ class Program:
 
         def outputs(x: list[Value], s: list[Value]) -> tuple[list[Any], list[Any]]:
             leaves, self.rebuild = flatten(f(*call.arguments(x, s)))
-            return leaves, []
+            return leaves, leaves[:1]
 
-        def gradients(x: list[Value], s: list[Value]) -> tuple[list[Any], list[Any]]:
-            ((out,), _) = outputs(x, s)
-            wanted = trained or self.parameters
-            return [], [out, *grad(as_value(out), wanted, create_graph=True)]
-
-        self.traced, self.parameters = trace(outputs, *first, trained)
+        traced = trace(outputs, *first, trained)
+        self.traced, self.parameters = traced.tape, traced.parameters
+        self.traced.sums = []  # which only the gradients have
         if not self.traced.outputs:
             raise JitError("the function returned nothing to compute: an empty list")
         self._compare(call, inputs, shared)
@@ -62,7 +59,8 @@ class Program:
                     "backward found no parameters: the function reads no Values from outside; for "
                     "gradients of arguments compile jit(grad(f))"
                 )
-            self.traced, _ = trace(gradients, *first, self.parameters)
+            self.traced = traced.gradients(trained or None)
+            self.traced.outputs = []
         self.native = Native(self.traced, call.count)
 
     def run(self, call: Call) -> tuple[Any, Any]:

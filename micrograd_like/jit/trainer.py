@@ -21,7 +21,7 @@ import numpy as np
 from ..checks import number
 from ..engine import Value, assign
 from ..modes import uncollected
-from ..tape import JitError, Tape, check_nobody_watches
+from ..tape import JitError, check_nobody_watches
 from .arguments import Call
 from .native import WORK, Array, Native, buffer, compiling
 from .program import Program
@@ -29,12 +29,6 @@ from .surroundings import OURS, PLAIN, Surroundings
 from .update import KEPT, LOOP, STATE, STEP, STEPS, G, Rules, Update, loops
 
 _number, _grad = attrgetter("_number"), attrgetter("_grad")
-
-
-def shape_of(tape: Tape) -> Any:
-    """All of a tape but how it is nested: what is equal has the same machine code."""
-    slots = tape.inputs, tape.scalars, repr(tape.constants), tape.outputs, tape.sums
-    return *slots, [(op, start, count, *map(list, args)) for op, start, args, count in tape.code]
 
 
 class Memory:
@@ -54,7 +48,7 @@ class Memory:
         penalised: Iterable[Value] = (),
     ) -> None:  # fmt: skip
         self.optimizer, self.penalty, self.params = optimizer, penalty, list[Value]()
-        self.shape: list[Any] = []  # of the rules that are compiled
+        self.shape: Any = None  # of the rules that are compiled
         self.table = np.empty((0, 0))
         self.seen: tuple[Any, Any] = (), ()  # the parameters' numbers and the state in the Values
         self.space, self.start = buffer(1, 0)[0], 0
@@ -70,7 +64,7 @@ class Memory:
         """Takes the optimiser's rule as it is now; returns whether its numbers must be read."""
         params, flagged = list(self.optimizer.params), set(penalised)
         rules = Rules(self.optimizer, self.penalty)
-        shape = [rules.keys, *[(name, shape_of(tape)) for name, tape in rules.tapes.items()]]
+        shape = rules.keys, rules.shape()
         if is_other := (params, shape) != (self.params, self.shape):
             kept: Any = list(map(_number, params))
             if params == self.params:  # the last step with a finite loss is still the last one
@@ -322,7 +316,7 @@ class Step:
             if key in self.bound:
                 return self.bound[key]
         program = self._program(call)
-        tape, n, space = program.native.tape, len(self.params), self.memory.space
+        tape, n, space = program.traced, len(self.params), self.memory.space
         others = program.parameters[n:]
         shared = tape.scalars - len(program.parameters)
         self.fixed |= {v: v.data for v in others}
@@ -331,7 +325,7 @@ class Step:
             self.bound = {}
         data = np.zeros((tape.inputs, call.count))
         given = {
-            **self.memory.arguments(), "work": program.native.module.address(WORK),
+            **self.memory.arguments(), "work": program.native.code.address(WORK),
             "data": data, "length": call.count, "order": np.arange(call.count),
             "samples": call.count, "batch": call.count, "epochs": 1, "scalars": scalars,
             "rows": program.native.new_rows(), "outputs": np.empty(0), "losses": self.losses,

@@ -13,10 +13,10 @@ import numpy as np
 from ..engine import Value
 from ..modes import uncollected
 from ..tape import JitError, check_nobody_watches
-from .native import WORK, Array, Native
+from .native import WORK, Array, Native, shape_of
 from .problem import Problem, replaced_in
 from .surroundings import Surroundings
-from .trainer import Memory, shape_of
+from .trainer import Memory
 from .update import LOOP, loops
 
 
@@ -121,7 +121,7 @@ class Trainer:
         order = np.array(orders[:1] if same else orders, dtype=np.int64)
         order = np.repeat(order, len(orders) // len(order), axis=0)
         drawn, (data, order) = masks.states(), self.problem.visited(order)
-        self.shown = np.empty((len(self.native.tape.outputs), order.size))
+        self.shown = np.empty((len(self.problem.tape.outputs), order.size))
         shape = len(orders), -(-self.samples // self.batch_size)
         losses, norms, speeds = np.full(shape, np.nan), np.zeros(shape), np.empty(shape)
         speeds[:] = self.optimizer.lr if rates is None else np.reshape(rates, shape)
@@ -134,7 +134,7 @@ class Trainer:
             done = self._threaded(**given)
         else:
             done = self.loop(
-                **given, work=self.native.module.address(WORK), samples=self.samples,
+                **given, work=self.native.code.address(WORK), samples=self.samples,
                 batch=self.batch_size, epochs=len(order), rows=self.rows, outputs=self.shown,
             )  # fmt: skip
         memory.write()

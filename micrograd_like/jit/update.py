@@ -15,6 +15,7 @@ import copy
 import math
 from collections.abc import Callable, Iterable
 from functools import cache, partial, reduce
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,9 @@ from llvmlite import ir
 from .. import ops
 from ..engine import Value, apply, as_value, grad
 from ..tape import JitError, Tape, reroll, trace
+from .cache import digest
 from .emit import DOUBLE, INT, Signature, accumulate, at, copy_numbers, loop, read
-from .native import WORK, Array, Module, buffer
+from .native import WORK, Array, Code, Module, buffer, machine_code, shape_of
 from .vectormath import Called, Vectors, host_width
 
 G, FLAG, KEPT, STATE = range(4)  # rows of the table; the tape of a rule reads p before them
@@ -65,11 +67,16 @@ class Rules:
         self.after = set(after)
         numbers = [[x, x, 1.0, x, *[x] * len(self.keys)] for x in (0.5, 0.25)]
         traced = {
-            name: reroll(trace(rule, numbers, [optimizer.lr, 1.0])[0])
+            name: reroll(trace(rule, numbers, [optimizer.lr, 1.0]).tape)
             for name, rule in self._rules(penalty).items()
         }
         self.numbers = [tape.constants for tape in traced.values()]
         self.tapes = {name: _with_scalars(tape) for name, tape in traced.items()}
+
+    def shape(self) -> bytes:
+        """All that the machine code of an Update depends on."""
+        parts = [(name.encode(), shape_of(tape)) for name, tape in self.tapes.items()]
+        return digest(str(self.n).encode(), *chain.from_iterable(parts))
 
     def keeps(self, *keys: set[str]) -> bool:
         """Whether these are kept for every parameter, all one or the other."""
@@ -143,10 +150,13 @@ class Update:
         self.strips = -(-n // (self.vectors * self.width))
         self.columns = self.strips * self.vectors * self.width  # of a row; those beyond n are 0
         self.n_settings = STEPS + 1 + max(map(len, rules.numbers))
-        self.module = Module()
-        _Finish(self.module, self).emit()
-        self.module.compile()
-        self.finish, self.address = self.module.get(FINISH), self.module.address(FINISH)
+        self.code: Code = machine_code(rules.shape(), self._emit)
+        self.finish, self.address = self.code.get(FINISH), self.code.address(FINISH)
+
+    def _emit(self) -> tuple[Module, dict[str, Any]]:
+        module = Module()
+        _Finish(module, self).emit()
+        return module, {}
 
     def memory(self) -> tuple[Array, Array, Array]:
         """The table, the settings and the sums; all 0."""
@@ -363,13 +373,17 @@ class _Finish:
 
 
 @cache
-def loops() -> Module:
+def loops() -> Code:
     """LOOP and STEP, for any WORK and FINISH."""
-    module = Module()
-    _emit_loop(module)
-    _emit_step(module)
-    module.compile()
-    return module
+
+    def emit() -> tuple[Module, dict[str, Any]]:
+        module = Module()
+        _emit_loop(module)
+        _emit_step(module)
+        return module, {}
+
+    found: Code = machine_code(digest(b"loops"), emit)
+    return found
 
 
 def _emit_loop(module: Module) -> None:

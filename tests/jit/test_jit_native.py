@@ -7,21 +7,21 @@ from llvmlite import ir
 
 from micrograd_like.jit import jit
 from micrograd_like.jit.emit import DOUBLE, KINDS, Signature
-from micrograd_like.jit.native import WORK, Module
+from micrograd_like.jit.native import WORK, Code, Module
 
 WEIGH = Signature("weigh", returns="double", x="doubles", i="ints", factor="double", n="int")
 GIVEN = {"x": np.array([2.0, 3.0]), "i": np.array([1]), "factor": 10.0, "n": 1}
 
 
 def weigh():
-    """A module with the function x[i[0]] * factor + n, and the function."""
+    """Machine code of the function x[i[0]] * factor + n, and the function."""
     module = Module()
     b, args = WEIGH.define(module.ir)
     i = b.load(args.i, typ=ir.IntType(64))
     x = b.load(b.gep(args.x, [i], source_etype=DOUBLE), typ=DOUBLE)
     b.ret(b.fadd(b.fmul(x, args.factor), b.sitofp(args.n, DOUBLE)))
-    module.compile()
-    return module, module.get(WEIGH)
+    code = Code(module.compile())
+    return code, code.get(WEIGH)
 
 
 def test_a_call_gives_the_arguments_by_name_in_any_order():
