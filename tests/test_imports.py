@@ -26,7 +26,7 @@ ARROWS = {
     "checks": set(),
     "files": set(),
     "engine": {"ops", "modes"},
-    "functional": {"ops", "engine"},
+    "functional": {"ops", "engine", "nesting"},
     "transforms": {"engine", "nesting"},
     "words": {"ops"},
     # learning
@@ -63,8 +63,9 @@ INSIDE = {
     "explore": ["layout", "groups", "replay", "page"],
     "tape": ["tape", "recording", "gradients", "trace", "reroll"],
     "jit": [
-        "emit", "vectormath", "plan", "nests", "lanes", "lower", "cache", "native", "arguments",
-        "program", "update", "surroundings", "trainer", "compiled", "problem", "training",
+        "emit", "vectormath", "plan", "nests", "lanes", "lower", "cache", "once", "native",
+        "arguments", "program", "update", "surroundings", "trainer", "compiled", "problem",
+        "training",
     ],
     "cli": ["output", "errors", "demo", "train", "predict"],
 }

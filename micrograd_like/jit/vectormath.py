@@ -267,6 +267,14 @@ def _max(m: Vectors, *xs: Any) -> Any:
     return reduce(partial(_winner(">="), m), xs, m.constant(-math.inf))
 
 
+def _take(m: Vectors, index: Any, *xs: Any) -> Any:
+    """Element by element: nan where the index is none."""
+    taken = m.constant(math.nan)
+    for k, x in enumerate(xs):
+        taken = m.select(m.compare("==", index, float(k)), x, taken)
+    return taken
+
+
 def _library_call(name: str) -> Callable[..., Any]:
     return lambda m, *args: m.call(name, *args)
 
@@ -304,6 +312,7 @@ LOWERINGS: dict[str, Callable[..., Any]] = {
     "sum": lambda m, *xs: reduce(m.add, xs),
     "max": _max,
     "logsumexp": _logsumexp,
+    "take": _take,
     "dot": lambda m, start, *wx: reduce(m.add, map(m.mul, wx[::2], wx[1::2]), start),
 }
 
