@@ -47,7 +47,7 @@ ARROWS = {
     "explore": {"engine", "nesting", "words", "draw", "files", "train"},
     # compiling
     "tape": {"ops", "engine", "modes", "nesting", "anomaly"},
-    "jit": {"ops", "engine", "modes", "nesting", "files", "tape"},
+    "jit": {"ops", "engine", "modes", "nesting", "checks", "files", "tape"},
     # the command line
     "cli": {"engine", "checks", "nesting", "nn", "losses", "optim", "data", "files", "train"}
     | {"serialize", "testing", "draw", "plot", "explore"},
@@ -64,8 +64,8 @@ INSIDE = {
     "tape": ["tape", "recording", "gradients", "trace", "reroll"],
     "jit": [
         "emit", "vectormath", "plan", "nests", "lanes", "lower", "cache", "once", "native",
-        "arguments",
-        "program", "compiled", "update", "surroundings", "problem", "training",
+        "arguments", "program", "update", "surroundings", "trainer", "compiled", "problem",
+        "training",
     ],
     "cli": ["output", "errors", "demo", "train", "predict"],
 }
