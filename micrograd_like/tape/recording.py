@@ -25,7 +25,7 @@ from ..engine import Value
 from ..ops import Op
 from .tape import JitError
 
-__all__ = ["check_nobody_watches"]
+__all__ = ["check_nobody_watches", "is_tracing"]
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _own_hash = object.__hash__
@@ -71,8 +71,13 @@ def check_nobody_watches() -> None:
             "detect_anomaly() watches Python's operations, and compiled code has none: call the "
             "function itself inside it, or fit with jit=False"
         )
-    if _current() is not None:
-        _refuse("a compiled function may not call a compiled one: call the function it is made of")
+    if is_tracing():
+        _refuse(_WRITTEN)
+
+
+def is_tracing() -> bool:
+    """Whether a function is being called in this thread or task to see what it computes."""
+    return _current() is not None
 
 
 # --- what f meets instead of numbers ---
