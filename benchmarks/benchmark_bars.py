@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -73,7 +74,7 @@ def by_hand(repeats: int) -> list[Row]:
         pairs = zip(model.parameters(), twin.parameters(), strict=True)
         check(max(abs(a.data - b.data) for a, b in pairs) < 1e-12, "a step by hand")
         with loss.trainer(optimizer) as step:
-            us = median_us(lambda step=step, X=X, y=y: step(X, y), repeats)
+            us = median_us(partial(step, X, y), repeats)
         rows.append({"what": f"a step by hand, {rule.__name__}", "us": us, "wanted": 7.0})
     us = median_us(lambda: loss.backward(X, y), repeats)
     return [*rows, {"what": "jit(f).backward(X, y)", "us": us, "wanted": 25.0}]
@@ -102,7 +103,6 @@ def again(fits: int) -> list[Row]:
     from micrograd_like.jit.native import Module
 
     fitted(0)
-    compile = Module.compile
     with mock.patch.object(
         Module, "compile", autospec=True, side_effect=Module.compile
     ) as compiles:
