@@ -3,16 +3,20 @@
 import copy
 import functools
 import inspect
+import math
 import pickle
 import random
+import re
 import threading
 import time
 import weakref
 
 import numpy as np
 import pytest
+from helpers.interrupts import outcomes
 
 from micrograd_like import Value, engine, nesting
+from micrograd_like.functional import take
 from micrograd_like.jit import JitError, compiled, jit
 from micrograd_like.jit.native import BLOCK
 from micrograd_like.jit.vectormath import host_width
@@ -411,6 +415,59 @@ def test_a_call_within_a_call_has_memory_of_its_own():
     _, buffers = f._run("values", [X], {})  # as far as a signal handler may find it
     assert f(X + 1.0).tolist() == (2.0 * (X + 1.0)).tolist()
     assert buffers.outputs.tolist() == [(2.0 * X).tolist()]
+
+
+def test_an_interrupt_leaves_all_gradients_or_none():
+    def make():
+        weights = [Value(x) for x in (1.0, 2.0, 3.0)]
+        loss = jit(lambda x: (weights[0] * x - weights[1]) * weights[2])
+        loss.backward(X)
+        engine.assign(weights, grad=[0.5, 0.5, 0.5])
+        return lambda: loss.backward(X), lambda: tuple(w.grad for w in weights)
+
+    before, after, found = outcomes(make)
+    assert before != after
+    assert set(found) == {before, after}
+    assert len(found) > 50
+
+
+# --- indices ---
+
+
+TABLE = [Value(float(i)) for i in range(5)]
+INDICES = {
+    "in a list": (lambda x, i: take(TABLE, i[1]) * x, lambda i: [[0, i]] * 3, "1[1] of sample 0"),
+    "by name": (lambda x, *, i: take(TABLE, i) * x, lambda i: [1, 0, i], "'i' of sample 2"),
+    "of all": (lambda x, i: take(TABLE, i["k"]) * x, lambda i: {"k": i}, "1['k']"),
+    "a row": (lambda x, i: take([[x, 0.0]] * 5, i)[0], lambda i: [4, i, 0], "1 of sample 1"),
+}
+
+
+@pytest.mark.parametrize(("f", "index", "name"), INDICES.values(), ids=INDICES)
+@pytest.mark.parametrize("wrong", [5, -1, 0.5, math.nan, math.inf])
+@pytest.mark.parametrize("array", [np.asarray, list])
+def test_an_index_that_no_table_has_is_named_before_anything_runs(f, index, name, wrong, array):
+    fast = jit(f)
+
+    def call(i):
+        i = index(i)
+        i = array(i) if isinstance(i, list) else i
+        return fast(X, i=i) if name[0] == "'" else fast(X, i)
+
+    message = re.escape(
+        f"argument {name} is an index of a table of 5, got {float(wrong)}: expected"
+    )
+    for _ in range(2):
+        with pytest.raises(IndexError, match=message):
+            call(wrong)
+        assert call(2).shape == (3,)
+
+
+def test_an_index_alone_is_checked_too():
+    f = jit(lambda i: take(TABLE, i))
+    assert f(3.0) == 3.0
+    with pytest.raises(IndexError, match=r"argument 0 is an index of a table of 5, got 7.0"):
+        f(7.0)
 
 
 # --- any number of samples ---
