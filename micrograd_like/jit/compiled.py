@@ -37,7 +37,10 @@ NONE: Mapping[str, Any] = MappingProxyType({})
 class Known:
     """What a compiled function keeps: programs by shape, and memory by the types of arguments."""
 
+    __slots__ = "instances", "programs", "ready", "signature"  # no part of what holds the function
+
     def __init__(self) -> None:
+        self.instances: dict[int, tuple[ref[Any], Known]] = {}  # of a method
         self.programs = Once[str, Program](SHAPES)
         self.ready: dict[Any, list[Buffers]] = {}
         self.signature: Signature | None = None
@@ -95,7 +98,6 @@ class Compiled:
         self.batch: Sequence[bool] | None = batch
         self.known = Known()
         self.classes: tuple[type, ...] = (type,)  # what a method's first argument may be
-        self.of_instances: dict[int, tuple[ref[Any], Known]] = {}
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         if is_python():
@@ -211,7 +213,7 @@ class Compiled:
 
     def _known_for(self, instance: Any) -> Known:
         """What is compiled for an instance, as long as it lives."""
-        key, table = id(instance), self.of_instances
+        key, table = id(instance), self.known.instances
         found = table.get(key)
         if found is None or found[0]() is not instance:
             try:

@@ -15,12 +15,16 @@ import numpy as np
 import pytest
 from helpers.interrupts import outcomes
 
-from micrograd_like import Value, engine, nesting
+from micrograd_like import MLP, SGD, Value, engine, nesting
 from micrograd_like.functional import take
 from micrograd_like.jit import JitError, compiled, jit
 from micrograd_like.jit.native import BLOCK
+from micrograd_like.jit.surroundings import Surroundings
 from micrograd_like.jit.vectormath import host_width
+from micrograd_like.losses import mse_loss
 from micrograd_like.nesting import flatten
+from micrograd_like.nn import Module
+from micrograd_like.train import fit
 from micrograd_like.transforms import grad
 
 X = np.array([1.0, 2.0, -3.0])
@@ -187,7 +191,7 @@ def test_methods_are_inherited_and_overridden():
 def test_a_method_is_compiled_once_for_an_instance_and_lives_as_long_as_it():
     m = Model(2.0)
     m(X), m(X), m(X + 1.0)
-    (table,) = [vars(Model)["__call__"].of_instances]
+    table = Model.__call__.known.instances
     known = table[id(m)][1]
     assert len(known.programs.made) == 1
     assert m.__call__.known is known
@@ -331,6 +335,49 @@ def test_called_with_values_it_is_the_function_itself():
     assert engine.grad(out, [w, x]) == [10.0, 15.0]
     with pytest.raises(TypeError, match=r"argument 0\[0\] must be numbers, got Value"):
         f.backward([x, 5.0])
+
+
+class Net(Module):
+    """With a compiled function, a compiled method, and one that it holds."""
+
+    def __init__(self):
+        self.hidden = MLP(2, [3, 1], rng=1)
+        self.fast = jit(self.forward)
+
+    @jit(batch=[True])
+    def twice(self, z):
+        return z * 2.0
+
+    def forward(self, x):
+        return self.twice(line(self.hidden(x)))
+
+    __call__ = forward
+
+
+@pytest.mark.parametrize("how", [True, False], ids=["compiled", "in Python"])
+def test_a_model_of_compiled_parts_is_trained_and_called_meanwhile(how):
+    inputs = np.random.default_rng(0).normal(size=(12, 2))
+    targets = [a * b for a, b in inputs.tolist()]
+    net, plain_net = Net(), MLP(2, [3, 1], rng=1)
+
+    def look(model, history):
+        seen.append(net.fast(inputs[: 2 + len(seen)]).tolist())
+
+    seen = [net.fast(inputs[:2]).tolist()]
+    settings = {"epochs": 3, "shuffle": False, "progress": False, "optimizer": SGD}
+    ours = fit(net, inputs, targets, mse_loss, callbacks=[look], jit=how, **settings)
+    parts = lambda outs, ys: mse_loss([plain(o) * 2.0 for o in outs], ys)  # noqa: E731
+    theirs = fit(plain_net, inputs, targets, parts, jit=how, **settings)
+    assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-12)
+    assert (ours.jit == "compiled") == how
+    assert seen[-1] == pytest.approx([net(x).data for x in inputs.tolist()[:5]])
+
+
+def test_what_it_keeps_is_no_change_of_what_holds_it():
+    net, x = Net(), np.ones((3, 2))
+    around = Surroundings(net, line)
+    net.fast(x), net.twice(X), line(x[:, 0])
+    assert around.changes() == []
 
 
 def test_a_function_that_calls_itself_for_ever_is_a_recursion_error():
