@@ -227,16 +227,12 @@ class Compiled:
         return found[1]
 
     def __reduce__(self) -> Any:
-        f: Any = self.f
-        home, name = getattr(f, "__self__", None), getattr(f, "__name__", "")
-        if isinstance(getattr(home, name, None), Compiled):  # a method, bound
-            return getattr, (home, name)
-        path = getattr(f, "__qualname__", "")
+        name = getattr(self.f, "__qualname__", "")
         try:
-            is_global = attrgetter(path)(sys.modules.get(f.__module__)) is self
+            is_global = attrgetter(name)(sys.modules.get(self.f.__module__)) is self
         except AttributeError:
             is_global = False
-        return path if is_global else (type(self), (f, self.batch))
+        return name if is_global else (type(self), (self.f, self.batch))
 
 
 def _check_is_function(f: Any) -> None:

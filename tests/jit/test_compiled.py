@@ -111,6 +111,20 @@ def test_an_argument_is_the_same_by_name_and_by_position():
     assert len(f.known.programs.made) == 1
 
 
+def test_names_may_come_in_any_order_again_and_again():
+    f = jit(plain)
+    for _ in range(3):
+        assert f(w=X, x=X + 1.0, b=2.0).tolist() == (X * (X + 1.0) + 2.0).tolist()
+        assert f(b=X + 1.0, w=X, x=2.0).tolist() == (X * 2.0 + (X + 1.0)).tolist()
+
+
+def test_a_wrapper_takes_the_names_that_it_takes_and_not_those_of_what_it_wraps():
+    slope = grad(plain)
+    for f in (slope, jit(slope)):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'x'"):
+            f(x=2.0)
+
+
 @pytest.mark.parametrize("batch", [[True, True, False], [True, True]])
 def test_batch_finds_an_argument_by_name(batch):
     f = jit(lambda x, v=(1.0, 2.0), b=0.0: x * v[0] + v[1] + b, batch=batch)
@@ -324,6 +338,13 @@ def test_a_compiled_function_is_part_of_the_one_that_calls_it():
     assert "tanh" in str(f.tape(X))
 
 
+def test_a_list_for_the_one_within_is_one_sample():
+    w = Value(0.5)
+    inner = jit(lambda v: [v[0] * w, v[1]])
+    f = jit(lambda x: inner([x, 3.0])[0] + inner([2.0, 3.0])[0] * inner([1.0, 2.0])[1])
+    assert f(X).tolist() == (X * 0.5 + 1.0 * 2.0).tolist()
+
+
 def test_the_gradient_of_a_compiled_function_can_be_compiled():
     assert jit(grad(jit(lambda x: x**3)))(X).tolist() == (3.0 * X**2).tolist()
 
@@ -454,6 +475,25 @@ def test_threads_that_want_the_same_compile_it_once():
     assert results == [(2.0 * X).tolist()] * 4
     g(X)
     assert len(calls) == 2 + 3  # traced twice, and compared for each of the samples
+
+
+def test_a_result_stays_what_it_is():
+    for f in (jit(lambda x: x * 2.0), jit(lambda x: {"a": x * 2.0, "b": [x, x]})):
+        results = [f(X + i) for i in range(3)]
+        found = [r["a"] if isinstance(r, dict) else r for r in results]
+        assert [r.tolist() for r in found] == [(2.0 * (X + i)).tolist() for i in range(3)]
+
+
+def test_arrays_are_assigned_as_lists_are():
+    values = [Value(1.0), Value(2.0)]
+    engine.assign(values, grad=np.array([0.5, -0.0]))
+    assert [(v.grad, type(v.grad)) for v in values] == [(0.5, float), (-0.0, float)]
+    engine.assign(values, grad=np.array([1, 2]))
+    assert [type(v.grad) for v in values] == [float, float]
+    for wrong in (np.ones(3), np.ones(1)):
+        with pytest.raises(ValueError, match="zip"):
+            engine.assign(values, grad=wrong)
+    assert [v.grad for v in values] == [1.0, 2.0]
 
 
 def test_a_call_within_a_call_has_memory_of_its_own():
