@@ -65,6 +65,21 @@ class Call:
                 shared.append(a.ravel())
         return np.concatenate(inputs), np.concatenate(shared)
 
+    def places(self, inputs: Any, shared: Any) -> list[Any]:
+        """Where in memory for rows() each array goes: inputs has a column for each sample."""
+        places: list[Any] = []
+        row = number = 0
+        for batched, shape in self.leaves:
+            n = prod(shape)
+            if batched:
+                part = inputs[row : row + n].reshape(*shape, self.count)
+                places.append(np.moveaxis(part, -1, 0))
+                row += n
+            else:
+                places.append(shared[number : number + n].reshape(shape))
+                number += n
+        return places
+
     def result(self, f: Callable[..., Any], inputs: Sequence[Any], shared: Sequence[Any]) -> Any:
         """f for one sample, of numbers or Values in the order of rows()."""
         own, common = iter(inputs), iter(shared)

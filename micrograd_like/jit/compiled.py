@@ -15,7 +15,7 @@ from inspect import (
 )
 from operator import attrgetter
 from types import FunctionType, MappingProxyType, MethodType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
@@ -26,6 +26,9 @@ from ..tape import JitError, Tape, check_nobody_watches
 from .arguments import Call, ValuesCame
 from .once import Once
 from .program import Buffers, Program, is_python
+
+if TYPE_CHECKING:
+    from .trainer import Step
 
 SHAPES = 128  # programs that a function keeps
 READY = 32  # shapes of plain arrays for which memory is kept ready,
@@ -132,6 +135,28 @@ class Compiled:
             self.known.give_back(key, buffers)
         return mean
 
+    def trainer(self, optimizer: Any, max_norm: float | None = None) -> Step:
+        """A training step of this loss and an optimiser, in one call of machine code: see Step.
+
+        Args:
+            optimizer: an optimiser of parameters that f reads.
+            max_norm: clip the norm of all gradients together to this.
+
+        Example:
+            >>> from micrograd_like import Adam, Value
+            >>> from micrograd_like.jit import jit
+            >>> w = Value(0.0)
+            >>> loss = jit(lambda x, y: (w * x - y) ** 2)
+            >>> with loss.trainer(Adam([w], lr=0.1)) as step:
+            ...     for _ in range(200):
+            ...         mean = step([1.0, 2.0], [3.0, 6.0])
+            >>> round(w.data, 3)
+            3.0
+        """
+        from .trainer import Step
+
+        return Step(self.f, self.call, optimizer, max_norm)
+
     def tape(self, *args: Any, rerolled: bool = True, **named: Any) -> Tape:
         """The instructions for such arguments, after reroll or as traced; print it."""
         program, call = self.program(args, "values", named)
@@ -146,15 +171,19 @@ class Compiled:
         self, args: Sequence[Any], kind: str = "values", named: Mapping[str, Any] = NONE
     ) -> tuple[Program, Call]:
         """What computes "values" or "gradients" for such arguments; and these as rows."""
-        if named:
-            args, named = self._by_place(args, named)
-        call = Call(args, named, self._flags(args, named))
+        call = self.call(args, named)
         check_nobody_watches()
         # in a context of its own: recorded also inside no_grad
         make = partial(Context().run, Program, self.f, call)
         program = self.known.programs.get(call.signature, make)
         program.tape(kind)  # or a JitError that says why there are no gradients
         return program, call
+
+    def call(self, args: Sequence[Any], named: Mapping[str, Any] = NONE) -> Call:
+        """Such arguments, as rows."""
+        if named:
+            args, named = self._by_place(args, named)
+        return Call(args, named, self._flags(args, named))
 
     def _run(self, kind: str, args: Any, named: Any) -> tuple[Any, Buffers]:
         """Memory with the results in it, and the key under which it is to be given back."""

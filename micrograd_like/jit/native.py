@@ -142,9 +142,12 @@ class Code:
 
     def get(self, signature: Signature) -> Callable[..., Any]:
         """A Python function that calls the machine code."""
+        return signature.bind(self.address(signature), self)
+
+    def address(self, signature: Signature) -> int:
+        """Where the function is, as long as somebody holds this."""
         with compiling:
-            place = self.engine.get_function_address(signature.name)
-        return signature.bind(place, self)
+            return int(self.engine.get_function_address(signature.name))
 
 
 def _free(engine: Any) -> None:
@@ -224,17 +227,12 @@ class Native:
         tape: as traced.
         samples: how many will usually be computed at once.
         vector_library: False forces libm for each lane.
-        extra: called with this, gives something that can ``emit`` more functions to its module.
-        shape: what ``extra`` emits depends on this and on the tape only.
     """
 
-    def __init__(
-        self, tape: Tape, samples: int, vector_library: bool = True, extra: Any = None,
-        shape: bytes = b"",
-    ) -> None:  # fmt: skip
+    def __init__(self, tape: Tape, samples: int, vector_library: bool = True) -> None:
         self.layout = layout_for(samples)._replace(vector_library=vector_library)
-        self.traced, self._extra = tape, extra
-        shape = cache.digest(shape_of(tape), repr(self.layout).encode(), shape)
+        self.traced = tape
+        shape = cache.digest(shape_of(tape), repr(self.layout).encode())
         self.code = machine_code(shape, self._emit)
         self._know(**self.code.facts)
         self.work = self.code.get(WORK)
@@ -252,13 +250,10 @@ class Native:
         rows = _emit_work(module, tape, self.layout)
         facts: dict[str, Any] = {"rows": rows, "scalars": scalars, "constants": tape.constants}
         self._know(**facts)
-        if self.extra:
-            self.extra.emit(module)
         return module, {"quickly": is_large(tape), **facts}
 
     def _know(self, rows: int, scalars: int, constants: list[float], **_: Any) -> None:
         self.n_rows, self.n_scalars, self.constants = rows, scalars, constants
-        self.extra = self._extra and self._extra(self)
 
     def llvm(self) -> str:
         """The LLVM code, optimised."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from functools import partial
-from math import prod
 from struct import Struct
 from typing import Any
 
@@ -160,19 +159,11 @@ class Buffers:
         self.outputs = np.empty((len(tape.outputs), call.count))
         self.sums = np.zeros(len(tape.sums))
         self.added = self.sums[1:]
-        self.places: list[Any] = []  # of every argument
-        row = number = 0
-        for batched, shape in call.leaves:
-            if batched:
-                part = data[row : row + prod(shape)].reshape(*shape, call.count)
-                self.places.append(np.moveaxis(part, -1, 0))
-                row += prod(shape)
-            else:
-                self.places.append(self.scalars[number : number + prod(shape)].reshape(shape))
-                number += prod(shape)
+        self.places = call.places(data, self.scalars)
         rows = native.new_rows()
         self.size = data.size + rows.size + self.scalars.size + self.outputs.size
         floats: Any = Struct(f"{len(program.parameters)}d").pack_into
+        number = tape.scalars - len(program.parameters)
         self.grads = np.empty(len(program.parameters))
         self.write_parameters = partial(floats, self.scalars, 8 * number)
         self.write_grads = partial(floats, self.grads, 0)
