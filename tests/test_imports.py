@@ -61,10 +61,10 @@ INSIDE = {
     "draw": ["naming", "drawing", "graph", "network"],
     "plot": ["common", "curves", "parameters", "outputs"],
     "explore": ["layout", "groups", "replay", "page"],
-    "tape": ["tape", "recording", "trace", "reroll"],
+    "tape": ["surroundings", "tape", "recording", "trace", "reroll"],
     "jit": [
         "emit", "vectormath", "plan", "nests", "lanes", "lower", "native", "arguments", "program",
-        "compiled", "update", "surroundings", "problem", "training",
+        "compiled", "update", "problem", "training",
     ],
     "cli": ["output", "errors", "demo", "train", "predict"],
 }

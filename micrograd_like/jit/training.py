@@ -14,9 +14,9 @@ import numpy as np
 from ..engine import Value, assign
 from ..modes import uncollected
 from ..tape import JitError, Tape, check_nobody_watches
+from ..tape.surroundings import Surroundings
 from .native import Array, Native
 from .problem import Problem, replaced_in
-from .surroundings import Surroundings
 from .update import FINISH, KEPT, LOOP, RATE, STATE, STEPS, G, P, Rules, Update
 
 

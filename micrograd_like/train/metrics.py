@@ -13,12 +13,12 @@ from typing import Any
 from .. import modes, nesting
 from ..checks import choice
 from ..data import check_finite, check_lengths
-from ..engine import Value, as_value, no_grad, topological_order
+from ..engine import Value, as_value, no_grad
 from ..functional import sigmoid, softmax
 from ..modes import Mode
 from ..nesting import fitted, flat, flatten, is_list, map_nested, one, parts, plain, shape, squeezed
 from .history import Loss
-from .steps import check_jit, is_worth_compiling, mean, numbers
+from .steps import check_jit, inputs_of, is_worth_compiling, mean, numbers
 
 __all__ = ["METRICS", "Metric", "accuracy", "evaluate", "mae", "predict", "predict_proba", "r2"]
 
@@ -213,7 +213,7 @@ def predict(model: Any, X: Any, jit: bool | str = "auto") -> list[Any]:
     check_jit(jit)
     with evaluating(model), no_grad():
         many = jit == "auto" and len(X) >= 100
-        if jit is True or (many and is_worth_compiling(_edges(model, X[0]) * len(X))):
+        if jit is True or (many and is_worth_compiling(_work(model, X[0]), len(X))):
             try:
                 return _predict_compiled(model, X)
             except Exception:  # of any kind: Python will say what it thinks of it
@@ -273,8 +273,7 @@ def _evaluated(model: Any) -> Callable[[Any], Any]:
     return outputs
 
 
-def _edges(model: Any, x: Any) -> int:
-    """How many inputs the nodes have that one sample makes: the work for it."""
+def _work(model: Any, x: Any) -> int:
+    """How many inputs the nodes have that one sample makes."""
     outs, _ = flatten(Context().run(_evaluated(model), x))  # in a context of its own: it records
-    nodes = [v for out in outs if isinstance(out, Value) for v in topological_order(out)]
-    return sum([len(v.inputs) for v in nodes])
+    return inputs_of(outs)

@@ -13,16 +13,18 @@ from typing import Any, NamedTuple
 
 from .. import functional
 from ..engine import Value, as_value, assign, topological_order
-from ..modes import uncollected
+from ..modes import replaced, uncollected
 from ..nesting import map_nested
 from ..optim import Optimizer, clip_grad_norm_
 from .history import Loss
 
 __all__ = ["WORTH_COMPILING"]
 
-# One parameter, sample and epoch of work takes about 2 microseconds in Python, and compiling
-# from a third of a second up, so less than this is faster without.
-WORTH_COMPILING = 1_000_000
+# An input of a node takes about 0.7 microseconds in Python, with its gradient. Compiling takes from
+# half a second up, with the imports, and 0.03 to 0.2 milliseconds for each input of a node: so what
+# has less inputs in all, or is computed less often than LONG fits into it, is faster without.
+WORTH_COMPILING = 700_000
+LONG = 7_000  # inputs, in the nodes of one sample
 
 Columns = dict[str, list[float]]  # of a History
 
@@ -62,6 +64,23 @@ class Problem(NamedTuple):
             f"parameter {stray} of the optimizer is not one of the model's, and the loss does not "
             "depend on it: make the optimizer from model.parameters()"
         )
+
+    def work(self) -> int:
+        """How many inputs the nodes of one sample's loss have; 0 where that cannot be computed.
+
+        It is computed for two samples, which leaves no trace.
+        """
+        from ..tape.surroundings import Surroundings
+
+        around, modules = Surroundings(self.model, self.loss), self.model.modules()
+        try:
+            with uncollected(), replaced(modules, "training", [True] * len(modules)):
+                loss = self.loss(self.model.batch(self.X[:2]), self.y[:2])
+                return inputs_of([loss]) // len(self.X[:2])
+        except Exception:  # of any kind: the steps will say what they think of it
+            return 0
+        finally:
+            around.put_back()
 
     def batches(self, order: list[int]) -> list[list[int]]:
         """The samples of each step of an epoch."""
@@ -175,12 +194,14 @@ class Compiled(Steps):
     the next one, and compiled again, or not any more, when it has become another.
     """
 
-    def __init__(self, problem: Problem, jit: bool | str, threads: int, watching: bool) -> None:
+    def __init__(
+        self, problem: Problem, jit: bool | str, work: int, threads: int, watching: bool
+    ) -> None:
         from ..jit.training import Trainer
 
         super().__init__(problem, "compiled")
         _check_own_ways(problem)
-        self.jit, self.watching = jit, watching
+        self.jit, self.work, self.watching = jit, work, watching
         l1, l2 = problem.l1, problem.l2
         penalty = (lambda w: l1 * abs(w) + l2 * w * w) if l1 or l2 else None
         self.trainer = Trainer(
@@ -213,8 +234,8 @@ class Compiled(Steps):
             _check_own_ways(problem)
             if trainer.is_current(sample):
                 return
-            paid = len(problem.optimizer.params) * len(problem.X) * self.done
-            if self.jit == "auto" and not is_worth_compiling(paid // trainer.compilations):
+            times = len(problem.X) * self.done // trainer.compilations
+            if self.jit == "auto" and not is_worth_compiling(self.work, times):
                 raise JitError("something that the steps read has changed too often")
             trainer.follow(self._weights())
             if not trainer.is_current(sample):
@@ -249,20 +270,26 @@ def choose(
     """Who runs the steps; ``says`` is the sentence about it for the history."""
     if not jit:
         return Steps(problem)
-    work = len(problem.optimizer.params) * len(problem.X) * epochs
-    if jit == "auto" and not is_worth_compiling(work):
+    work = problem.work() if jit == "auto" else 0
+    if jit == "auto" and not is_worth_compiling(work, len(problem.X) * epochs):
         return Steps(problem, "in Python: there is too little work for compiling to pay")
     try:
-        return Compiled(problem, jit, threads, watching)
+        return Compiled(problem, jit, work, threads, watching)
     except Exception as error:  # of any kind: the steps in Python will say what they think of it
         if jit is True:
             raise
         return Steps(problem, f"in Python: {error}")
 
 
-def is_worth_compiling(work: int) -> bool:
-    """Whether compiling pays for so many products of a parameter, a sample and an epoch."""
-    return work >= WORTH_COMPILING
+def is_worth_compiling(work: int, times: int) -> bool:
+    """Whether compiling pays for nodes with so many inputs, computed so many times."""
+    return min(work, LONG) * times >= WORTH_COMPILING
+
+
+def inputs_of(outs: Iterable[Any]) -> int:
+    """How many inputs the nodes have that these were made of: the work for them."""
+    roots = [out for out in outs if isinstance(out, Value)]
+    return sum([len(v.inputs) for v in {v for out in roots for v in topological_order(out)}])
 
 
 def check_jit(jit: Any) -> None:
