@@ -64,7 +64,7 @@ INSIDE = {
     "tape": ["surroundings", "tape", "recording", "trace", "reroll"],
     "jit": [
         "emit", "vectormath", "plan", "nests", "lanes", "lower", "native", "arguments", "program",
-        "compiled", "update", "problem", "training",
+        "compiled", "update", "problem", "training", "batches",
     ],
     "cli": ["output", "errors", "demo", "train", "predict"],
 }

@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 
 from ..engine import Value, assign
-from ..modes import uncollected
+from ..modes import replaced, uncollected
 from ..tape import JitError, Tape, check_nobody_watches
 from ..tape.surroundings import Surroundings
 from .native import Array, Native
-from .problem import Problem, replaced_in
+from .problem import Problem
 from .update import FINISH, KEPT, LOOP, RATE, STATE, STEPS, G, P, Rules, Update
 
 
@@ -29,6 +29,7 @@ class Trainer:
         penalty: a function of one weight, to be added to the loss, or None.
         penalised: the parameters that it applies to.
         threads: over how many cores to spread the blocks of a batch; the others are fit's.
+        size: how many samples to compile as one, of which a batch then is made.
 
     Raises:
         JitError: why it cannot be compiled.
@@ -38,11 +39,12 @@ class Trainer:
         self, model: Any, X: Sequence[Any], y: Sequence[Any], loss: Callable[[Any, Any], Any],
         optimizer: Any, penalty: Callable[[Any], Any] | None = None,
         penalised: Iterable[Value] = (), max_norm: float | None = None,
-        batch_size: int = 32, threads: int = 1,
+        batch_size: int = 32, threads: int = 1, size: int = 1,
     ) -> None:  # fmt: skip
         self.arguments, self.optimizer, self.threads = (model, X, y, loss), optimizer, threads
         self.penalty, self.max_norm = penalty, -1.0 if max_norm is None else float(max_norm)
-        self.samples, self.batch_size = len(X), min(batch_size, len(X))
+        self.size, self.given = size, min(batch_size, len(X))
+        self.batch_size = self.given // size
         self.compilations, self.shown, self.table = 0, np.empty((0, 0)), np.empty((0, 0))
         self.params: list[Value] = []
         self.shape: list[Any] = []  # of what is compiled
@@ -56,7 +58,8 @@ class Trainer:
         """
         check_nobody_watches()
         model, _, _, loss = self.arguments
-        with uncollected(), replaced_in(model.modules(), "training", lambda i: True):
+        modules = model.modules()
+        with uncollected(), replaced(modules, "training", [True] * len(modules)):
             around = Surroundings(model, loss)
             if self.optimizer in around:
                 raise JitError("the model or the loss reads the optimizer, which changes")
@@ -87,7 +90,7 @@ class Trainer:
     def _prepare(self, penalised: set[Value]) -> None:
         """The problem, the rules and memory for them; and the machine code, where it is another."""
         params = self.optimizer.params
-        self.problem = problem = Problem(*self.arguments, params)
+        self.problem = problem = Problem(*self.arguments, params, self.given, self.size)
         self.rules = Rules(self.optimizer, self.penalty)
         tapes = [problem.tape, *self.rules.tapes.values()]
         shape = [*self.rules.tapes, len(params), *map(_shape, tapes)]
@@ -99,7 +102,7 @@ class Trainer:
             self.sums = np.zeros(1 + self.update.layout.stride)  # beyond the parameters, 0
             self.rows = self.native.new_rows()
             self.compilations += 1
-        problem.compare(self.native, self.batch_size)
+        problem.check_loss(self.native)
         scalars = self.native.new_scalars(problem.numbers())
         flags = [p in penalised for p in params]
         table, self.settings = self.update.memory(self.rules, scalars, flags)
@@ -122,14 +125,15 @@ class Trainer:
         order = np.repeat(order, len(orders) // len(order), axis=0)
         masks = self.problem.masks
         drawn, (data, order) = masks.states(), self.problem.visited(order)
+        samples = order.shape[1]  # or what stands in their place
         self.shown = np.empty((len(self.native.tape.outputs), order.size))
-        shape = len(orders), -(-self.samples // self.batch_size)
+        shape = len(orders), -(-samples // self.batch_size)
         losses, norms = np.full(shape, np.nan), np.zeros(shape)
         if self.threads > 1:
             done = self._threaded(data, order, losses, norms, first)
         else:
             done = self.loop(
-                data=data, length=data.shape[1], order=order, samples=self.samples,
+                data=data, length=data.shape[1], order=order, samples=samples,
                 batch=self.batch_size, epochs=len(order), rows=self.rows, outputs=self.shown,
                 table=self.table, settings=self.settings, sums=self.sums, losses=losses,
                 norms=norms, max_norm=self.max_norm, first=first,
@@ -137,14 +141,13 @@ class Trainer:
         self._write_values(stepped=done > 0 or not first)
         if done < losses.size:  # nothing was drawn for what has not been computed
             epoch, batch = divmod(done, losses.shape[1])
-            masks.draw_again(
-                drawn, epoch * self.samples + min((batch + 1) * self.batch_size, self.samples)
-            )
+            masks.draw_again(drawn, epoch * samples + min((batch + 1) * self.batch_size, samples))
+        self.problem.keep(self.shown[:, : done + 1])
         return losses, norms, done
 
     def outputs(self) -> list[Any]:
         """What the model computed for each sample of the last epoch, before its step."""
-        return [self.problem.nest(row) for row in self.shown.T.tolist()]
+        return self.problem.said(self.shown)
 
     def _read_values(self) -> None:
         """Parameters and the optimiser's state as they are now."""
@@ -179,10 +182,11 @@ class Trainer:
             )  # fmt: skip
             return own
 
-        starts = range(0, self.samples, self.batch_size)
+        samples = order.shape[1]
+        starts = range(0, samples, self.batch_size)
         with ThreadPoolExecutor(self.threads) as pool:
-            for start in [e * self.samples + s for e in range(len(order)) for s in starts]:
-                end = min(start + self.batch_size, start - start % self.samples + self.samples)
+            for start in [e * samples + s for e in range(len(order)) for s in starts]:
+                end = min(start + self.batch_size, start - start % samples + samples)
                 blocks = range(start, end, block)
                 self.sums[:] = 0.0
                 for part in pool.map(one, blocks, [min(i + block, end) for i in blocks]):

@@ -195,19 +195,38 @@ class Compiled(Steps):
     """
 
     def __init__(
-        self, problem: Problem, jit: bool | str, work: int, threads: int, watching: bool
-    ) -> None:
-        from ..jit.training import Trainer
-
+        self, problem: Problem, jit: bool | str, work: int, epochs: int, threads: int,
+        watching: bool,
+    ) -> None:  # fmt: skip
         super().__init__(problem, "compiled")
         _check_own_ways(problem)
         self.jit, self.work, self.watching = jit, work, watching
-        l1, l2 = problem.l1, problem.l2
-        penalty = (lambda w: l1 * abs(w) + l2 * w * w) if l1 or l2 else None
-        self.trainer = Trainer(
-            problem.model, problem.X, problem.y, problem.loss, problem.optimizer,
-            penalty, self._weights(), problem.max_norm, problem.batch_size, threads,
-        )  # fmt: skip
+        self.trainer = self._trainer(epochs * len(problem.X), threads)
+
+    def _trainer(self, visits: int, threads: int) -> Any:
+        """For samples, or for whole batches where a sample alone is not enough."""
+        from ..jit.batches import BatchTrainer
+        from ..jit.problem import Coupled
+        from ..jit.training import Trainer
+        from ..tape import JitError
+
+        problem, l1, l2 = self.problem, self.problem.l1, self.problem.l2
+        given = {
+            "model": problem.model, "X": problem.X, "y": problem.y, "loss": problem.loss,
+            "optimizer": problem.optimizer, "penalised": self._weights(),
+            "penalty": (lambda w: l1 * abs(w) + l2 * w * w) if l1 or l2 else None,
+            "max_norm": problem.max_norm, "batch_size": problem.batch_size,
+        }  # fmt: skip
+        try:
+            return Trainer(**given, threads=threads)
+        except Coupled as error:
+            size = min(problem.batch_size, len(problem.X))
+            if self.jit == "auto" and not is_worth_compiling(self.work * size, visits // size):
+                raise JitError(f"{error}; there is too little work for whole batches") from None
+            try:
+                return BatchTrainer(**given)
+            except JitError as other:
+                raise JitError(f"{error}; as a whole batch: {other}") from None
 
     def _train(self, orders: list[list[int]]) -> Columns:
         if self.watching and self.says == "compiled":
@@ -274,7 +293,7 @@ def choose(
     if jit == "auto" and not is_worth_compiling(work, len(problem.X) * epochs):
         return Steps(problem, "in Python: there is too little work for compiling to pay")
     try:
-        return Compiled(problem, jit, work, threads, watching)
+        return Compiled(problem, jit, work, epochs, threads, watching)
     except Exception as error:  # of any kind: the steps in Python will say what they think of it
         if jit is True:
             raise
