@@ -47,7 +47,7 @@ ARROWS = {
     "explore": {"engine", "nesting", "words", "draw", "files", "train"},
     # compiling
     "tape": {"ops", "engine", "modes", "nesting", "anomaly"},
-    "jit": {"ops", "engine", "modes", "nesting", "tape"},
+    "jit": {"ops", "engine", "modes", "nesting", "checks", "files", "tape"},
     # the command line
     "cli": {"engine", "checks", "nesting", "nn", "losses", "optim", "data", "files", "train"}
     | {"serialize", "testing", "draw", "plot", "explore"},
@@ -61,10 +61,10 @@ INSIDE = {
     "draw": ["naming", "drawing", "graph", "network"],
     "plot": ["common", "curves", "parameters", "outputs"],
     "explore": ["layout", "groups", "replay", "page"],
-    "tape": ["surroundings", "tape", "recording", "trace", "reroll"],
+    "tape": ["surroundings", "tape", "recording", "gradients", "trace", "reroll"],
     "jit": [
-        "emit", "vectormath", "plan", "nests", "lanes", "lower", "native", "arguments", "program",
-        "compiled", "update", "problem", "training", "batches",
+        "emit", "vectormath", "plan", "nests", "lanes", "lower", "cache", "native", "arguments",
+        "program", "update", "trainer", "compiled", "problem", "training", "batches",
     ],
     "cli": ["output", "errors", "demo", "train", "predict"],
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextvars import Context
 from operator import add, attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from ..tape import Tape, check_nobody_watches
 from .arguments import Call
 from .native import compiling
 from .program import Program
+
+if TYPE_CHECKING:
+    from .trainer import Step
 
 
 class Compiled:
@@ -68,6 +71,28 @@ class Compiled:
         assign(compiled.parameters, grad=map(add, before, grads))
         return float(mean)
 
+    def trainer(self, optimizer: Any, max_norm: float | None = None) -> Step:
+        """A training step of this loss and an optimiser, in one call: see Step.
+
+        Args:
+            optimizer: an optimiser of parameters that f reads.
+            max_norm: clip the norm of all gradients together to this.
+
+        Example:
+            >>> from micrograd_like import Adam, Value
+            >>> from micrograd_like.jit import jit
+            >>> w = Value(0.0)
+            >>> loss = jit(lambda x, y: (w * x - y) ** 2)
+            >>> with loss.trainer(Adam([w], lr=0.1)) as step:
+            ...     for _ in range(200):
+            ...         mean = step([1.0, 2.0], [3.0, 6.0])
+            >>> round(w.data, 3)
+            3.0
+        """
+        from .trainer import Step
+
+        return Step(self.f, self.batch, optimizer, max_norm)
+
     def tape(self, *args: Any, rerolled: bool = True) -> Tape:
         """The instructions for such arguments, after reroll or as traced; print it."""
         compiled, _ = self._for(args, "values")
@@ -76,7 +101,7 @@ class Compiled:
     def llvm(self, *args: Any) -> str:
         """The LLVM code for such arguments, optimised."""
         compiled, _ = self._for(args, "values")
-        return str(compiled.native.module.code)
+        return compiled.native.llvm()
 
     def _for(self, args: Sequence[Any], kind: str) -> tuple[Program, Call]:
         check_nobody_watches()

@@ -62,7 +62,8 @@ class Problem:
         with self._whole("model or the loss"):
             factors = zip(self._units([0, -1]), (1.25, 0.75))
             two = [self._numbers(unit, x) for unit, x in factors]
-            self.tape, self.read = trace(self._unit, two, [], params)
+            self.traced = trace(self._unit, two, [], params)
+        self.tape, self.read = self.traced.gradients(params), self.traced.parameters
         if size == 1 and self.statistics.ways:
             raise Coupled("the model keeps statistics of a batch")
         self.rerolled = reroll(self.tape)
@@ -121,8 +122,8 @@ class Problem:
         rows = native(data, self.numbers())[0].T[:, : self.n_outputs]
         targets = self.y[np.array(units)].reshape(len(units), -1)
         columns = np.concatenate([rows, targets], axis=1)
-        tape, read = trace(self._only_loss, columns[[0, -1]].tolist())
-        scalars = [v.data for v in read]
+        traced = trace(self._only_loss, columns[[0, -1]].tolist())
+        tape, scalars = traced.tape, [v.data for v in traced.parameters]
         some = _spread(targets, ALL // tape.size)
         many = max(1, self.batch_size // self.size)
         for batch in [some[k : k + many] for k in range(0, len(some), many)]:
@@ -198,16 +199,15 @@ class Problem:
         return [*self.data[:, unit].T.ravel().tolist(), *[mask] * self.masks.count]
 
     def _unit(self, numbers: list[Value], _: list[Value]) -> tuple[list[Any], list[Any]]:
-        """What is traced: from the numbers of a unit to its outputs, loss and gradients."""
+        """What is traced: from the numbers of a unit to its outputs and loss."""
         nest, n, each = flatten(self.X[0].tolist())[1], self.X[0].size, len(self.data)
         rows = [numbers[i * each : (i + 1) * each] for i in range(self.size)]
         with self.statistics.recorded(), self.masks.given(numbers[self.size * each :]):
             outs = self.model.batch([nest(row[:n]) for row in rows])
-        cost = as_value(self.loss(outs, [self._nest_target(row[n:]) for row in rows]))
-        slopes = grad(cost, self.params, create_graph=True)
+        loss = self.loss(outs, [self._nest_target(row[n:]) for row in rows])
         leaves, self.nest = flatten(list(outs))
         self.n_outputs = len(leaves)
-        return [*leaves, *self.statistics.taken()], [cost, *slopes]
+        return [*leaves, *self.statistics.taken()], [loss]
 
     def _only_loss(self, numbers: list[Value], _: list[Value]) -> tuple[list[Any], list[Any]]:
         """What is traced: from the outputs and the targets of a unit to its loss."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from ..engine import Value, as_value, grad
+from ..engine import Value, as_value
 from ..modes import uncollected
 from ..nesting import flatten
 from ..tape import JitError, probes, trace
@@ -19,10 +19,19 @@ TOLERANCE = 1e-12  # relative: x**3 is a product on the tape, which rounds other
 
 
 class Program:
-    """f for arguments of one signature: traced, compiled, compared with Python once."""
+    """f for arguments of one signature: traced, compiled, compared with Python once.
+
+    Args:
+        f: the function.
+        call: its arguments.
+        kind: "values", or "gradients" of its one result.
+        trained: the parameters that come first, and whose gradients are wanted; else those read.
+    """
 
     @uncollected()
-    def __init__(self, f: Callable[..., Any], call: Call, kind: str) -> None:
+    def __init__(
+        self, f: Callable[..., Any], call: Call, kind: str, trained: Sequence[Value] = ()
+    ) -> None:
         self.f = f
         inputs, shared = call.rows()
         other = inputs[:, -1] if call.count > 1 else inputs[:, 0] * 1.001 + 1e-3
@@ -31,13 +40,11 @@ class Program:
 
         def outputs(x: list[Value], s: list[Value]) -> tuple[list[Any], list[Any]]:
             leaves, self.rebuild = flatten(f(*call.arguments(x, s)))
-            return leaves, []
+            return leaves, leaves[:1]
 
-        def gradients(x: list[Value], s: list[Value]) -> tuple[list[Any], list[Any]]:
-            ((out,), _) = outputs(x, s)
-            return [], [out, *grad(as_value(out), self.parameters, create_graph=True)]
-
-        self.traced, self.parameters = trace(outputs, *first)
+        traced = trace(outputs, *first, trained)
+        self.traced, self.parameters = traced.tape, traced.parameters
+        self.traced.sums = []  # which only the gradients have
         if not self.traced.outputs:
             raise JitError("the function returned nothing to compute: an empty list")
         self._compare(call, inputs, shared)
@@ -52,7 +59,8 @@ class Program:
                     "backward found no parameters: the function reads no Values from outside; for "
                     "gradients of arguments compile jit(grad(f))"
                 )
-            self.traced, _ = trace(gradients, *first, self.parameters)
+            self.traced = traced.gradients(trained or None)
+            self.traced.outputs = []
         self.native = Native(self.traced, call.count)
 
     def run(self, call: Call) -> tuple[Any, Any]:

@@ -47,12 +47,11 @@ def _library(vector: bool) -> Any:
         return None
 
 
-def _symbol(name: str, vector: bool) -> bool:
-    """Makes a function of the library known to the compiler; False when it has no such function."""
-    function = getattr(_library(vector), name, None)
-    if function is not None:
-        llvm.add_symbol(name, ctypes.cast(function, ctypes.c_void_p).value)
-    return function is not None
+@cache
+def address(name: str) -> int | None:
+    """Where a function of the platform's vector library or libm is; None when there is none."""
+    function = getattr(_library(name.startswith("_ZGV")), name, None)
+    return function and ctypes.cast(function, ctypes.c_void_p).value
 
 
 class Vectors:
@@ -128,9 +127,9 @@ class Vectors:
     def call(self, name: str, *args: Any) -> Any:
         """A function of the math library, for all lanes at once or for each."""
         vector = NAMES.get(self.width, "").format("v" * len(args), name)
-        if self.vector_library and vector and _symbol(vector, True):
+        if self.vector_library and vector and address(vector):
             return self.b.call(self._declare(vector, self.type, len(args)), args)
-        if not _symbol(name, False):
+        if not address(name):
             raise RuntimeError(f"no function {name} in this platform's math library")
         function = self._declare(name, DOUBLE, len(args))
         if self.width == 1:

@@ -42,6 +42,15 @@ class Recorded(NamedTuple):
     leaves: list[Value]
 
 
+def needed_for(recorded: Recorded, first: int) -> set[Place]:
+    """What the outputs and the sums are computed from; ``first`` is the place of a first result."""
+    needed = {*recorded.outputs, *recorded.sums}
+    for i in reversed(range(len(recorded.code))):
+        if first + i in needed:
+            needed.update(recorded.code[i][1])
+    return needed
+
+
 def check_nobody_watches() -> None:
     """Raises a JitError where compiled code would not be seen: while tracing, or for anomalies."""
     if is_anomaly_enabled():

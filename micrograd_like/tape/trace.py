@@ -1,22 +1,27 @@
 """trace: a function of Values -> the Tape of what it computes.
 
-The function is called on Values and the graph that it records is written down (recording.py); a
-gradient is more of the same graph. Leaves of the graph are the inputs; parameters, which existed
-before the call; or constants, which it made. A second call with other numbers, also for the
-parameters, tells the last two apart; and when it does not record the same, f cannot be compiled.
+The function is called on Values and the graph that it records is written down (recording.py);
+gradients are written behind it (gradients.py). Leaves of the graph are the inputs; parameters,
+which existed before the call; or constants, which it made. A second call with other numbers, also
+for the parameters, tells the last two apart; and when it does not record the same, f cannot be
+compiled.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
 from .. import ops
 from ..engine import Value
 from ..ops import Op
-from .recording import Place, Recorded, record
+from .gradients import with_gradients
+from .recording import Place, Recorded, needed_for, record
 from .tape import JitError, Tape, checked
 
-__all__ = ["probes", "trace"]
+__all__ = ["Traced", "probes", "trace"]
 
 
 def trace(
@@ -24,8 +29,8 @@ def trace(
     samples: Sequence[Sequence[float]],
     shared: Sequence[float] = (),
     parameters: Sequence[Value] = (),
-) -> tuple[Tape, list[Value]]:
-    """The tape of f, and the parameters that it reads.
+) -> Traced:
+    """What f computes, as a tape, and its gradients.
 
     Args:
         f: takes the inputs of one sample and the shared inputs, both as lists of Values; returns
@@ -35,7 +40,8 @@ def trace(
         parameters: leaves that get the first slots after the shared inputs, in this order.
 
     Returns:
-        The tape, whose scalars are the shared inputs, then the parameters; and the list of these.
+        The tape, whose scalars are the shared inputs, then the parameters; these, which are the
+        given ones and then all others that f reads; and the tape of gradients for them.
 
     Raises:
         JitError: f decides by a number or takes one out of a Value, writes to one, returns
@@ -44,15 +50,52 @@ def trace(
 
     Example:
         >>> f = lambda w, x: w * x + 1.0
-        >>> tape, _ = trace(lambda x, w: ([f(w[0], x[0])], []), [[3.0], [5.0]], shared=[2.0])
-        >>> tape.run([3.0], [2.0])
+        >>> traced = trace(lambda x, w: ([f(w[0], x[0])], []), [[3.0], [5.0]], shared=[2.0])
+        >>> traced.tape.run([3.0], [2.0])
         ([7.0], [])
     """
     one, other = samples
     first = record(f, one, shared)
     again = record(f, other, shared, lambda x: 0.3 - 1.7 * x)
     names = list(dict.fromkeys([*parameters, *_parameters(first, again)]))
-    return checked(_write(first, len(one) + len(shared), len(one), names), "trace"), names
+    return Traced(first, len(one) + len(shared), len(one), names)
+
+
+class Traced:
+    """What a function computes; its tapes are written when they are asked for.
+
+    Attributes:
+        parameters: the Values whose numbers the tapes read after the shared inputs.
+
+    Example:
+        >>> w = Value(3.0)
+        >>> traced = trace(lambda x, _: ([], [w * x[0] * x[0]]), [[2.0], [5.0]])
+        >>> traced.gradients().run([2.0], [w.data])
+        ([], [12.0, 4.0])
+    """
+
+    def __init__(self, call: Recorded, named: int, inputs: int, parameters: list[Value]) -> None:
+        self._call, self._named, self._inputs, self.parameters = call, named, inputs, parameters
+
+    @cached_property
+    def tape(self) -> Tape:
+        """The outputs and the sums."""
+        return self._written(self._call)
+
+    def gradients(self, wanted: Sequence[Value] | None = None) -> Tape:
+        """The same outputs; the sums are the first one and its gradients for the parameters.
+
+        Args:
+            wanted: only for these of the parameters.
+        """
+        places = {v: -1 - i for i, v in enumerate(self._call.leaves)}
+        unread = -1 - len(places)  # nothing is computed from there
+        wanted = self.parameters if wanted is None else wanted
+        ends = [places.get(v, unread) for v in wanted]
+        return self._written(with_gradients(self._call, self._named, ends))
+
+    def _written(self, call: Recorded) -> Tape:
+        return checked(_write(call, self._named, self._inputs, self.parameters), "trace")
 
 
 def probes(samples: int, size: int) -> list[int]:
@@ -79,10 +122,7 @@ def _parameters(first: Recorded, again: Recorded) -> list[Value]:
 
 def _write(call: Recorded, named: int, inputs: int, parameters: list[Value]) -> Tape:
     """The instructions of a graph: equal ones once, what is constant computed, 1 * x left out."""
-    needed = {*call.outputs, *call.sums}
-    for i in reversed(range(len(call.code))):
-        if named + i in needed:
-            needed.update(call.code[i][1])
+    needed = needed_for(call, named)
     writer = _Writer(named + len(parameters))
     scalars = {v: i for i, v in enumerate(parameters, named)}
     slots: dict[Place, int] = {i: i for i in range(named)}
@@ -100,9 +140,10 @@ def _write(call: Recorded, named: int, inputs: int, parameters: list[Value]) -> 
             args = list(map(slot, [*reads, constant] if constant else reads))
             slots[i] = writer.emit(op, args)
     outputs, sums = [[writer.result(slot(v)) for v in ends] for ends in (call.outputs, call.sums)]
-    tape, start = Tape(inputs, writer.start - inputs, writer.numbers), writer.start
-    place = [*range(start), *range(tape.first, tape.first + len(writer.known))]
-    place += reversed(range(start, tape.first))  # place[-1] is that of the first constant
+    used = dict.fromkeys([s for _, operands in writer.known for s in operands if s < 0])
+    tape = Tape(inputs, writer.start - inputs, [writer.numbers[-s - 1] for s in used])
+    place = {s: s for s in range(writer.start)} | {s: writer.start + i for i, s in enumerate(used)}
+    place |= {writer.start + i: tape.first + i for i in range(len(writer.known))}
     for name, operands in writer.known:
         tape.add(name, [place[s] for s in operands])
     tape.outputs, tape.sums = [place[s] for s in outputs], [place[s] for s in sums]

@@ -82,7 +82,7 @@ def everything():
         return outputs, []
 
     n = sum(c.inputs for c in CASES)
-    tape, _ = trace(f, [[0.7] * n, [0.4] * n], [1.0])
+    tape = trace(f, [[0.7] * n, [0.4] * n], [1.0]).tape
     columns = [[x for c in CASES for x in c.points[i % len(c.points)]] for i in range(SAMPLES)]
     return tape, np.array(columns).T
 

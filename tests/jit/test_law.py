@@ -472,8 +472,9 @@ def compared(seed):
         return [out, *engine.grad(out, [*x, *weights], create_graph=True)], []
 
     x = program.leaves[:half]
-    tape, read = trace(both, [x, x], [], weights)
-    assert read == weights
+    traced = trace(both, [x, x], [], weights)
+    tape = traced.tape
+    assert traced.parameters == weights
     for k in range(3):
         leaves = [Value(0.6 * v - 0.3 * k) for v in program.leaves]
         engine.assign(weights, data=[v.data for v in leaves[half:]])
