@@ -16,7 +16,7 @@ import numpy as np
 from ..engine import Value, as_value, grad, no_grad, topological_order
 from ..modes import Mode, replaced
 from ..nesting import flatten
-from ..tape import JitError, reroll, trace
+from ..tape import JitError, trace
 from .native import Array, Native
 
 ALL = 200_000  # operations of a loss in Python: so many samples are compared, and every target
@@ -66,7 +66,6 @@ class Problem:
         self.tape, self.read = self.traced.gradients(params), self.traced.parameters
         if size == 1 and self.statistics.ways:
             raise Coupled("the model keeps statistics of a batch")
-        self.rerolled = reroll(self.tape)
         self._check()
 
     def numbers(self) -> list[float]:
@@ -105,8 +104,8 @@ class Problem:
 
     def _check(self) -> None:
         """Raises a JitError when the tape does not have the loss and the gradients of Python's."""
-        units = self._units([0, len(self.X) // self.size // 2, -1])
-        for some in [units] if self.size == 1 else [[unit] for unit in units[::2]]:
+        units = self._units([0, -1])
+        for some in [units] if self.size == 1 else [[unit] for unit in units]:
             losses, found, wanted = self._two_ways(some)
             self._compare(losses, wanted[0])
             if not _close(found, wanted, 1e-9 * _largest(wanted)):
@@ -148,7 +147,7 @@ class Problem:
 
     def _two_ways(self, units: list[list[int]]) -> tuple[list[float], Any, list[float]]:
         """The losses of some units by the tape; loss and gradients of all by it and by Python."""
-        found = [self.rerolled.run(self._numbers(unit), self.numbers())[1] for unit in units]
+        found = [self.tape.run(self._numbers(unit), self.numbers())[1] for unit in units]
         every = [i for unit in units for i in unit]
         with self.statistics.recorded(), self.masks.given(repeat(1.0)):
             outs = self.model.batch([self.samples[i] for i in every])
