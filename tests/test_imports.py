@@ -65,6 +65,7 @@ INSIDE = {
     "jit": [
         "emit", "vectormath", "plan", "nests", "lanes", "lower", "cache", "native", "arguments",
         "program", "update", "trainer", "compiled", "problem", "training", "batches",
+        "evaluation",
     ],
     "cli": ["output", "errors", "demo", "train", "predict"],
 }

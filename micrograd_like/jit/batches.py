@@ -4,13 +4,14 @@ A batch takes the place of a sample: one program for whole batches, and one for 
 epoch where that has fewer samples.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from ..engine import Value
 from .native import Array
+from .problem import Problem
 from .training import Trainer
 
 
@@ -29,7 +30,13 @@ class BatchTrainer:
         sizes = [size, len(X) % size] if len(X) % size else [size]
         self.whole = len(X) - len(X) % size
         self.trainers = [Trainer(X=X, **given, batch_size=n, size=n) for n in sizes]
-        self.problem = self.trainers[0].problem
+        self.arguments, self.optimizer = self.trainers[0].arguments, given["optimizer"]
+        self.size = size
+
+    @property
+    def problem(self) -> Problem:
+        """That of the whole batches."""
+        return self.trainers[0].problem
 
     @property
     def compilations(self) -> int:
@@ -46,21 +53,31 @@ class BatchTrainer:
         """Whether this is still what Python computes."""
         return all(trainer.is_current(sample) for trainer in self.trainers)
 
-    def epochs(self, orders: list[list[int]]) -> tuple[Array, Array, int]:
+    def numbers(self) -> list[float]:
+        """Of the parameters, as they are in the Values."""
+        return self.trainers[0].numbers()
+
+    def epochs(
+        self, orders: list[list[int]], rates: Sequence[float] | None = None,
+        look: Callable[[Any], None] | None = None,
+    ) -> tuple[Array, Array, int]:  # fmt: skip
         """Trains one epoch for each order of the samples: see Trainer."""
-        if len(self.trainers) == 1:
-            return self.trainers[0].epochs(orders)
-        shape = len(orders), 1 + self.whole // self.trainers[0].size
+        if len(self.trainers) == 1 and look is None:
+            return self.trainers[0].epochs(orders, rates)
+        whole = self.whole // self.trainers[0].size
+        shape = len(orders), whole + len(self.trainers) - 1
         losses, norms, done = np.full(shape, np.nan), np.zeros(shape), 0
+        speeds: Any = None if rates is None else np.reshape(rates, shape)
         for epoch, order in enumerate(orders):
-            parts, place = (order[: self.whole], order[self.whole :]), 0
-            for trainer, part in zip(self.trainers, parts):
-                found, size, finite = trainer.epochs([part])
-                here = slice(place, place + found.size)
-                losses[epoch, here], norms[epoch, here] = found[0], size[0]
-                done, place = done + finite, place + found.size
-                if finite < found.size:
+            parts = (order[: self.whole], slice(whole)), (order[self.whole :], slice(whole, None))
+            for trainer, (part, steps) in zip(self.trainers, parts):
+                own = None if speeds is None else speeds[epoch, steps]
+                (losses[epoch, steps],), (norms[epoch, steps],), n = trainer.epochs([part], own)
+                done += n
+                if n < len(losses[epoch, steps]):
                     return losses, norms, done
+            if look:
+                look(self.numbers())
         return losses, norms, done
 
     def outputs(self) -> list[Any]:

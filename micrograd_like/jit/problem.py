@@ -45,7 +45,7 @@ class Problem:
     ) -> None:  # fmt: skip
         self.model, self.samples, self.targets, self.loss = model, X, y, loss
         self.params, self.batch_size, self.size = params, batch_size, size
-        self.X, self.y = _array(X, "samples"), _array(y, "targets")
+        self.X, self.y = as_array(X, "samples"), as_array(y, "targets")
         columns = [a.reshape(len(a), -1).T for a in (self.X, self.y)]
         self.data = np.ascontiguousarray(np.concatenate(columns))
         self.statistics = _Statistics(model)
@@ -74,7 +74,7 @@ class Problem:
 
     def is_current(self) -> bool:
         """Whether samples and targets have still the same numbers."""
-        now = _array(self.samples, "samples"), _array(self.targets, "targets")
+        now = as_array(self.samples, "samples"), as_array(self.targets, "targets")
         return all(map(np.array_equal, now, (self.X, self.y)))
 
     def visited(self, order: Any) -> tuple[Array, Any]:
@@ -98,7 +98,7 @@ class Problem:
         """Whether the tape has the loss and the gradients that Python has, of a unit from there."""
         n = len(self.samples)
         _, found, wanted = self._two_ways([[i % n for i in range(sample, sample + self.size)]])
-        return _close(found, wanted, 1e-9 * _largest(wanted))
+        return is_close(found, wanted, 1e-9 * largest(wanted))
 
     # --- whether a unit is what Python computes ---
 
@@ -108,7 +108,7 @@ class Problem:
         for some in [units] if self.size == 1 else [[unit] for unit in units]:
             losses, found, wanted = self._two_ways(some)
             self._compare(losses, wanted[0])
-            if not _close(found, wanted, 1e-9 * _largest(wanted)):
+            if not is_close(found, wanted, 1e-9 * largest(wanted)):
                 raise JitError(
                     "the gradients that are compiled are not Python's: the model or the loss "
                     "computes something else when it is called again"
@@ -135,7 +135,7 @@ class Problem:
         """One mean with the other."""
         with np.errstate(over="ignore", invalid="ignore"):
             found = float(np.mean(losses))
-        if not _close(found, wanted, 1e-13 * _largest(losses)):
+        if not is_close(found, wanted, 1e-13 * largest(losses)):
             kind, compiled = (JitError, "compiled it")
             if self.size == 1:
                 kind, compiled = Coupled, "the mean of their losses"
@@ -218,11 +218,12 @@ class Problem:
         return flatten(self.y[0].tolist())[1](numbers)
 
 
-def _close(one: Any, two: Any, absolute: float) -> bool:
+def is_close(one: Any, two: Any, absolute: float) -> bool:
+    """Whether numbers are the same but for rounding, or for so much."""
     return bool(np.allclose(one, two, 1e-9, max(1e-12, absolute), equal_nan=True))
 
 
-def _largest(numbers: Any) -> float:
+def largest(numbers: Any) -> float:
     """The largest size among those that are finite."""
     sizes = np.abs(numbers)
     return float(np.max(sizes, where=np.isfinite(sizes), initial=0.0))
@@ -310,7 +311,8 @@ def _replaced_in(modules: Sequence[Any], name: str, new: Callable[[int], Any]) -
     return replaced(modules, name, map(new, range(len(modules))))
 
 
-def _array(numbers: Sequence[Any], what: str) -> Array:
+def as_array(numbers: Sequence[Any], what: str) -> Array:
+    """The numbers of samples or targets."""
     try:
         return np.asarray(numbers, dtype=np.float64)
     except (TypeError, ValueError):

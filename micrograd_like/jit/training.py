@@ -105,14 +105,21 @@ class Trainer:
         problem.check_loss(self.native)
         self.shape = shape
 
+    def numbers(self) -> list[float]:
+        """Of the parameters, as they are in the Values."""
+        return [p.data for p in self.optimizer.params]
+
     def epochs(
-        self, orders: list[list[int]], rates: Sequence[float] | None = None
-    ) -> tuple[Array, Array, int]:
+        self, orders: list[list[int]], rates: Sequence[float] | None = None,
+        look: Callable[[Any], None] | None = None,
+    ) -> tuple[Array, Array, int]:  # fmt: skip
         """Trains one epoch for each order of the samples.
 
         Args:
             orders: of the samples, one for each epoch.
             rates: the learning rate of every step; without them that of the optimiser.
+            look: called after every epoch with the numbers of the parameters, which the Values do
+                not have yet.
 
         Returns:
             The loss of every step and the norm of its gradients, a row for each epoch; and how many
@@ -126,24 +133,27 @@ class Trainer:
         order = np.array(orders[:1] if same else orders, dtype=np.int64)
         order = np.repeat(order, len(orders) // len(order), axis=0)
         drawn, (data, order) = masks.states(), self.problem.visited(order)
-        self.shown = np.empty((len(self.problem.tape.outputs), order.size))
         samples = order.shape[1]  # or batches in their place
         shape = len(orders), -(-samples // self.batch_size)
         losses, norms, speeds = np.full(shape, np.nan), np.zeros(shape), np.empty(shape)
         speeds[:] = self.optimizer.lr if rates is None else np.reshape(rates, shape)
         given = {
-            **memory.arguments(), "data": data, "length": data.shape[1], "order": order,
-            "scalars": scalars, "losses": losses, "norms": norms, "rates": speeds,
+            **memory.arguments(), "data": data, "length": data.shape[1], "scalars": scalars,
             "max_norm": self.max_norm,
         }  # fmt: skip
-        if self.threads > 1:
-            done = self._threaded(**given)
-        else:
-            done = self.loop(
-                **given, work=self.native.code.address(WORK), samples=samples,
-                batch=self.batch_size, epochs=len(order), rows=self.rows, outputs=self.shown,
-            )  # fmt: skip
-        memory.write()
+        done, step = 0, 1 if look else len(orders)
+        try:
+            for some in [slice(e, e + step) for e in range(0, len(orders), step)]:
+                done += self._steps(
+                    **given, order=order[some], losses=losses[some], norms=norms[some],
+                    rates=speeds[some],
+                )  # fmt: skip
+                if done < shape[1] * some.stop:
+                    break
+                if look:
+                    look(memory.p[: len(memory.params)])
+        finally:
+            memory.write()
         if done < losses.size:  # nothing was drawn for what has not been computed
             epoch, batch = divmod(done, losses.shape[1])
             masks.draw_again(drawn, epoch * samples + min((batch + 1) * self.batch_size, samples))
@@ -153,6 +163,17 @@ class Trainer:
     def outputs(self) -> list[Any]:
         """What the model computed for each sample of the last epoch, before its step."""
         return self.problem.said(self.shown)
+
+    def _steps(self, order: Any, **given: Any) -> int:
+        """Some epochs; how many steps had a finite loss."""
+        self.shown = np.empty((len(self.problem.tape.outputs), order.size))
+        if self.threads > 1:
+            return self._threaded(order=order, **given)
+        done: int = self.loop(
+            **given, order=order, work=self.native.code.address(WORK), samples=order.shape[1],
+            batch=self.batch_size, epochs=len(order), rows=self.rows, outputs=self.shown,
+        )  # fmt: skip
+        return done
 
     def _threaded(
         self, data: Array, length: int, order: Any, scalars: Array, sums: Array, losses: Array,

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from ..checks import number
-from ..engine import Number, Value, assign
+from ..engine import Number, Value, as_value, assign
 from ..functional import dot
 from ..functional import sum as total
 from ..nesting import map_nested
@@ -77,8 +77,8 @@ class BatchNorm(Module):
 
     def forward(self, x: Sequence[Value]) -> list[Value]:
         """One sample, by the running statistics."""
-        statistics = zip(x, self.running_mean, self.running_var)
-        return self._affine([(v - m) * Value(var + self.eps) ** -0.5 for v, m, var in statistics])
+        scales = [as_value(var + self.eps) ** -0.5 for var in self.running_var]
+        return self._affine([(v - m) * s for v, m, s in zip(x, self.running_mean, scales)])
 
     def batch(self, xs: Iterable[Any]) -> list[list[Value]]:
         """All samples, in training by their own statistics."""

@@ -16,15 +16,13 @@ from ..optim import Adam
 from . import given
 from .callbacks import (
     Recorder,
-    add_metrics,
-    add_validation,
     progress_bar,
     show,
     step_scheduler,
     warn_of_bounded_scores,
 )
 from .history import History, Loss, Recording
-from .metrics import Metric, samples
+from .metrics import Look, Metric, samples
 from .steps import Steps, check_jit, choose
 
 __all__ = ["fit"]
@@ -101,22 +99,19 @@ def fit(
     check_jit(jit)
     warn_of_bounded_scores(model, problem.X[0], loss)
     theirs = [scheduler or fit, *callbacks, *[metric for _, metric in measures]]
+    look = Look(measures, held_out, loss, problem.y) if measures or held_out else None
     with _evaluating_afterwards(model):
-        steps = choose(problem, jit, epochs, threads, not all(map(given.is_ours, theirs)))
+        steps = choose(problem, jit, epochs, threads, not all(map(given.is_ours, theirs)), look)
         history, orders = History(), _orders(len(problem.X), shuffle, seed)
         history.jit, monitor = steps.says, "val_loss" if held_out else "loss"
         with progress_bar(epochs) if progress else nullcontext() as bar:
-            looking: list[Any] = [
-                measures and partial(add_metrics, steps, measures),
-                held_out and partial(add_validation, *held_out, loss, measures),
+            own: list[Any] = [
                 scheduler and partial(step_scheduler, scheduler, monitor),
-            ]
-            showing: list[Any] = [
                 record and Recorder(record, history, Recording(model, loss, problem.X, problem.y)),
                 bar is not None and partial(show, bar),
             ]
-            every = 1 if callbacks or any(looking) or steps.says != "compiled" else record or epochs
-            callbacks = [*filter(None, looking + showing), *callbacks]
+            every = 1 if callbacks or scheduler or not steps.together else record or epochs
+            callbacks = [*filter(None, own), *callbacks]
             _call_all(callbacks, "start", model, history)
             _run(model, steps, orders, callbacks, history, epochs, every)
     _call_all(callbacks, "finish", model)

@@ -129,7 +129,7 @@ def places_of(labels: list[int], n_scores: int, name: str = "targets") -> list[i
 
 def _samples(outputs: Any, targets: Any) -> tuple[list[Any], list[Any]]:
     """Plain numbers, as many of both, of at least one sample."""
-    both = [numbers(plain(x)) for x in (outputs, targets)]
+    both = [plain(numbers(x)) for x in (outputs, targets)]
     outputs, targets = (x if is_list(x) else [x] for x in both)
     if len(outputs) != len(targets) or not outputs:
         found = f"{len(outputs)} outputs and {len(targets)} targets"
@@ -191,6 +191,45 @@ def evaluate(
         outs = model.batch(X)
         scores = {"loss": float(loss(outs, y).data)}
     return scores | measured(metrics, numbers(outs), y, loss)
+
+
+class Look:
+    """What is measured after every epoch: of its outputs, and of data that is held out.
+
+    Args:
+        metrics: pairs of a name and a function.
+        held_out: samples and targets, or None.
+        loss: of outputs and targets.
+        targets: of the samples in training.
+    """
+
+    def __init__(
+        self, metrics: list[tuple[str, Metric]], held_out: Any, loss: Loss, targets: list[Any]
+    ) -> None:
+        self.metrics, self.held_out, self.loss, self.targets = metrics, held_out, loss, targets
+
+    def __call__(
+        self, model: Any, outputs: Callable[[], list[Any]], order: list[int], said: Any = None
+    ) -> dict[str, float]:
+        """The numbers for the history.
+
+        Args:
+            outputs: gives what the model said in the epoch, before its steps.
+            order: of the samples in it.
+            said: outputs and loss for the held-out data, where they are known.
+        """
+        scores = {}
+        if self.metrics:
+            targets = [self.targets[j] for j in order]
+            scores = measured(self.metrics, outputs(), targets, self.loss)
+        if self.held_out:
+            X, y = self.held_out
+            if said is None:
+                found = evaluate(model, X, y, self.loss, self.metrics)
+            else:
+                found = {"loss": said[1]} | measured(self.metrics, said[0], y, self.loss)
+            scores |= {f"val_{name}": number for name, number in found.items()}
+        return scores
 
 
 def predict(model: Any, X: Any, jit: bool | str = "auto") -> list[Any]:

@@ -7,6 +7,7 @@ targets: no network and no gradient is known here.
 import math
 import time
 from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 from itertools import chain
 from numbers import Real
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 from .. import functional
 from ..engine import Value, as_value, assign, topological_order
 from ..modes import replaced, uncollected
-from ..nesting import map_nested
+from ..nesting import is_list, parts
 from ..optim import Optimizer, clip_grad_norm_
 from .history import Loss
 
@@ -100,22 +101,33 @@ def one_number(loss: Loss, outputs: Any, targets: Any) -> Value:
 class Steps:
     """Trains epoch after epoch as one would write it by hand, and remembers the last one."""
 
-    def __init__(self, problem: Problem, says: str = "in Python, as asked") -> None:
+    together = False  # whether several epochs may be one call
+
+    def __init__(
+        self, problem: Problem, says: str = "in Python, as asked", look: Any = None
+    ) -> None:
         self.problem, self.says, self.own = problem, says, set(problem.model.parameters())
+        self.look = look  # what is measured after an epoch: see metrics.Look
+        self.seen: list[dict[str, float]] = []
         self.kept = {p: p.data for p in problem.optimizer.params}  # when the loss was last finite
         self.done = 0  # epochs
-        self.order: list[int] = []  # of the samples in the last epoch
         self.said: list[Any] = []  # the model, of each of them
 
     def run(self, ways: Iterable[list[int]]) -> Columns:
         """Trains one epoch for each order of the samples; the columns of the history."""
         start = time.perf_counter()
-        orders = list(ways)  # to shuffle them takes time, too
+        orders, self.seen = list(ways), []  # to shuffle them takes time, too
         columns = self._train(orders)
+        if self.look and not self.seen:
+            self._look(orders[-1])
         each = (time.perf_counter() - start) / len(orders)
-        self.done, self.order = self.done + len(orders), orders[-1]
-        lr = self.problem.optimizer.lr
-        return columns | {"lr": [lr] * len(orders), "time": [each] * len(orders)}
+        self.done, lr = self.done + len(orders), self.problem.optimizer.lr
+        columns |= {"lr": [lr] * len(orders), "time": [each] * len(orders)}
+        return columns | {name: [row[name] for row in self.seen] for name in (self.seen or [{}])[0]}
+
+    def _look(self, order: list[int], said: Any = None) -> None:
+        """Measures after an epoch."""
+        self.seen.append(self.look(self.problem.model, self.outputs, order, said))
 
     def outputs(self) -> list[Any]:
         """What the model said of each sample of the last epoch, before its step."""
@@ -138,7 +150,7 @@ class Steps:
         """One step on some samples: the sum of their losses, and the norm of the gradients."""
         problem, optimizer = self.problem, self.problem.optimizer
         outs, loss = self._loss(batches[batch])
-        if not self.order and not batch:  # the first step of all
+        if not self.done and not batch:  # the first step of all
             leaves = (set(topological_order(self._loss(some)[1])) for some in batches[1:])
             problem.check_reached(self.own, chain([set(topological_order(loss))], leaves))
         total = self._penalised(loss, weights)
@@ -196,12 +208,15 @@ class Compiled(Steps):
 
     def __init__(
         self, problem: Problem, jit: bool | str, work: int, epochs: int, threads: int,
-        watching: bool,
+        watching: bool, look: Any,
     ) -> None:  # fmt: skip
-        super().__init__(problem, "compiled")
+        super().__init__(problem, "compiled", look)
         _check_own_ways(problem)
         self.jit, self.work, self.watching = jit, work, watching
         self.trainer = self._trainer(epochs * len(problem.X), threads)
+        self.evaluation = self._evaluation()
+        is_known = look is None or not look.held_out or self.evaluation is not None
+        self.together = is_known and not watching
 
     def _trainer(self, visits: int, threads: int) -> Any:
         """For samples, or for whole batches where a sample alone is not enough."""
@@ -228,6 +243,23 @@ class Compiled(Steps):
             except JitError as other:
                 raise JitError(f"{error}; as a whole batch: {other}") from None
 
+    def _evaluation(self) -> Any:
+        """For the held-out data; None where Python is to do it."""
+        from ..jit.evaluation import Evaluation
+
+        if self.look is None or not self.look.held_out:
+            return None
+        X, y = self.look.held_out
+        try:
+            return Evaluation(self.trainer, X, y)
+        except Exception:  # of any kind: Python will say what it thinks of it
+            return None
+
+    def _look(self, order: list[int], said: Any = None) -> None:
+        if said is None and self.evaluation and self.says == "compiled":
+            said = self.evaluation(self.trainer.numbers())
+        super()._look(order, said)
+
     def _train(self, orders: list[list[int]]) -> Columns:
         if self.watching and self.says == "compiled":
             self._follow(orders[0][0])
@@ -237,11 +269,17 @@ class Compiled(Steps):
             self.problem.model.train()
         if not self.done:
             self.problem.check_reached(self.own, [self.trainer.problem.reached])
-        losses, norms, finite = self.trainer.epochs(orders)
+        looking = partial(self._look_inside, orders) if self.look and self.together else None
+        losses, norms, finite = self.trainer.epochs(orders, look=looking)
         if finite < losses.size:
             raise self._not_finite(losses.flat[finite], *divmod(finite, losses.shape[1]))
         means = losses @ [len(some) for some in self.problem.batches(orders[0])] / len(orders[0])
         return {"loss": means.tolist(), "grad_norm": norms.mean(axis=1).tolist()}
+
+    def _look_inside(self, orders: list[list[int]], numbers: Any) -> None:
+        """Measures between two epochs: the parameters have these numbers, the Values others."""
+        said = self.evaluation and self.evaluation(numbers)
+        self._look(orders[len(self.seen)], said)
 
     def _follow(self, sample: int) -> None:
         """Makes it again what Python computes, which one sample and all that can be seen tell."""
@@ -251,12 +289,16 @@ class Compiled(Steps):
         try:
             problem.model.train()
             _check_own_ways(problem)
+            evaluation = self.evaluation
             if trainer.is_current(sample):
+                if evaluation and not evaluation.agrees(sample):
+                    self.evaluation = self._evaluation()
                 return
             times = len(problem.X) * self.done // trainer.compilations
             if self.jit == "auto" and not is_worth_compiling(self.work, times):
                 raise JitError("something that the steps read has changed too often")
             trainer.follow(self._weights())
+            self.evaluation = self._evaluation()
             if not trainer.is_current(sample):
                 raise JitError("the model, the loss or the optimizer is another at every call")
         except Exception as error:
@@ -284,20 +326,21 @@ def _check_own_ways(problem: Problem) -> None:
 
 
 def choose(
-    problem: Problem, jit: bool | str, epochs: int, threads: int = 1, watching: bool = True
-) -> Steps:
+    problem: Problem, jit: bool | str, epochs: int, threads: int = 1, watching: bool = True,
+    look: Any = None,
+) -> Steps:  # fmt: skip
     """Who runs the steps; ``says`` is the sentence about it for the history."""
     if not jit:
-        return Steps(problem)
+        return Steps(problem, look=look)
     work = problem.work() if jit == "auto" else 0
     if jit == "auto" and not is_worth_compiling(work, len(problem.X) * epochs):
-        return Steps(problem, "in Python: there is too little work for compiling to pay")
+        return Steps(problem, "in Python: there is too little work for compiling to pay", look)
     try:
-        return Compiled(problem, jit, work, epochs, threads, watching)
+        return Compiled(problem, jit, work, epochs, threads, watching, look)
     except Exception as error:  # of any kind: the steps in Python will say what they think of it
         if jit is True:
             raise
-        return Steps(problem, f"in Python: {error}")
+        return Steps(problem, f"in Python: {error}", look)
 
 
 def is_worth_compiling(work: int, times: int) -> bool:
@@ -318,8 +361,12 @@ def check_jit(jit: Any) -> None:
 
 
 def numbers(outs: Any) -> Any:
-    """The plain numbers of outputs, in the same nesting."""
-    return map_nested(lambda out: out.data if isinstance(out, Value) else out, outs)
+    """The plain numbers of outputs, in nested lists."""
+    if type(outs) is float:  # the most
+        return outs
+    if is_list(outs):
+        return [numbers(part) for part in parts(outs)]
+    return outs.data if isinstance(outs, Value) else outs
 
 
 def mean(numbers: Sequence[float]) -> float:
