@@ -28,7 +28,7 @@ def layout(count: int, edges: Sequence[Edge]) -> dict[str, Any]:
         of its rails; gap, from column to column. More items than MAX_CARDS: big, and as x and y
         only a column and a place in it, because the page stacks the few that it shows.
     """
-    rank = _ranks(count, edges)
+    rank = ranks(count, edges)
     paths = _paths(edges, rank)
     columns: list[list[int]] = [[] for _ in range(max(rank) + 1)]
     for slot, r in enumerate(rank):
@@ -90,7 +90,7 @@ def neighbours(count: int, edges: Iterable[Edge]) -> tuple[list[list[int]], list
     return before, after
 
 
-def _ranks(count: int, edges: Sequence[Edge]) -> list[int]:
+def ranks(count: int, edges: Sequence[Edge]) -> list[int]:
     """The column of every item: right of all its inputs; what has none, next to its users."""
     if not edges:  # a grid, about as wide as high
         rows = math.ceil(math.sqrt(count * 3.0))

@@ -9,7 +9,7 @@ import html
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ..draw import Naming, checked_path, one_line
 from ..engine import Value, topological_order
 from ..files import write_whole
 from ..words import words
+from .calls import Calls
 from .groups import MANY, Graph, Groups, Names
 from .layout import GAP_Y, HEIGHT, WIDTH, Edge, layout, route
 from .replay import BackwardPass, by_epoch
@@ -72,16 +73,17 @@ def explore(
 
     Args:
         root: the Value whose ``backward()`` is replayed, for example a loss, or a list of this one
-            Value. Or the History of ``fit(..., record=n)`` for a model of two inputs: the first
-            sample's loss, by epoch.
+            Value. Or a function without arguments that computes it: then the functions that it
+            calls are the groups, so that a large graph can be read. Or the History of
+            ``fit(..., record=n)`` for a model of two inputs: the first sample's loss, by epoch.
         path: where to write the page; without it, use ``.save``, ``.open`` or a notebook.
         model: a Module; its parameters' names sort the Values into layers and neurons.
         names: names for this page only, {name: Value}, which go before a label; dots in them make
-            groups.
+            groups, and numbers at the end tables: "wq.3.0".
         open: show the page in the browser.
 
     Raises:
-        TypeError: root is not a Value, or a name's Value is not.
+        TypeError: root is no Value, or a function with arguments; or a name's Value is none.
         ValueError: more than 1,000,000 Values, or a path that does not end in .html.
         FileNotFoundError: the directory of the path does not exist.
 
@@ -89,15 +91,22 @@ def explore(
         >>> x = Value(3.0, label="x")
         >>> explore(x**2)
         <Explorer of 2 Values>
+        >>> def loss():                # a function: the calls inside it are the groups
+        ...     return (2.0 * x - 1.0) ** 2
+        >>> explore(loss)
+        <Explorer of 6 Values>
     """
     if path is not None:
         checked_path(path, "a page", _SUFFIXES)
+    calls = Calls() if callable(root) else None
+    if calls is not None:
+        root = calls.during(_without_arguments(root))
     record = getattr(root, "recorded", None)
     naming = Naming(names, record.model if record else model)
     if record:
         walk, training = by_epoch(record, naming)
     else:
-        walk = BackwardPass(Graph(_checked_nodes(root), naming))
+        walk = BackwardPass(Graph(_checked_nodes(root), naming, calls))
         walk.compare_with_stored()
         training = {}
     given = Names(Groups(walk.graph), walk.values)
@@ -108,6 +117,22 @@ def explore(
     if open:
         explorer.open()
     return explorer
+
+
+def _without_arguments(function: Any) -> Callable[[], Any]:
+    import inspect  # here, since it takes 10 ms to import
+
+    try:
+        inspect.signature(function).bind()
+    except TypeError:
+        name = getattr(function, "__name__", type(function).__name__)
+        raise TypeError(
+            f"explore calls a function without arguments, and {name} has some: "
+            f"write explore(lambda: {name}(...))"
+        ) from None
+    except ValueError:  # a function in C that does not tell
+        pass
+    return function  # type: ignore[no-any-return]
 
 
 def _checked_nodes(root: Any) -> list[Value]:

@@ -5,7 +5,6 @@ one user of it needs, numbers and memory, is a ``Native``.
 """
 
 import json
-import os
 import threading
 import weakref
 from array import array
@@ -24,6 +23,7 @@ from ..tape import Tape, reroll
 from . import cache
 from .emit import INT, Signature, at, in_memory, loop, read
 from .lower import Layout, lower
+from .once import lock
 from .plan import is_large, placed
 from .vectormath import address, host_width
 
@@ -34,17 +34,12 @@ WORK = Signature(
     scalars="doubles", sums="doubles", outputs="doubles", outputs_length="int",
 )  # fmt: skip
 BLOCK = 128  # samples that are worked on together: their rows should stay in the cache
-compiling = threading.RLock()  # one at a time; a fork waits, for the child inherits LLVM's state
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=compiling.acquire,
-        after_in_parent=compiling.release,
-        after_in_child=compiling.release,
-    )
+compiling = lock()  # one at a time; a fork waits, for the child inherits LLVM's state
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
 # asked here and not in a call: LLVM's lock, if held, would stay held in a fork
 CPU, FEATURES = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+TRIPLE = llvm.get_default_triple()
 host_width()
 RECENT = cache.Recent(64)
 
@@ -75,7 +70,7 @@ class Module:
 
     def __init__(self) -> None:
         self.ir = ir.Module("micrograd_like")
-        self.ir.triple = llvm.get_default_triple()
+        self.ir.triple = TRIPLE
 
     def compile(self, quickly: bool = False, **facts: Any) -> bytes:
         """Verifies, makes machine code; a RuntimeError says that it is no valid LLVM code.
@@ -182,7 +177,7 @@ def _origin() -> bytes:
         sources = [file.read_bytes() for file in files]
     except OSError:
         return b""
-    versions = llvmlite.__version__, llvm.llvm_version_info, llvm.get_default_triple()
+    versions = llvmlite.__version__, llvm.llvm_version_info, TRIPLE
     return cache.digest(*sources, repr([*versions, CPU, FEATURES]).encode()) if sources else b""
 
 

@@ -7,10 +7,9 @@ any function is (program.py); the optimiser's rule comes behind it (update.py).
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
-from functools import cache
+from functools import partial
 from operator import attrgetter
 from threading import RLock
 from typing import Any, NamedTuple
@@ -24,7 +23,8 @@ from ..modes import uncollected
 from ..tape import JitError, check_nobody_watches
 from ..tape.surroundings import OURS, PLAIN, Surroundings
 from .arguments import Call
-from .native import WORK, Array, Native, buffer, compiling
+from .native import WORK, Array, Native, buffer
+from .once import Once
 from .program import Program
 from .update import KEPT, LOOP, STATE, STEP, STEPS, G, Rules, Update, loops
 
@@ -48,7 +48,7 @@ class Memory:
         penalised: Iterable[Value] = (),
     ) -> None:  # fmt: skip
         self.optimizer, self.penalty, self.params = optimizer, penalty, list[Value]()
-        self.shape: Any = None  # of the rules that are compiled
+        self.shape: Any = (), b""  # of the rules that are compiled
         self.table = np.empty((0, 0))
         self.seen: tuple[Any, Any] = (), ()  # the parameters' numbers and the state in the Values
         self.space, self.start = buffer(1, 0)[0], 0
@@ -60,12 +60,19 @@ class Memory:
         found: Array = self.space[self.start :]
         return found
 
-    def follow(self, penalised: Iterable[Value] = ()) -> bool:
-        """Takes the optimiser's rule as it is now; returns whether its numbers must be read."""
+    def follow(self, penalised: Iterable[Value] = (), save: bool = False) -> bool:
+        """Takes the optimiser's rule as it is now; returns whether its numbers must be read.
+
+        Args:
+            penalised: the parameters that the penalty applies to.
+            save: write to the Values what would be lost.
+        """
         params, flagged = list(self.optimizer.params), set(penalised)
         rules = Rules(self.optimizer, self.penalty)
-        shape = rules.keys, rules.shape()
-        if is_other := (params, shape) != (self.params, self.shape):
+        if is_other := (params, rules.keys, rules.shape()) != (self.params, *self.shape):
+            if save:
+                self.write()
+                rules = Rules(self.optimizer, self.penalty)  # of what is kept for them now
             kept: Any = list(map(_number, params))
             if params == self.params:  # the last step with a finite loss is still the last one
                 kept = self.table[KEPT, : rules.n]
@@ -73,7 +80,7 @@ class Memory:
             self.table, self.settings, self.sums = self.update.memory()
             self.table[KEPT, : rules.n] = kept
             self.first = np.zeros(1, np.int64)
-            self.params, self.shape = params, shape
+            self.params, self.shape = params, (rules.keys, rules.shape())
             self._make_room(0, 0)
         self.rules = rules
         self.update.set(rules, self.table, self.settings, [p in flagged for p in params])
@@ -130,15 +137,15 @@ class Memory:
 class Bound(NamedTuple):
     """A program, bound to memory for arguments of some shapes."""
 
+    run: Callable[[], float]
     places: list[Array]  # where the arguments go
     behind: Array  # memory behind the parameters,
     numbers: Array  # and what belongs there
-    address: int  # of what STEP reads
-    kept: Any  # all that the addresses there point to
+    kept: Any  # what the machine code works on
 
 
 _entered: WeakSet[Step] = WeakSet()  # whose block somebody is in
-MOST = 64  # shapes of arguments that memory is kept for
+SHAPES = 128  # of arguments that a program and memory are kept for
 _Array, _PLAIN, _KINDS = np.ndarray, frozenset({float, int}), frozenset("biuf")
 
 
@@ -176,13 +183,12 @@ class Step:
     """
 
     def __init__(
-        self, f: Callable[..., Any], batch: Sequence[bool] | None, optimizer: Any,
+        self, f: Callable[..., Any], call: Callable[..., Call], optimizer: Any,
         max_norm: float | None = None,
     ) -> None:  # fmt: skip
-        self.f, self.batch, self.optimizer = f, batch, optimizer
+        self.f, self.call, self.optimizer = f, call, optimizer
         self.max_norm = -1.0 if max_norm is None else number(0.0)("max_norm", max_norm)
-        self.programs: dict[Any, Program] = {}  # of these parameters
-        self.params: list[Value] = []
+        self.params: list[Value] = []  # of the programs
         self.lock, self.entered = RLock(), False
 
     def __enter__(self) -> Step:
@@ -194,7 +200,7 @@ class Step:
                 "leave that block first"
             )
         if self.params != self.optimizer.params:
-            self.programs, self.params = {}, list(self.optimizer.params)
+            self.programs, self.params = Once[str, Program](SHAPES), list(self.optimizer.params)
         with uncollected():
             self.memory = Memory(self.optimizer)
             self.memory.read()
@@ -203,29 +209,31 @@ class Step:
         self.behind: Any = None  # whose numbers lie behind the parameters
         self.fixed: dict[Value, float] = {}  # what the programs read and do not train
         self.watched: list[Any] = []  # the optimiser's attributes at the last step
-        self.run = _function()
         self._look()
         _entered.add(self)
         self.entered = True
         return self
 
-    def __call__(self, *args: Any) -> float:
+    def __call__(self, *args: Any, **named: Any) -> float:
         """One step on a batch: the mean loss, before it."""
         with self.lock:
             if not self.entered:
                 raise RuntimeError("a step outside of its block: write `with trainer as step:`")
+            check_nobody_watches()
             if self.watched != [*vars(self.optimizer).values()]:
                 self._follow()
-            key = _key(args)
-            bound = (key and self.bound.get(key)) or self._bind(args, key)
+            key, arrays = None if named else _key(args), args
+            if key is None:
+                call = self.call(args, named)
+                key, arrays = (call.signature, call.count), call.arrays
+            bound = self.bound.get(key) or self._bind(key, self.call(args, named))
             if self.behind is not bound:
                 self.behind = None  # should there be an interrupt
                 bound.behind[...] = bound.numbers
                 self.behind = bound
-            arrays = args if key is not None else Call(args, self.batch).arrays
             for place, x in zip(bound.places, arrays):
                 place[...] = x
-            loss: float = self.run(bound.address)
+            loss: float = bound.run()
         if loss - loss != 0.0:
             raise FloatingPointError(
                 f"the loss is {loss}: the parameters are those of the last step with a finite "
@@ -289,8 +297,7 @@ class Step:
             raise RuntimeError(f"{self._changed()} was changed inside the block: leave it for that")
         if self.around.changes():
             _check_own_ways(optimizer)
-            memory.write()  # where another program needs other memory, it is read again
-            if memory.follow():
+            if memory.follow(save=True):
                 memory.read()
                 self.bound, self.behind = {}, None
             self._look()
@@ -307,51 +314,41 @@ class Step:
 
     # --- programs for arguments of some shapes ---
 
-    def _bind(self, args: Sequence[Any], key: Any) -> Bound:
+    def _bind(self, key: Any, call: Call) -> Bound:
         """The program for such arguments, compiled where it is new, and memory for them."""
-        check_nobody_watches()
-        call = Call(args, self.batch)
-        if key is None:
-            key = call.signature, call.count
-            if key in self.bound:
-                return self.bound[key]
-        program = self._program(call)
-        tape, n, space = program.traced, len(self.params), self.memory.space
-        others = program.parameters[n:]
-        shared = tape.scalars - len(program.parameters)
+        memory, n, count = self.memory, len(self.params), call.count
+        program = self.programs.get(call.signature, partial(Context().run, self._program, call))
+        native, others = program.native("gradients", count), program.parameters[n:]
+        shared, space = native.traced.scalars - len(program.parameters), memory.space
         self.fixed |= {v: v.data for v in others}
-        scalars = self.memory.around(program.native, shared, [v.data for v in others])
-        if self.memory.space is not space or len(self.bound) == MOST:  # all have moved
+        scalars = memory.around(native, shared, [v.data for v in others])
+        if memory.space is not space or len(self.bound) == SHAPES:  # all have moved
             self.bound = {}
-        data = np.zeros((tape.inputs, call.count))
+        data = np.zeros((native.traced.inputs, count))
         given = {
-            **self.memory.arguments(), "work": program.native.code.address(WORK),
-            "data": data, "length": call.count, "order": np.arange(call.count),
-            "samples": call.count, "batch": call.count, "epochs": 1, "scalars": scalars,
-            "rows": program.native.new_rows(), "outputs": np.empty(0), "losses": self.losses,
-            "norms": self.norms, "rates": self.rates, "max_norm": self.max_norm,
+            **memory.arguments(), "work": native.code.address(WORK), "data": data,
+            "length": count, "order": np.arange(count), "samples": count, "batch": count,
+            "epochs": 1, "rows": native.new_rows(), "outputs": np.empty(0), "scalars": scalars,
+            "losses": self.losses, "norms": self.norms, "rates": self.rates,
+            "max_norm": self.max_norm,
         }  # fmt: skip
-        behind, packed = scalars[shared + n :], _packed(given)
-        places = _places(call, data, scalars)
-        bound = Bound(places, behind, behind.copy(), packed.ctypes.data, (program, packed, given))
-        self.bound[key] = self.behind = bound
-        return bound
+        run = loops().get(STEP).prepared(arguments=_packed(given))  # type: ignore[attr-defined]
+        behind, places = scalars[shared + n :], call.places(data, scalars)
+        self.behind = self.bound[key] = Bound(run, places, behind, behind.copy(), given)
+        return self.behind
 
     def _program(self, call: Call) -> Program:
         """The program for arguments of such shapes."""
-        with compiling:
-            if call.signature not in self.programs:
-                program = Context().run(Program, self.f, call, "gradients", self.params)
-                tape, n = program.traced, len(self.params)
-                start = tape.inputs + tape.scalars - len(program.parameters)
-                reads = {slot for code in tape.code for table in code.args for slot in table}
-                if reads.isdisjoint(range(start, start + n)):
-                    raise ValueError(
-                        "the loss reads no parameter of the optimizer, so that no gradient reaches "
-                        "one: is it computed from other Values, or from .data?"
-                    )
-                self.programs[call.signature] = program
-            return self.programs[call.signature]
+        program = Program(self.f, call, self.params)
+        tape, n = program.tape("gradients"), len(self.params)
+        start = tape.inputs + tape.scalars - len(program.parameters)
+        reads = {slot for code in program.values.code for table in code.args for slot in table}
+        if reads.isdisjoint(range(start, start + n)):
+            raise ValueError(
+                "no gradient reaches a parameter of the optimizer: the loss reads none of them; "
+                "is it computed of other Values, or of the .data of these?"
+            )
+        return program
 
 
 def _key(args: Sequence[Any]) -> Any:
@@ -370,21 +367,6 @@ def _key(args: Sequence[Any]) -> Any:
     return tuple(key)
 
 
-def _places(call: Call, data: Array, scalars: Array) -> list[Array]:
-    """Where each array of a call goes: a row for each number of a sample; or what all share."""
-    places, row, n = [], 0, 0
-    for batched, shape in call.leaves:
-        size = int(np.prod(shape))
-        if batched:
-            rows = data[row : row + size].reshape(*shape, call.count)
-            places.append(np.moveaxis(rows, -1, 0))
-            row += size
-        else:
-            places.append(scalars[n : n + size].reshape(shape))
-            n += size
-    return places
-
-
 def _packed(values: dict[str, Any]) -> Any:
     """The arguments of LOOP, as STEP reads them: numbers, and addresses of arrays."""
     packed = np.zeros(len(LOOP.arguments), np.int64)
@@ -393,12 +375,6 @@ def _packed(values: dict[str, Any]) -> Any:
         where = packed.view(np.float64) if isinstance(x, float) else packed
         where[i] = x.ctypes.data if isinstance(x, np.ndarray) else x
     return packed
-
-
-@cache
-def _function() -> Any:
-    """STEP, which takes an address."""
-    return ctypes.CFUNCTYPE(ctypes.c_double, ctypes.c_void_p)(loops().address(STEP))
 
 
 # --- which optimisers can be compiled ---

@@ -22,12 +22,16 @@ ZERO, ONE = (0.0).hex(), (1.0).hex()
 def with_gradients(recorded: Recorded, first: int, wanted: Sequence[Place]) -> Recorded:
     """The code whose sums are the first one and its gradients for the wanted places.
 
-    ``first`` is the place of the first result.
+    ``first`` is the place of the first result. What is taken from a table of wanted places gives
+    its gradient to one of them: that is a put, and costs the same for a table of any length.
     """
     root = recorded.sums[0]
     needing = _needing(recorded, first, wanted)
     code = list(recorded.code)
     grads: dict[Place, Place] = {root: ONE}
+    places_of_sums = {x: i for i, x in enumerate(wanted, 1)}
+    puts: list[tuple[Place, Place, Sequence[int]]] = []
+    tables: dict[Sequence[int], Sequence[int]] = {}  # equal ones once
 
     def add(op: Op, reads: list[Place], constant: str = "") -> Place:
         code.append((op, reads, constant))
@@ -37,6 +41,10 @@ def with_gradients(recorded: Recorded, first: int, wanted: Sequence[Place]) -> R
         if v not in grads:  # below a comparison, where no gradient goes
             continue
         op, reads, constant = recorded.code[v - first]
+        if op is ops.TAKE and places_of_sums.keys() >= set(reads[1:]):
+            where = tuple([places_of_sums[x] for x in reads[1:]])
+            puts.append((reads[0], grads[v], tables.setdefault(where, where)))
+            continue
         rule = _rule(op, constant, tuple([x in needing for x in reads]))
         places = [grads[v], v, *reads, *rule.numbers]
         for op, args, constant in rule.code:
@@ -44,7 +52,8 @@ def with_gradients(recorded: Recorded, first: int, wanted: Sequence[Place]) -> R
         for i, result in rule.received:
             x, gx = reads[i], places[result]
             grads[x] = add(ops.ADD, [grads[x], gx]) if x in grads else gx
-    return recorded._replace(code=code, sums=[root, *[grads.get(x, ZERO) for x in wanted]])
+    sums = [root, *[grads.get(x, ZERO) for x in wanted]]
+    return recorded._replace(code=code, sums=sums, puts=puts)
 
 
 def _needing(recorded: Recorded, first: int, wanted: Sequence[Place]) -> set[Place]:

@@ -25,7 +25,7 @@ from ..engine import Value
 from ..ops import Op
 from .tape import JitError
 
-__all__ = ["check_nobody_watches"]
+__all__ = ["check_nobody_watches", "is_tracing"]
 
 Place = int | str  # among the inputs and results; -1 for the first leaf; or a number in hex
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
@@ -40,11 +40,13 @@ class Recorded(NamedTuple):
     outputs: list[Place]
     sums: list[Place]
     leaves: list[Value]
+    puts: Sequence[tuple[Place, Place, Sequence[int]]] = ()  # see tape.Put
 
 
 def needed_for(recorded: Recorded, first: int) -> set[Place]:
     """What the outputs and the sums are computed from; ``first`` is the place of a first result."""
     needed = {*recorded.outputs, *recorded.sums}
+    needed.update([place for put in recorded.puts for place in put[:2]])
     for i in reversed(range(len(recorded.code))):
         if first + i in needed:
             needed.update(recorded.code[i][1])
@@ -58,8 +60,13 @@ def check_nobody_watches() -> None:
             "detect_anomaly() watches Python's operations, and compiled code has none: call the "
             "function itself inside it, or fit with jit=False"
         )
-    if _current() is not None:
-        _refuse("a compiled function may not call a compiled one: call the function it is made of")
+    if is_tracing():
+        _refuse(_WRITTEN)
+
+
+def is_tracing() -> bool:
+    """Whether a function is being called in this thread or task to see what it computes."""
+    return _current() is not None
 
 
 # --- what f meets instead of numbers ---
@@ -241,9 +248,11 @@ class _Call:
         args = (tuple(inputs),) if many else tuple(inputs)
         v = own(op, *args)
         if v is not NotImplemented and v.op is None:
-            node = Context().run(own, op, *args)
-            v = Context().run(engine.apply, ops.DETACH, node)
-            self.made[-1:] = [node, v]
+            node = v = Context().run(own, op, *args)
+            self.made[-1:] = [node]
+            if op is not ops.TAKE:  # which makes no node in Python: what it takes is what it was
+                v = Context().run(engine.apply, ops.DETACH, node)
+                self.made.append(v)
         return v
 
     def stand_in(self, x: Any) -> Any:

@@ -32,7 +32,8 @@ def reroll(tape: Tape, alone: bool = False) -> Tape:
 def _chain(tape: Tape) -> Tape:
     """Chains of additions of products, added from left to right, become dot."""
     code = {c.start: c for c in tape.code}
-    uses = Counter([*tape.outputs, *tape.sums, *[t[0] for c in tape.code for t in c.args]])
+    ends = [*tape.outputs, *tape.sums, *[put.value for put in tape.puts]]
+    uses = Counter([*ends, *[t[0] for c in tape.code for t in c.args]])
 
     def once(slot: int, op: str) -> bool:
         return uses[slot] == 1 and slot in code and code[slot].op == op
@@ -63,8 +64,7 @@ def _chain(tape: Tape) -> Tape:
         if c.start not in absorbed:
             op, args = new.get(c.start, (c.op, [t[0] for t in c.args]))
             place[c.start] = short.add(op, [place[a] for a in args])
-    short.outputs, short.sums = [place[s] for s in tape.outputs], [place[s] for s in tape.sums]
-    return short
+    return _with_ends(short, tape, place)
 
 
 def _group(tape: Tape, alone: bool) -> Tape:
@@ -86,8 +86,14 @@ def _group(tape: Tape, alone: bool) -> Tape:
         first = rolled.add(key[2], *tables, count=len(rows))
         for new, slot in enumerate(slots, first):
             place[slot] = new
-    rolled.outputs, rolled.sums = [place[s] for s in tape.outputs], [place[s] for s in tape.sums]
-    return rolled
+    return _with_ends(rolled, tape, place)
+
+
+def _with_ends(new: Tape, tape: Tape, place: Any) -> Tape:
+    """The new tape with the ends of the old one, at their new places."""
+    new.outputs, new.sums = [place[s] for s in tape.outputs], [place[s] for s in tape.sums]
+    new.puts = [put._replace(value=place[put.value]) for put in tape.puts]
+    return new
 
 
 def _alike(tape: Tape) -> dict[Any, list[list[int]]]:

@@ -19,7 +19,7 @@ from ..engine import Value
 from ..ops import Op
 from .gradients import with_gradients
 from .recording import Place, Recorded, needed_for, record
-from .tape import JitError, Tape, checked
+from .tape import JitError, Put, Tape, checked
 
 __all__ = ["Traced", "probes", "trace"]
 
@@ -123,7 +123,7 @@ def _parameters(first: Recorded, again: Recorded) -> list[Value]:
 def _write(call: Recorded, named: int, inputs: int, parameters: list[Value]) -> Tape:
     """The instructions of a graph: equal ones once, what is constant computed, 1 * x left out."""
     needed = needed_for(call, named)
-    writer = _Writer(named + len(parameters))
+    writer = _Writer(named, named + len(parameters))
     scalars = {v: i for i, v in enumerate(parameters, named)}
     slots: dict[Place, int] = {i: i for i in range(named)}
     for i, v in enumerate(call.leaves):
@@ -140,6 +140,7 @@ def _write(call: Recorded, named: int, inputs: int, parameters: list[Value]) -> 
             args = list(map(slot, [*reads, constant] if constant else reads))
             slots[i] = writer.emit(op, args)
     outputs, sums = [[writer.result(slot(v)) for v in ends] for ends in (call.outputs, call.sums)]
+    puts = [(slot(index), writer.result(slot(value)), where) for index, value, where in call.puts]
     used = dict.fromkeys([s for _, operands in writer.known for s in operands if s < 0])
     tape = Tape(inputs, writer.start - inputs, [writer.numbers[-s - 1] for s in used])
     place = {s: s for s in range(writer.start)} | {s: writer.start + i for i, s in enumerate(used)}
@@ -147,13 +148,22 @@ def _write(call: Recorded, named: int, inputs: int, parameters: list[Value]) -> 
     for name, operands in writer.known:
         tape.add(name, [place[s] for s in operands])
     tape.outputs, tape.sums = [place[s] for s in outputs], [place[s] for s in sums]
+    tape.puts = [Put(place[index], place[value], where) for index, value, where in puts]
     return tape
+
+
+_INDEX = (
+    "the index of take must be an argument of the compiled function itself, no parameter and "
+    "nothing computed: compute it outside and pass it; a number that never changes needs no take: "
+    "write table[2]"
+)
 
 
 class _Writer:
     """Collects instructions; slots of constants are negative until all constants are known."""
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, arguments: int, start: int) -> None:
+        self.arguments = arguments  # their slots are the first ones
         self.start = start  # the slot of the first result, but for the constants
         self.constants: dict[str, int] = {}
         self.numbers: list[float] = []
@@ -170,6 +180,10 @@ class _Writer:
         op = row.name
         if op not in ops.OPS or ops.OPS[op].forward is not row.forward:
             raise JitError(f"the op {op!r} is not in the op table: use those of micrograd_like.ops")
+        if op == "detach":
+            return args[0]  # there are no gradients any more
+        if op == "take" and not 0 <= args[0] < self.arguments:
+            raise JitError(_INDEX)
         if max(args, default=-1) < 0:
             return self.constant(row.forward(*[self.numbers[-a - 1] for a in args]))
         if op == "powc":

@@ -1,6 +1,5 @@
 """What stands before machine code runs: calls by name, and LLVM's own look at what was emitted."""
 
-
 import numpy as np
 import pytest
 from llvmlite import ir

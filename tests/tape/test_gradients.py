@@ -51,7 +51,7 @@ def test_gradients_of_random_programs_are_the_engines_bit_for_bit(kind):
     assert max(lengths) > 60
 
 
-@pytest.mark.parametrize("name", COMPLETE)
+@pytest.mark.parametrize("name", sorted({*COMPLETE} - {"take"}))  # which has puts: test_take.py
 def test_gradients_of_every_op_are_the_engines_bit_for_bit(name):
     op = OPS[name]
     n = 6 if op.arity is None else op.arity - op.constants
