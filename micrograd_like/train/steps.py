@@ -6,7 +6,7 @@ targets: no network and no gradient is known here.
 
 import math
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from itertools import chain
 from numbers import Real
@@ -16,7 +16,7 @@ from .. import functional
 from ..engine import Value, as_value, assign, topological_order
 from ..modes import replaced, uncollected
 from ..nesting import is_list, parts
-from ..optim import Optimizer, clip_grad_norm_
+from ..optim import Optimizer, Scheduler, clip_grad_norm_
 from .history import Loss
 
 __all__ = ["WORTH_COMPILING"]
@@ -42,6 +42,7 @@ class Problem(NamedTuple):
     l2: float = 0.0
     max_norm: float | None = None
     batch_size: int = 32
+    schedule: Any = None  # a scheduler that is stepped after every batch
 
     def check_reached(self, own: set[Value], batches: Iterable[Collection[Value]]) -> None:
         """Refuses parameters that the loss does not reach, told by what that of a batch depends on.
@@ -121,8 +122,8 @@ class Steps:
         if self.look and not self.seen:
             self._look(orders[-1])
         each = (time.perf_counter() - start) / len(orders)
-        self.done, lr = self.done + len(orders), self.problem.optimizer.lr
-        columns |= {"lr": [lr] * len(orders), "time": [each] * len(orders)}
+        self.done += len(orders)
+        columns["time"] = [each] * len(orders)
         return columns | {name: [row[name] for row in self.seen] for name in (self.seen or [{}])[0]}
 
     def _look(self, order: list[int], said: Any = None) -> None:
@@ -134,20 +135,21 @@ class Steps:
         return self.said
 
     def _train(self, orders: list[list[int]]) -> Columns:
-        """The epochs, here a single one, and their columns of loss and grad_norm."""
+        """The epochs, here a single one, and their columns of loss, grad_norm and lr."""
         self.problem.model.train()
         self.said, batches, weights = [], self.problem.batches(orders[0]), self._weights()
         steps = []
         for i in range(len(batches)):
             with uncollected():
                 steps.append(self._step(i, batches, weights))
-        losses, norms = zip(*steps)
-        return {"loss": [math.fsum(losses) / len(orders[0])], "grad_norm": [mean(norms)]}
+        losses, norms, rates = zip(*steps)
+        means = {"loss": [math.fsum(losses) / len(orders[0])], "grad_norm": [mean(norms)]}
+        return means | {"lr": [rates[-1]]}
 
     def _step(
         self, batch: int, batches: list[list[int]], weights: list[Value]
-    ) -> tuple[float, float]:
-        """One step on some samples: the sum of their losses, and the norm of the gradients."""
+    ) -> tuple[float, float, float]:
+        """One step on some samples: the sum of their losses, the norm of the gradients, the lr."""
         problem, optimizer = self.problem, self.problem.optimizer
         outs, loss = self._loss(batches[batch])
         if not self.done and not batch:  # the first step of all
@@ -165,8 +167,11 @@ class Steps:
         else:
             norm = clip_grad_norm_(optimizer.params, problem.max_norm)
         optimizer.step()
+        rate = optimizer.lr
+        if problem.schedule:
+            problem.schedule.step()
         self.said += numbers(outs)
-        return loss.data * len(batches[batch]), norm
+        return loss.data * len(batches[batch]), norm, rate
 
     def _loss(self, some: list[int]) -> tuple[Any, Any]:
         """The outputs for some samples, and their loss."""
@@ -270,11 +275,44 @@ class Compiled(Steps):
         if not self.done:
             self.problem.check_reached(self.own, [self.trainer.problem.reached])
         looking = partial(self._look_inside, orders) if self.look and self.together else None
-        losses, norms, finite = self.trainer.epochs(orders, look=looking)
+        try:
+            rates, put_back = self._rates(len(orders))
+        except Exception as error:  # of the user's schedule: in Python it comes at its step
+            self.says = f"compiled; in Python from epoch {self.done + 1} on: {error}"
+            return super()._train(orders)
+        losses, norms, finite = self.trainer.epochs(orders, rates, looking)
         if finite < losses.size:
+            put_back(finite)
             raise self._not_finite(losses.flat[finite], *divmod(finite, losses.shape[1]))
         means = losses @ [len(some) for some in self.problem.batches(orders[0])] / len(orders[0])
-        return {"loss": means.tolist(), "grad_norm": norms.mean(axis=1).tolist()}
+        lr = [rates[i * len(rates) // len(orders) - 1] for i in range(1, len(orders) + 1)]
+        return {"loss": means.tolist(), "grad_norm": norms.mean(axis=1).tolist(), "lr": lr}
+
+    def _rates(self, epochs: int) -> tuple[list[float], Callable[[int], None]]:
+        """The learning rate of every step, and what to do where there were fewer."""
+        from ..tape.surroundings import Surroundings
+
+        optimizer, schedule = self.problem.optimizer, self.problem.schedule
+        steps = epochs * len(self.problem.batches(self.problem.X))
+        if not schedule:
+            return [optimizer.lr] * steps, lambda done: None
+        around = Surroundings(schedule, optimizer, without={"params", "state"})
+
+        def rate() -> float:
+            lr: float = optimizer.lr
+            schedule.step()
+            return lr
+
+        def put_back(done: int) -> None:
+            around.put_back()
+            for _ in range(done):
+                schedule.step()
+
+        try:
+            return [rate() for _ in range(steps)], put_back
+        except Exception:
+            around.put_back()
+            raise
 
     def _look_inside(self, orders: list[list[int]], numbers: Any) -> None:
         """Measures between two epochs: the parameters have these numbers, the Values others."""
@@ -318,6 +356,12 @@ def _check_own_ways(problem: Problem) -> None:
     optimizer, ways = problem.optimizer, ["zero_grad", "step", "_check_leaves"]
     own = [w for w in ways if getattr(type(optimizer), w, None) is not getattr(Optimizer, w)]
     own += [way for way in [*ways, "update"] if way in vars(optimizer)]
+    schedule = problem.schedule
+    if schedule and getattr(type(schedule), "step", None) is not Scheduler.step:
+        raise JitError(
+            f"the {type(schedule).__name__} has a step() of its own, which only Python can run at "
+            "every batch"
+        )
     train = getattr(type(problem.model), "train", None)
     package = (getattr(train, "__module__", None) or "").partition(".")[0]
     if own or package != __name__.partition(".")[0] or "train" in vars(problem.model):
