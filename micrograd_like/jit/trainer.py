@@ -21,11 +21,11 @@ from ..checks import number
 from ..engine import Value, assign, swapped
 from ..modes import uncollected
 from ..tape import JitError, check_nobody_watches
+from ..tape.surroundings import OURS, PLAIN, Surroundings
 from .arguments import Call
 from .native import WORK, Array, Native, buffer
 from .once import Once
 from .program import Program
-from .surroundings import OURS, PLAIN, Surroundings
 from .update import KEPT, LOOP, STATE, STEP, STEPS, G, Rules, Update, loops
 
 _number, _grad = attrgetter("_number"), attrgetter("_grad")
@@ -209,6 +209,7 @@ class Step:
         self.behind: Any = None  # whose numbers lie behind the parameters
         self.fixed: dict[Value, float] = {}  # what the programs read and do not train
         self.watched: list[Any] = []  # the optimiser's attributes at the last step
+        self.others: dict[str, Any] = {}  # of these, all but lr
         self._look()
         _entered.add(self)
         self.entered = True
@@ -294,6 +295,10 @@ class Step:
     def _follow(self) -> None:
         """Takes the optimiser's settings as they are now."""
         memory, optimizer = self.memory, self.optimizer
+        others = {name: x for name, x in vars(optimizer).items() if name != "lr"}
+        if self.is_flat and others == self.others:  # a schedule
+            self.rates[0], self.watched = optimizer.lr, [*vars(optimizer).values()]
+            return
         if optimizer.state is not memory.seen[1] or optimizer.params != memory.params:
             raise RuntimeError(f"{self._changed()} was changed inside the block: leave it for that")
         if self.around.changes():
@@ -302,7 +307,7 @@ class Step:
                 memory.read()
                 self.bound, self.behind = {}, None
             self._look()
-        self.rates[0] = optimizer.lr
+        self.rates[0], self.others = optimizer.lr, others
         # what lies deeper than an attribute is looked at before every step
         self.watched = [*vars(optimizer).values()] if self.is_flat else [object()]
 
