@@ -202,7 +202,7 @@ class Trainer:
 
 
 class _Cores:
-    """The samples of a batch on several cores, added up block by block in their order, as on one."""
+    """The samples of a batch on several cores, added up block by block in order, as on one."""
 
     def __init__(
         self, native: Native, threads: int, batch: int, scalars: Array, sums: Array
