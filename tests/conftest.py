@@ -1,6 +1,5 @@
 """A checklist runs first: what it says explains what fails after it."""
 
-
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(

@@ -1,7 +1,7 @@
 """What was compiled before is found again, in the process and on the disk, and only if it is that.
 
-The suite itself compiles everything anew and has no cache on the disk (conftest.py of the repository): the tests here
-switch it on, in folders of their own.
+The suite itself compiles everything anew and has no cache on the disk (see the repository's
+conftest.py): the tests here switch it on, in folders of their own.
 """
 
 import json
