@@ -43,6 +43,8 @@ class Evaluation:
         try:
             self._compile(trainer)
             self._check(trainer.numbers())
+            if changes := around.changes():
+                raise JitError(f"the model or the loss changes {changes[0]} when it is called")
         finally:
             around.put_back()
 
@@ -84,8 +86,7 @@ class Evaluation:
         return leaves, [self.loss([out], [y(x[n:])])] if self.is_mean else []
 
     def _check(self, numbers: Sequence[float]) -> None:
-        """Raises a JitError when the outputs of some samples, or the loss of all, are not Python's.
-        """
+        """Raises a JitError when outputs of some samples, or the loss of all, are not Python's."""
         outs, loss = self(numbers)
         if not self._agrees([0, len(self.X) // 2, len(self.X) - 1]):
             raise JitError("the outputs that are compiled are not those of the model in Python")

@@ -105,7 +105,7 @@ class Problem:
     def _check(self) -> None:
         """Raises a JitError when the tape does not have the loss and the gradients of Python's."""
         units = self._units([0, -1])
-        for some in [units] if self.size == 1 else [[unit] for unit in units]:
+        for some in [units] if self.batch_size > self.size else [[unit] for unit in units]:
             losses, found, wanted = self._two_ways(some)
             self._compare(losses, wanted[0])
             if not is_close(found, wanted, 1e-9 * largest(wanted)):
