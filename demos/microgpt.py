@@ -116,17 +116,17 @@ def stepper(gpt: GPT, adam: Adam, eager: bool) -> Any:
 def train(gpt: GPT, examples: Sequence[Any], steps: int, eager: bool = False) -> list[float]:
     """The loss of every step; prints at last how long all took."""
     adam = Adam(gpt.parameters(), lr=0.01, betas=(0.85, 0.99))
-    losses, first, start = list[float](), dict[int, float](), time.perf_counter()
+    losses, start = list[float](), time.perf_counter()
     with stepper(gpt, adam, eager) as step:
+        first = {0: time.perf_counter() - start}  # what compiles: to begin, and each length's first
         for i in range(steps):
             chosen, before = examples[i % len(examples)], time.perf_counter()
             adam.lr = 0.01 * (1.0 - i / steps)
             losses.append(step(*chosen))
             first.setdefault(len(chosen[0]), time.perf_counter() - before)
     total, compiling = time.perf_counter() - start, 0.0 if eager else sum(first.values())
-    each = 1e6 * (total - compiling) / steps
     print(f"{steps} steps in {total:.2f} s ({compiling:.2f} s of them compiling), "
-          f"{each:.1f} us a step, last loss {losses[-1]:.4f}")  # fmt: skip
+          f"{1e6 * (total - compiling) / steps:.1f} us a step, last loss {losses[-1]:.4f}")
     return losses
 
 

@@ -40,7 +40,10 @@ NONE: Mapping[str, Any] = MappingProxyType({})
 class Known:
     """What a compiled function keeps: programs by shape, and memory by the types of arguments."""
 
+    __slots__ = "instances", "programs", "ready", "signature"  # no part of what holds the function
+
     def __init__(self) -> None:
+        self.instances: dict[int, tuple[ref[Any], Known]] = {}  # of a method
         self.programs = Once[str, Program](SHAPES)
         self.ready: dict[Any, list[Buffers]] = {}
         self.signature: Signature | None = None
@@ -98,7 +101,6 @@ class Compiled:
         self.batch: Sequence[bool] | None = batch
         self.known = Known()
         self.classes: tuple[type, ...] = (type,)  # what a method's first argument may be
-        self.of_instances: dict[int, tuple[ref[Any], Known]] = {}
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         if is_python():
@@ -240,7 +242,7 @@ class Compiled:
 
     def _known_for(self, instance: Any) -> Known:
         """What is compiled for an instance, as long as it lives."""
-        key, table = id(instance), self.of_instances
+        key, table = id(instance), self.known.instances
         found = table.get(key)
         if found is None or found[0]() is not instance:
             try:
@@ -254,16 +256,12 @@ class Compiled:
         return found[1]
 
     def __reduce__(self) -> Any:
-        f: Any = self.f
-        home, name = getattr(f, "__self__", None), getattr(f, "__name__", "")
-        if isinstance(getattr(home, name, None), Compiled):  # a method, bound
-            return getattr, (home, name)
-        path = getattr(f, "__qualname__", "")
+        name = getattr(self.f, "__qualname__", "")
         try:
-            is_global = attrgetter(path)(sys.modules.get(f.__module__)) is self
+            is_global = attrgetter(name)(sys.modules.get(self.f.__module__)) is self
         except AttributeError:
             is_global = False
-        return path if is_global else (type(self), (f, self.batch))
+        return name if is_global else (type(self), (self.f, self.batch))
 
 
 def _check_is_function(f: Any) -> None:

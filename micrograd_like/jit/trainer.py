@@ -18,7 +18,7 @@ from weakref import WeakSet
 import numpy as np
 
 from ..checks import number
-from ..engine import Value, assign
+from ..engine import Value, assign, swapped
 from ..modes import uncollected
 from ..tape import JitError, check_nobody_watches
 from ..tape.surroundings import OURS, PLAIN, Surroundings
@@ -209,6 +209,7 @@ class Step:
         self.behind: Any = None  # whose numbers lie behind the parameters
         self.fixed: dict[Value, float] = {}  # what the programs read and do not train
         self.watched: list[Any] = []  # the optimiser's attributes at the last step
+        self.others: dict[str, Any] = {}  # of these, all but lr
         self._look()
         _entered.add(self)
         self.entered = True
@@ -219,10 +220,11 @@ class Step:
         with self.lock:
             if not self.entered:
                 raise RuntimeError("a step outside of its block: write `with trainer as step:`")
-            check_nobody_watches()
+            if swapped.in_use:  # by anybody, in any thread
+                check_nobody_watches()
             if self.watched != [*vars(self.optimizer).values()]:
                 self._follow()
-            key, arrays = None if named else _key(args), args
+            key, arrays = None if named else _key(args), list(args)
             if key is None:
                 call = self.call(args, named)
                 key, arrays = (call.signature, call.count), call.arrays
@@ -293,6 +295,10 @@ class Step:
     def _follow(self) -> None:
         """Takes the optimiser's settings as they are now."""
         memory, optimizer = self.memory, self.optimizer
+        others = {name: x for name, x in vars(optimizer).items() if name != "lr"}
+        if self.is_flat and others == self.others:  # a schedule
+            self.rates[0], self.watched = optimizer.lr, [*vars(optimizer).values()]
+            return
         if optimizer.state is not memory.seen[1] or optimizer.params != memory.params:
             raise RuntimeError(f"{self._changed()} was changed inside the block: leave it for that")
         if self.around.changes():
@@ -301,7 +307,7 @@ class Step:
                 memory.read()
                 self.bound, self.behind = {}, None
             self._look()
-        self.rates[0] = optimizer.lr
+        self.rates[0], self.others = optimizer.lr, others
         # what lies deeper than an attribute is looked at before every step
         self.watched = [*vars(optimizer).values()] if self.is_flat else [object()]
 
@@ -317,6 +323,7 @@ class Step:
     def _bind(self, key: Any, call: Call) -> Bound:
         """The program for such arguments, compiled where it is new, and memory for them."""
         memory, n, count = self.memory, len(self.params), call.count
+        self.behind = None
         program = self.programs.get(call.signature, partial(Context().run, self._program, call))
         native, others = program.native("gradients", count), program.parameters[n:]
         shared, space = native.traced.scalars - len(program.parameters), memory.space
@@ -334,8 +341,8 @@ class Step:
         }  # fmt: skip
         run = loops().get(STEP).prepared(arguments=_packed(given))  # type: ignore[attr-defined]
         behind, places = scalars[shared + n :], call.places(data, scalars)
-        self.behind = self.bound[key] = Bound(run, places, behind, behind.copy(), given)
-        return self.behind
+        bound = self.bound[key] = self.behind = Bound(run, places, behind, behind.copy(), given)
+        return bound
 
     def _program(self, call: Call) -> Program:
         """The program for arguments of such shapes."""
@@ -351,20 +358,21 @@ class Step:
         return program
 
 
-def _key(args: Sequence[Any]) -> Any:
-    """The shapes of the arguments; None where one is nested."""
-    key: list[Any] = []
-    for x in args:
-        kind = type(x)
-        if kind is _Array and x.dtype.kind in _KINDS:
-            key.append(x.shape)
-        elif kind is list and _PLAIN.issuperset(map(type, x)):
-            key.append(len(x))
-        elif kind in _PLAIN:
-            key.append(None)
-        else:
-            return None
-    return tuple(key)
+def _key(args: tuple[Any, ...]) -> Any:
+    """The shapes of the arguments; None where one is nested, or no plain number."""
+    key = tuple([x.shape for x in args if type(x) is _Array and x.dtype.kind in _KINDS])
+    if len(key) == len(args):  # the most
+        return key
+    looks = tuple(map(_look, args))
+    return None if None in looks else looks
+
+
+def _look(x: Any) -> Any:
+    if type(x) is list and _PLAIN.issuperset(map(type, x)):
+        return len(x)
+    if type(x) is _Array and x.dtype.kind in _KINDS:
+        return x.shape
+    return () if type(x) in _PLAIN else None
 
 
 def _packed(values: dict[str, Any]) -> Any:
