@@ -16,7 +16,7 @@ from ..nesting import flatten
 from ..tape import JitError, trace
 from ..tape.surroundings import Surroundings
 from .native import Native, shape_of
-from .problem import as_array, is_close, largest
+from .problem import as_array, check_indices, is_close, largest
 
 
 class Evaluation:
@@ -65,6 +65,7 @@ class Evaluation:
         shared = [x for m, name in self.buffers for x in getattr(m, name)]
         two = [self.data[:, i].tolist() for i in (0, -1)]
         traced = trace(self._one_sample, two, shared, problem.read)
+        check_indices(traced.tape, self.data, "a held-out sample or its target")
         self.read, self.n = traced.parameters, len(trainer.optimizer.params)
         same = self.is_mean and not shared and traced.tape.scalars == problem.traced.tape.scalars
         if same and shape_of(traced.tape) == shape_of(problem.traced.tape):
