@@ -16,7 +16,7 @@ from ..nesting import flatten
 from ..tape import JitError, trace
 from ..tape.surroundings import Surroundings
 from .native import Native, shape_of
-from .problem import as_array, is_close, largest
+from .problem import as_array, check_indices, is_close, largest
 
 
 class Evaluation:
@@ -43,6 +43,8 @@ class Evaluation:
         try:
             self._compile(trainer)
             self._check(trainer.numbers())
+            if changes := around.changes():
+                raise JitError(f"the model or the loss changes {changes[0]} when it is called")
         finally:
             around.put_back()
 
@@ -63,6 +65,7 @@ class Evaluation:
         shared = [x for m, name in self.buffers for x in getattr(m, name)]
         two = [self.data[:, i].tolist() for i in (0, -1)]
         traced = trace(self._one_sample, two, shared, problem.read)
+        check_indices(traced.tape, self.data, "a held-out sample or its target")
         self.read, self.n = traced.parameters, len(trainer.optimizer.params)
         same = self.is_mean and not shared and traced.tape.scalars == problem.traced.tape.scalars
         if same and shape_of(traced.tape) == shape_of(problem.traced.tape):
@@ -84,8 +87,7 @@ class Evaluation:
         return leaves, [self.loss([out], [y(x[n:])])] if self.is_mean else []
 
     def _check(self, numbers: Sequence[float]) -> None:
-        """Raises a JitError when the outputs of some samples, or the loss of all, are not Python's.
-        """
+        """Raises a JitError when outputs of some samples, or the loss of all, are not Python's."""
         outs, loss = self(numbers)
         if not self._agrees([0, len(self.X) // 2, len(self.X) - 1]):
             raise JitError("the outputs that are compiled are not those of the model in Python")

@@ -16,7 +16,7 @@ import numpy as np
 from ..engine import Value, as_value, grad, no_grad, topological_order
 from ..modes import Mode, replaced
 from ..nesting import flatten
-from ..tape import JitError, trace
+from ..tape import JitError, Tape, trace
 from .native import Array, Native
 
 ALL = 200_000  # operations of a loss in Python: so many samples are compared, and every target
@@ -64,6 +64,7 @@ class Problem:
             two = [self._numbers(unit, x) for unit, x in factors]
             self.traced = trace(self._unit, two, [], params)
         self.tape, self.read = self.traced.gradients(params), self.traced.parameters
+        check_indices(self.tape, self.data, "a sample or its target")
         if size == 1 and self.statistics.ways:
             raise Coupled("the model keeps statistics of a batch")
         self._check()
@@ -105,7 +106,7 @@ class Problem:
     def _check(self) -> None:
         """Raises a JitError when the tape does not have the loss and the gradients of Python's."""
         units = self._units([0, -1])
-        for some in [units] if self.size == 1 else [[unit] for unit in units]:
+        for some in [units] if self.batch_size > self.size else [[unit] for unit in units]:
             losses, found, wanted = self._two_ways(some)
             self._compare(losses, wanted[0])
             if not is_close(found, wanted, 1e-9 * largest(wanted)):
@@ -216,6 +217,24 @@ class Problem:
 
     def _nest_target(self, numbers: list[Value]) -> Any:
         return flatten(self.y[0].tolist())[1](numbers)
+
+
+def check_indices(tape: Tape, data: Array, what: str) -> None:
+    """Raises an IndexError where a table has no such element: machine code does not look.
+
+    The data has a row for each number of a sample; a tape of many samples has them one by one.
+    """
+    for slot, length in tape.indices().items():
+        if slot >= tape.inputs:
+            raise JitError("an index of a table may be a number of a sample, but no parameter")
+        numbers = data[slot % len(data)]
+        good = (numbers >= 0) & (numbers < length) & (numbers == np.floor(numbers))
+        if not good.all():
+            i = int(np.argmin(good))
+            raise IndexError(
+                f"{what} has an index of a table of {length}: expected a whole number from 0 to "
+                f"{length - 1}, got {numbers[i].item()!r} in row {i}"
+            )
 
 
 def is_close(one: Any, two: Any, absolute: float) -> bool:
