@@ -249,8 +249,9 @@ def writing(values: Iterable[Value], data: Any = None, grad: Any = None, also: A
     targets, parts = list(values), list[Any]([tuple(zip(*also))] if also else ())
     for name, numbers in (("_number", data), ("_grad", grad)):
         if numbers is not None:
-            floats = list(numbers)
-            if {*map(type, floats)} != {float} or len(floats) != len(targets):
+            known = getattr(numbers, "dtype", None) == "float64"  # no need to look at each
+            floats = numbers.tolist() if known else list(numbers)
+            if len(floats) != len(targets) or (not known and {*map(type, floats)} != {float}):
                 floats = [as_float(x) for _, x in zip(targets, floats, strict=True)]
             parts.append((targets, repeat(name, len(targets)), floats))
     return [map(_set, *columns) for columns in parts]

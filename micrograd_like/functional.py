@@ -8,11 +8,12 @@ Every scalar function is one row of the op table (ops.py). Those over a list tak
 numbers or Values. Nothing here reads a Value's data, so everything can be differentiated again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from . import ops
 from .engine import Number, Value, apply, as_float, as_value
+from .nesting import is_list
 from .ops import Op
 
 
@@ -180,6 +181,60 @@ def maximum(x: Number, y: Number) -> Any:
 def minimum(x: Number, y: Number) -> Any:
     """The smaller of two; nan if either is; of equal ones each receives half the gradient."""
     return _call(ops.MINIMUM, x, y)
+
+
+def take(table: Sequence[Any], index: Number) -> Any:
+    """The element of a table at an index, or its row where it is a list of rows, as table[index].
+
+    In a compiled function the index may be an argument: the gradient goes to what was taken, and
+    neither that nor the value costs more for a larger table. No gradient passes to the index.
+
+    Args:
+        table: a list of numbers or Values, or of equal lists of them at any depth.
+        index: a whole number from 0 to len(table) - 1.
+
+    Raises:
+        TypeError: the table is no list, or the index no number.
+        ValueError: the index is not whole, or the table is empty; when compiled, also when its rows
+            have different lengths.
+        IndexError: there is no such element; negative numbers do not count from the end.
+
+    Example:
+        >>> table = [[Value(0.1), Value(0.2)], [Value(0.3), Value(0.4)]]
+        >>> take(table, 1)
+        [Value(data=0.3, grad=0.0), Value(data=0.4, grad=0.0)]
+
+    Source: torch.nn.functional.embedding.
+    """
+    if not is_list(table):
+        raise TypeError(f"take expects a list as table, got {type(table).__name__} {table!r:.60}")
+    if not len(table):
+        raise ValueError("take expects a table of at least one element, got an empty one")
+    number: Any = index.data if isinstance(index, Value) else as_float(index)
+    if isinstance(number, Value):  # nobody knows it while a function is compiled
+        return _taken(table, index)
+    if not number.is_integer():
+        raise ValueError(f"take expects a whole number as index, got {number!r}")
+    if not 0 <= number < len(table):
+        raise IndexError(
+            f"take got index {int(number)} for a table of {len(table)}: choose from 0 to "
+            f"{len(table) - 1}, negative ones do not count from the end"
+        )
+    return table[int(number)]
+
+
+def _taken(rows: Sequence[Any], index: Number) -> Any:
+    """As table[index], as an op for each number of a row."""
+    lengths = {len(row) if is_list(row) else None for row in rows}
+    if lengths == {None}:
+        return apply(ops.TAKE, index, *rows)
+    if len(lengths) > 1:
+        raise ValueError(
+            "take from a table of lists needs lists of one length where the index is an argument "
+            f"of a compiled function, got {len(lengths)} different ones: pad the rows"
+        )
+    taken = [_taken(column, index) for column in zip(*rows)]
+    return tuple(taken) if isinstance(rows[0], tuple) else taken
 
 
 # --- lists ---

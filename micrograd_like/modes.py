@@ -100,7 +100,7 @@ class Mode(ContextDecorator, IOBase):
 
 def at_once(*steps: Steps) -> Callable[[], None]:
     """A function, for one call, that goes through all of them without an interrupt."""
-    return partial(_go_through, chain(*steps))
+    return partial(_go_through, steps[0] if len(steps) == 1 else chain(*steps))
 
 
 def setting(variable: ContextVar[Any], change: Callable[[Any], Any]) -> Mode:

@@ -108,6 +108,7 @@ WORDS: dict[str, Words] = {
     "sum": Words("sum", ("1",), _TOO_LARGE),
     "max": Words("max", ("1 / ties if x == out else 0",)),
     "logsumexp": Words("logsumexp", ("exp(x - out)",)),
+    "take": Words("element", ("1 if x == out else 0",)),
     "dot": Words("dot", ("y",), _TOO_LARGE),
 }
 # fmt: on

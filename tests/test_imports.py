@@ -26,7 +26,7 @@ ARROWS = {
     "checks": set(),
     "files": set(),
     "engine": {"ops", "modes"},
-    "functional": {"ops", "engine"},
+    "functional": {"ops", "engine", "nesting"},
     "transforms": {"engine", "nesting"},
     "words": {"ops"},
     # learning
@@ -47,7 +47,7 @@ ARROWS = {
     "explore": {"engine", "modes", "nesting", "words", "draw", "files", "train"},
     # compiling
     "tape": {"ops", "engine", "modes", "nesting", "anomaly"},
-    "jit": {"ops", "engine", "modes", "nesting", "tape"},
+    "jit": {"ops", "engine", "modes", "nesting", "checks", "files", "tape"},
     # the command line
     "cli": {"engine", "checks", "nesting", "nn", "losses", "optim", "data", "files", "train"}
     | {"serialize", "testing", "draw", "plot", "explore"},
@@ -61,10 +61,11 @@ INSIDE = {
     "draw": ["naming", "drawing", "graph", "network"],
     "plot": ["common", "curves", "parameters", "outputs"],
     "explore": ["layout", "calls", "groups", "replay", "page"],
-    "tape": ["tape", "recording", "trace", "reroll"],
+    "tape": ["surroundings", "tape", "recording", "gradients", "trace", "reroll"],
     "jit": [
-        "emit", "vectormath", "plan", "nests", "lanes", "lower", "native", "arguments", "program",
-        "compiled", "update", "surroundings", "problem", "training",
+        "emit", "vectormath", "plan", "nests", "lanes", "lower", "cache", "once", "native",
+        "arguments", "program", "update", "trainer", "compiled", "problem", "training", "batches",
+        "evaluation",
     ],
     "cli": ["output", "errors", "demo", "train", "predict"],
 }

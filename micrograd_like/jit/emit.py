@@ -12,7 +12,7 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import reduce
+from functools import partial, reduce
 from types import SimpleNamespace
 from typing import Any
 
@@ -74,7 +74,11 @@ class Signature:
         return b.call(function, [values[name] for name in self.arguments], name=result)
 
     def bind(self, address: int, owner: Any) -> Callable[..., Any]:
-        """The function at an address, called by keyword, without the GIL; it keeps its owner."""
+        """The function at an address, called by keyword, without the GIL; it keeps its owner.
+
+        ``prepared`` with the same keywords gives a function of no arguments, to be called again and
+        again on the same memory.
+        """
         if not address:
             raise LookupError(f"the machine code has no function {self.name}")
         returns = KINDS[self.returns][1] if self.returns else None
@@ -82,17 +86,26 @@ class Signature:
         function.owner = owner  # type: ignore[attr-defined]
         dtypes = list(zip(self.arguments, self.dtypes))
 
-        def call(**values: Any) -> Any:
+        def given(values: dict[str, Any]) -> list[Any]:
             self._check_names(values)
-            given = [
+            return [
                 values[name] if dtype is None else self._address(name, values[name], dtype)
                 for name, dtype in dtypes
             ]
+
+        def call(**values: Any) -> Any:
+            arguments = given(values)
             try:
-                return function(*given)
+                return function(*arguments)
             except ctypes.ArgumentError as error:  # "argument 2: ..."
                 raise TypeError(f"{self.name} takes {', '.join(self.arguments)}; {error}") from None
 
+        def prepared(**values: Any) -> Callable[[], Any]:
+            ready: Any = partial(function, *given(values))
+            ready.memory = values  # which must live as long
+            return ready  # type: ignore[no-any-return]
+
+        call.prepared = prepared  # type: ignore[attr-defined]
         return call
 
     def _address(self, name: str, array: Any, dtype: Any) -> int:
@@ -173,6 +186,11 @@ class Table:
             self.even = np.array_equal(p, p[:, :, :1] + along)  # each row of the grid
             stored = p[:, :, :1] if self.even else p
             self.memory = in_memory(module, stored.astype(np.int32))
+
+    @property
+    def same_along_k(self) -> bool:
+        """Whether the place does not depend on k."""
+        return self.steps[2] == 0 and (self.memory is None or self.even)
 
     def at(self, b: Any, i: Any, k: Any, j: Any = None) -> Any:
         """The place in row i * n + k, term j."""

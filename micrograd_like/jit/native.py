@@ -1,19 +1,31 @@
-"""native: a Tape -> machine code, which runs without the GIL, and the buffers that it works on."""
+"""native: a Tape -> machine code, which runs without the GIL, and the buffers that it works on.
 
-import os
+Machine code (``Code``) belongs to the shape of a tape and is made once for each (cache.py); what
+one user of it needs, numbers and memory, is a ``Native``.
+"""
+
+import json
 import threading
+import weakref
+from array import array
 from collections.abc import Callable
+from functools import cached_property
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
+import llvmlite
 import numpy as np
 from llvmlite import binding as llvm
 from llvmlite import ir
 
 from ..tape import Tape, reroll
+from . import cache
 from .emit import INT, Signature, at, in_memory, loop, read
 from .lower import Layout, lower
+from .once import lock
 from .plan import is_large, placed
-from .vectormath import host_width
+from .vectormath import address, host_width
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -22,16 +34,14 @@ WORK = Signature(
     scalars="doubles", sums="doubles", outputs="doubles", outputs_length="int",
 )  # fmt: skip
 BLOCK = 128  # samples that are worked on together: their rows should stay in the cache
-compiling = threading.RLock()  # one at a time; a fork waits, for the child inherits LLVM's state
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=compiling.acquire,
-        after_in_parent=compiling.release,
-        after_in_child=compiling.release,
-    )
+compiling = lock()  # one at a time; a fork waits, for the child inherits LLVM's state
 llvm.initialize_native_target()
 llvm.initialize_native_asmprinter()
-host_width()  # asked here and not in a call: LLVM's lock, if held, would stay held in a fork
+# asked here and not in a call: LLVM's lock, if held, would stay held in a fork
+CPU, FEATURES = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+TRIPLE = llvm.get_default_triple()
+host_width()
+RECENT = cache.Recent(64)
 
 
 def layout_for(samples: int) -> Layout:
@@ -52,37 +62,162 @@ def buffer(rows: int, columns: int) -> Array:
     return raw[start : start + rows * columns].reshape(rows, columns)
 
 
+# --- machine code ---
+
+
 class Module:
     """LLVM functions on their way to machine code."""
 
     def __init__(self) -> None:
         self.ir = ir.Module("micrograd_like")
-        self.ir.triple = llvm.get_default_triple()
+        self.ir.triple = TRIPLE
 
-    def compile(self, quickly: bool = False) -> None:
+    def compile(self, quickly: bool = False, **facts: Any) -> bytes:
         """Verifies, makes machine code; a RuntimeError says that it is no valid LLVM code.
 
-        ``quickly`` is for a large program, whose straight-line code the passes would not improve.
+        Args:
+            quickly: for a large program, whose straight-line code the passes would not improve.
+            facts: what a user of the machine code has to know of it, as JSON.
         """
-        with compiling:
-            self.code = llvm.parse_assembly(str(self.ir))
-            self.code.verify()
-            cpu, features = llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-            machine = llvm.Target.from_default_triple().create_target_machine(
-                cpu, features, opt=1 if quickly else 2, jit=True
-            )
-            options = llvm.create_pipeline_tuning_options(speed_level=1)  # 2: no faster code
-            options.loop_vectorization = options.slp_vectorization = False
-            options.loop_unrolling = False
+        functions = [f.name for f in self.ir.functions if f.is_declaration]
+        facts["calls"] = [name for name in functions if not name.startswith("llvm.")]
+        code: bytes = self._optimised(quickly, lambda machine, code: machine.emit_object(code))
+        return json.dumps(facts).encode() + b"\n" + code
+
+    def text(self, quickly: bool = False) -> str:
+        """The LLVM code of which compile makes machine code."""
+        return str(self._optimised(quickly, lambda machine, code: str(code)))
+
+    def _optimised(self, quickly: bool, result: Callable[[Any, Any], Any]) -> Any:
+        # A context of its own: what LLVM keeps for constants and types goes with it.
+        with (
+            compiling,
+            llvm.create_context() as context,
+            llvm.parse_assembly(str(self.ir), context) as code,
+            _machine(1 if quickly else 2) as machine,
+        ):
+            code.verify()
             if not quickly:
-                passes = llvm.create_pass_builder(machine, options)
-                passes.getModulePassManager().run(self.code, passes)
-            self.engine = llvm.create_mcjit_compiler(self.code, machine)
+                _improve(code, machine)
+            return result(machine, code)
+
+
+def _machine(level: int = 0) -> Any:
+    target = llvm.Target.from_default_triple()
+    return target.create_target_machine(CPU, FEATURES, opt=level, jit=True)
+
+
+def _improve(code: Any, machine: Any) -> None:
+    """Runs LLVM's passes."""
+    with llvm.create_pipeline_tuning_options(speed_level=1) as options:  # 2: no faster code
+        options.loop_vectorization = options.slp_vectorization = options.loop_unrolling = False
+        with llvm.create_pass_builder(machine, options) as builder:
+            passes = builder.getModulePassManager()
+            passes.run(code, builder)
+            llvm.NewPassManager._dispose(passes)  # its own close() frees nothing (llvmlite 0.50)
+            passes.detach()
+
+
+class Code:
+    """Machine code that may run in this process, until nobody holds it or one of its functions.
+
+    Raises:
+        LookupError: it calls a function that this platform's math library has not.
+    """
+
+    def __init__(self, compiled: bytes) -> None:
+        head, code = compiled.split(b"\n", 1)
+        self.facts = json.loads(head)
+        calls = {name: address(name) for name in self.facts["calls"]}
+        if missing := [name for name, found in calls.items() if not found]:
+            raise LookupError(f"no function {missing[0]} in this platform's math library")
+        with compiling:
+            for name, found in calls.items():
+                llvm.add_symbol(name, found)
+            self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), _machine())
+            with llvm.ObjectFileRef.from_data(code) as file:
+                self.engine.add_object_file(file)
             self.engine.finalize_object()
+        weakref.finalize(self, _free, self.engine).atexit = False
 
     def get(self, signature: Signature) -> Callable[..., Any]:
         """A Python function that calls the machine code."""
-        return signature.bind(self.engine.get_function_address(signature.name), self.engine)
+        return signature.bind(self.address(signature), self)
+
+    def address(self, signature: Signature) -> int:
+        """Where the function is, as long as somebody holds this."""
+        with compiling:
+            return int(self.engine.get_function_address(signature.name))
+
+
+def _free(engine: Any) -> None:
+    with compiling:
+        engine.close()
+
+
+def shape_of(tape: Tape) -> bytes:
+    """All of a tape: what is equal has the same machine code."""
+    code, constants = tape.code, np.array(tape.constants).tobytes()
+    rest = {name: x for name, x in vars(tape).items() if name not in ("code", "constants")}
+    ops = " ".join([c.op for c in code])
+    heads = array("q", chain.from_iterable([(c.start, c.count, len(c.args)) for c in code]))
+    slots = array("q", chain.from_iterable(chain.from_iterable([c.args for c in code])))
+    parts = ops.encode(), heads.tobytes(), slots.tobytes(), constants, repr(rest).encode()
+    return cache.digest(*parts)
+
+
+def _origin() -> bytes:
+    """What machine code depends on beside the tape; nothing where the sources are not to be read.
+
+    To be asked when these are imported: later there may be others on the disk.
+    """
+    package = Path(__file__).parents[1]
+    try:
+        files = sorted([*package.glob("jit/*.py"), *package.glob("tape/*.py")])
+        sources = [file.read_bytes() for file in files]
+    except OSError:
+        return b""
+    versions = llvmlite.__version__, llvm.llvm_version_info, TRIPLE
+    return cache.digest(*sources, repr([*versions, CPU, FEATURES]).encode()) if sources else b""
+
+
+ORIGIN = _origin()
+
+
+def machine_code(shape: bytes, emit: Callable[[], tuple[Module, dict[str, Any]]]) -> Any:
+    """From this process or from the disk; or compiled, and then kept in both.
+
+    Args:
+        shape: what tells this program from all others.
+        emit: gives its module, and the arguments of its ``compile``.
+    """
+    if code := RECENT.get(shape) or _loaded(shape):
+        return code
+    module, arguments = emit()
+    with compiling:
+        if code := RECENT.get(shape):  # now: another thread was faster
+            return code
+        compiled = module.compile(**arguments)
+        code = Code(compiled)
+        RECENT.keep(shape, code)
+    if ORIGIN:
+        cache.store(cache.digest(shape, ORIGIN), compiled)
+    return code
+
+
+def _loaded(shape: bytes) -> Any:
+    """From the disk, or None."""
+    compiled = cache.load(cache.digest(shape, ORIGIN)) if ORIGIN else None
+    try:
+        code = compiled and Code(compiled)
+    except LookupError:  # the math library is another than when it was compiled
+        return None
+    if code:
+        RECENT.keep(shape, code)
+    return code
+
+
+# --- a tape ---
 
 
 class Native:
@@ -92,21 +227,38 @@ class Native:
         tape: as traced.
         samples: how many will usually be computed at once.
         vector_library: False forces libm for each lane.
-        extra: called with this before compiling, adds functions to its module, returns ``extra``.
     """
 
-    def __init__(
-        self, tape: Tape, samples: int, vector_library: bool = True, extra: Any = None
-    ) -> None:
+    def __init__(self, tape: Tape, samples: int, vector_library: bool = True) -> None:
         self.layout = layout_for(samples)._replace(vector_library=vector_library)
-        self.tape = reroll(tape, alone=self.layout.stride == 1)
-        self.module = Module()
-        self.n_rows = _emit_work(self.module, self.tape, self.layout)
-        self.n_scalars = max(1, self.tape.size - sum(self.tape.varies()))
-        self.extra = extra and extra(self)
-        self.module.compile(is_large(self.tape))
-        self.work = self.module.get(WORK)
+        self.traced = tape
+        shape = cache.digest(shape_of(tape), repr(self.layout).encode())
+        self.code = machine_code(shape, self._emit)
+        self._know(**self.code.facts)
+        self.work = self.code.get(WORK)
         self.memory = threading.local()  # rows that were used before need not be cleared
+
+    @cached_property
+    def tape(self) -> Tape:
+        """What is compiled: the tape after reroll."""
+        return reroll(self.traced, alone=self.layout.stride == 1)
+
+    def _emit(self) -> tuple[Module, dict[str, Any]]:
+        """The module, and what is to be known of it."""
+        module, tape = Module(), self.tape
+        scalars = max(1, tape.size - sum(tape.varies()))
+        rows = _emit_work(module, tape, self.layout)
+        facts: dict[str, Any] = {"rows": rows, "scalars": scalars, "constants": tape.constants}
+        self._know(**facts)
+        return module, {"quickly": is_large(tape), **facts}
+
+    def _know(self, rows: int, scalars: int, constants: list[float], **_: Any) -> None:
+        self.n_rows, self.n_scalars, self.constants = rows, scalars, constants
+
+    def llvm(self) -> str:
+        """The LLVM code, optimised."""
+        module, arguments = self._emit()
+        return module.text(arguments["quickly"])
 
     def new_rows(self) -> Array:
         """Memory for one block."""
@@ -116,14 +268,15 @@ class Native:
         """Memory for what samples share, with the shared inputs and the constants in it."""
         scalars = np.zeros(self.n_scalars)
         scalars[: len(values)] = values
-        scalars[len(values) : len(values) + len(self.tape.constants)] = self.tape.constants
+        scalars[len(values) : len(values) + len(self.constants)] = self.constants
         return scalars
 
     def __call__(self, inputs: Array, shared: Any) -> tuple[Array, Array]:
         """Outputs, a row each with a column for each sample, as inputs are; and the sums."""
         inputs = np.ascontiguousarray(inputs)
         samples = inputs.shape[1]
-        outputs, sums = np.empty((len(self.tape.outputs), samples)), np.zeros(len(self.tape.sums))
+        outputs = np.empty((len(self.traced.outputs), samples))
+        sums = np.zeros(len(self.traced.sums))
         if not hasattr(self.memory, "rows"):
             self.memory.rows = self.new_rows()
         self.work(

@@ -2,74 +2,127 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from operator import attrgetter
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
+from functools import partial
+from struct import Struct
 from typing import Any
 
 import numpy as np
 
-from ..engine import Value, as_value, grad
-from ..modes import uncollected
+from ..engine import Value, as_value
+from ..modes import setting, uncollected
 from ..nesting import flatten
-from ..tape import JitError, probes, trace
-from .arguments import Call
-from .native import Native
+from ..tape import JitError, Tape, is_tracing, probes, trace
+from .arguments import Call, name_of
+from .lower import Layout
+from .native import Native, layout_for
+from .once import Once
 
 TOLERANCE = 1e-12  # relative: x**3 is a product on the tape, which rounds otherwise
+LAYOUTS = 8  # for each kind a few, see good_for
+LONG = 64  # samples of a block that are enough for any number of them
+_comparing: ContextVar[bool] = ContextVar("comparing", default=False)
+
+
+def is_python() -> bool:
+    """Whether this is part of what a compiled function is in Python: traced, or to compare."""
+    return _comparing.get() or is_tracing()
 
 
 class Program:
-    """f for arguments of one signature: traced, compiled, compared with Python once."""
+    """f for arguments of one nesting and shape: traced, compared with Python once, compiled.
+
+    Args:
+        f: the function.
+        call: its arguments.
+        trained: the parameters whose gradients are wanted; without, all that f reads.
+
+    Attributes:
+        parameters: those, and then all others that f reads from outside.
+        rebuild: nests outputs as f's result.
+    """
 
     @uncollected()
-    def __init__(self, f: Callable[..., Any], call: Call, kind: str) -> None:
-        self.f = f
+    def __init__(self, f: Callable[..., Any], call: Call, trained: Sequence[Value] = ()) -> None:
+        self.trained = trained
         inputs, shared = call.rows()
         other = inputs[:, -1] if call.count > 1 else inputs[:, 0] * 1.001 + 1e-3
-        first = [inputs[:, 0].tolist(), other.tolist()], shared.tolist()
-        self.rebuild: Any = None
 
         def outputs(x: list[Value], s: list[Value]) -> tuple[list[Any], list[Any]]:
-            leaves, self.rebuild = flatten(f(*call.arguments(x, s)))
-            return leaves, []
+            leaves, self.rebuild = flatten(call.result(f, x, s))
+            return leaves, leaves[:1]
 
-        def gradients(x: list[Value], s: list[Value]) -> tuple[list[Any], list[Any]]:
-            ((out,), _) = outputs(x, s)
-            return [], [out, *grad(as_value(out), self.parameters, create_graph=True)]
-
-        self.traced, self.parameters = trace(outputs, *first)
-        if not self.traced.outputs:
+        samples = [inputs[:, 0].tolist(), other.tolist()]
+        self.traced = trace(outputs, samples, shared.tolist(), trained)
+        self.parameters = self.traced.parameters
+        self.values = self.traced.tape
+        self.values.sums = []  # which only the gradients have
+        if not self.values.outputs:
             raise JitError("the function returned nothing to compute: an empty list")
-        self._compare(call, inputs, shared)
-        if kind == "gradients":
-            if (n := len(self.traced.outputs)) != 1:
-                raise JitError(
-                    f"backward needs a function of one number, this one returns {n}: compile "
-                    "jit(jacobian(f)) instead"
-                )
-            if not self.parameters:
-                raise JitError(
-                    "backward found no parameters: the function reads no Values from outside; for "
-                    "gradients of arguments compile jit(grad(f))"
-                )
-            self.traced, _ = trace(gradients, *first, self.parameters)
-        self.native = Native(self.traced, call.count)
+        self.indices = self.values.indices()
+        self.check_indices(inputs, shared, call)
+        with setting(_comparing, lambda _: True):
+            self._compare(f, call, inputs, shared)
+        self.tapes = Once[str, Tape](2)
+        self.natives = Once[tuple[str, Layout], Native](LAYOUTS)
 
-    def run(self, call: Call) -> tuple[Any, Any]:
-        """Outputs and sums for all samples."""
-        inputs, shared = call.rows()
-        numbers = map(attrgetter("_number"), self.parameters)  # .data, in half the time
-        return self.native(inputs, [*shared.tolist(), *numbers])
+    def tape(self, kind: str) -> Tape:
+        """As traced: of the "values", or what adds up the first output and its "gradients"."""
+        return self.values if kind == "values" else self.tapes.get(kind, self._gradients)
 
-    def _compare(self, call: Call, inputs: Any, shared: Any) -> None:
+    def native(self, kind: str, samples: int) -> Native:
+        """The machine code for so many samples: any that is good for them."""
+        for (of, known), native in list(self.natives.made.items()):
+            if of == kind and good_for(known, samples):
+                return native
+        tape = self.tape(kind)
+
+        @uncollected()
+        def compiled() -> Native:
+            return Native(tape, samples)
+
+        return self.natives.get((kind, layout_for(samples)), compiled)
+
+    def check_indices(self, inputs: Any, shared: Any, call: Any) -> None:
+        """Raises an IndexError where a table has no such element: machine code does not look."""
+        for slot, length in self.indices.items():
+            own = slot < len(inputs)
+            numbers = inputs[slot] if own else shared[slot - len(inputs), None]
+            good = (numbers >= 0) & (numbers < length) & (numbers == np.floor(numbers))
+            if not good.all():
+                i = int(np.argmin(good))
+                of = f" of sample {i}" if own and call.has_axis else ""
+                raise IndexError(
+                    f"{name_of(slot, call.names, call.leaves)}{of} is an index of a table of "
+                    f"{length}, got {numbers[i].item()!r}: expected a whole number from 0 to "
+                    f"{length - 1}"
+                )
+
+    def _gradients(self) -> Tape:
+        if (n := len(self.values.outputs)) != 1:
+            raise JitError(
+                f"backward needs a function of one number, this one returns {n}: compile "
+                "jit(jacobian(f)) instead"
+            )
+        if not self.parameters:
+            raise JitError(
+                "backward found no parameters: the function reads no Values from outside; for "
+                "gradients of arguments compile jit(grad(f))"
+            )
+        tape = self.traced.gradients(self.trained or None)
+        tape.outputs = []
+        return tape
+
+    def _compare(self, f: Callable[..., Any], call: Call, inputs: Any, shared: Any) -> None:
         """Raises a JitError when the tape is not what Python computes: the net below the trace."""
         scalars = [*shared.tolist(), *[p.data for p in self.parameters]]
-        for i in probes(call.count, self.traced.size):
+        for i in probes(call.count, self.values.size):
             x = inputs[:, i].tolist()
-            leaves, _ = flatten(self.f(*call.arguments(list(map(Value, x)), [*map(Value, shared)])))
+            leaves, _ = flatten(call.result(f, [*map(Value, x)], [*map(Value, shared)]))
             wanted = [as_value(out).data for out in leaves]
-            slots = np.array(self.traced.slots(x, scalars))
-            got = slots[self.traced.outputs]
+            slots = np.array(self.values.slots(x, scalars))
+            got = slots[self.values.outputs]
             room = TOLERANCE * np.abs(slots[np.isfinite(slots)]).max(initial=0.0)
             same = len(got) == len(wanted)
             if not (same and np.allclose(got, wanted, TOLERANCE, room, equal_nan=True)):
@@ -78,3 +131,61 @@ class Program:
                     f"{wanted!r:.80}: the function depends on something else than its arguments "
                     "and parameters, such as the type of a number or how often it was called"
                 )
+
+
+def good_for(layout: Layout, samples: int) -> bool:
+    """Whether code that was compiled for another number of samples is as fast for these.
+
+    So a ragged last batch is not compiled anew, and what comes after a few samples may be many.
+    """
+    alone = layout_for(samples).stride == 1
+    if alone or layout.stride == 1:
+        return alone and layout.stride == 1
+    return layout.stride >= LONG or samples <= 2 * layout.stride
+
+
+class Buffers:
+    """Memory for calls with arguments of one shape, on which the machine code works.
+
+    Nothing of it may be used by two calls at once.
+    """
+
+    def __init__(self, program: Program, kind: str, call: Call) -> None:
+        native, tape = program.native(kind, call.count), program.tape(kind)
+        self.program, self.count, self.has_axis = program, call.count, call.has_axis
+        self.names, self.leaves = call.names, call.leaves
+        self.data = data = np.empty((tape.inputs, call.count))
+        self.scalars = native.new_scalars([0.0] * tape.scalars)
+        self.outputs = np.empty((len(tape.outputs), call.count))
+        self.sums = np.zeros(len(tape.sums))
+        self.added = self.sums[1:]
+        self.places = call.places(data, self.scalars)
+        rows = native.new_rows()
+        self.size = data.size + rows.size + self.scalars.size + self.outputs.size
+        floats: Any = Struct(f"{len(program.parameters)}d").pack_into
+        number = tape.scalars - len(program.parameters)
+        self.grads = np.empty(len(program.parameters))
+        self.write_parameters = partial(floats, self.scalars, 8 * number)
+        self.write_grads = partial(floats, self.grads, 0)
+        self.work = native.work.prepared(
+            data=data, length=call.count, order=np.arange(call.count), samples=call.count,
+            rows=rows, scalars=self.scalars, sums=self.sums,
+            outputs=self.outputs, outputs_length=call.count,
+        )  # fmt: skip
+
+    def run(self, arguments: Sequence[Any]) -> None:
+        """Fills outputs and sums."""
+        for place, argument in zip(self.places, arguments):
+            place[...] = argument
+        if self.program.indices:
+            self.program.check_indices(self.data, self.scalars, self)
+        # p._number is p.data, in half the time
+        self.write_parameters(*[p._number for p in self.program.parameters])
+        self.sums.fill(0.0)
+        self.work()
+
+    def means(self) -> tuple[float, Any]:
+        """Of the first output; and what its gradients make of those of the parameters."""
+        self.write_grads(*[p._grad for p in self.program.parameters])
+        np.divide(self.sums, self.count, self.sums)
+        return self.sums.item(0), np.add(self.grads, self.added, self.grads)

@@ -8,13 +8,14 @@ differ from torch, OP_DEVIATIONS says why.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, NamedTuple
 
 import mpmath
 import torch
 from torch.nn import functional as F
 
-from micrograd_like.ops import COS, COSH, DIV, EXP, GT, LOG, OPS, SQRT, WHERE, Op
+from micrograd_like.ops import COS, COSH, DIV, EQ, EXP, GT, LOG, OPS, SQRT, WHERE, Op
 
 from .compare import same
 
@@ -52,6 +53,13 @@ def _compare(relation: Rule) -> Rule:
 def _torch_dot(*wx: Any) -> Any:
     n = len(wx) // 2
     return torch.stack([w * x for w, x in zip(wx[:n], wx[n:])]).sum(0) if n else torch.zeros(())
+
+
+def _torch_take(i: Any, *xs: Any) -> Any:
+    none = torch.tensor(math.nan)
+    return reduce(
+        lambda taken, kx: torch.where(i.detach() == kx[0], kx[1], taken), enumerate(xs), none
+    )
 
 
 def _python_power(x: float, y: float) -> float:
@@ -347,6 +355,20 @@ KNOWN: dict[str, Known] = {
         lambda *xs: torch.stack(xs).logsumexp(0),
         lambda *xs: mp.log(mp.fsum(map(mp.exp, xs))),
         mistakes={"not divided": lambda g, out, *xs: [g * EXP(x) for x in xs]},
+    ),
+    "take": Known(
+        _torch_take,
+        lambda i, *xs: xs[round(i)],
+        mistakes={
+            "all of them": lambda g, out, i, *xs: (None, *[g for _ in xs]),
+            "the equal ones": lambda g, out, i, *xs: (
+                None,
+                *[WHERE(EQ(x, out), g, 0.0) for x in xs],
+            ),
+            "one too far": lambda g, out, i, *xs: OPS["take"].backward(g, out, i - 1.0, *xs),
+        },
+        wrong_values={"from 1": lambda i, *xs: OPS["take"].forward(i - 1.0, *xs)},
+        masked=True,
     ),
     "dot": Known(
         _torch_dot,

@@ -26,6 +26,10 @@ def points(op: Op, edges: bool = True) -> list[tuple[float, ...]]:
     if op.name == "dot":
         few = [-1.3, 0.0, inf, nan] if edges else [-1.3, 0.0, 2.0]
         return [*WIDE_DOT, *itertools.product(few, repeat=4)]
+    if op.name == "take":
+        few = FEW if edges else [-1.3, 0.0, 2.0]
+        wrong = [(i, 0.7, -1.3) for i in [-1.0, 2.0, 0.5, inf, nan] if edges]
+        return [(3.0, *WIDE[-1]), *wrong, *itertools.product([0.0, 1.0], few, few)]
     if op.arity is None or op.arity - op.constants == 3:
         few = FEW if edges else [-1.3, 0.0, 2.0]
         return [*(WIDE if op.arity is None else []), *itertools.product(few, repeat=3)]
@@ -41,7 +45,7 @@ def smooth(op: Op) -> list[tuple[float, ...]]:
     rng = random.Random(op.name)
     n = 6 if op.arity is None else op.arity - op.constants
     tuples = [[rng.uniform(-3.0, 3.0) for _ in range(n)] for _ in range(30)]
-    if op.name == "where":
+    if op.name in ("where", "take"):
         tuples = [[float(i % 2), *xs[1:]] for i, xs in enumerate(tuples)]
     if op.arity == 1:
         tuples += [[x] for x in ORDINARY]

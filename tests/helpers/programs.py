@@ -174,7 +174,8 @@ def build(
 
 
 NOISE = 1e-14  # relative: a hundred roundings
-CHOOSING = {"gt", "ge", "eq", "where", "maximum", "minimum", "max"}  # equal inputs stay equal
+# equal inputs stay equal, and an index is one
+CHOOSING = {"gt", "ge", "eq", "where", "maximum", "minimum", "max", "take"}
 
 
 def disturbed(

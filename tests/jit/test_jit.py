@@ -229,4 +229,5 @@ def test_without_llvmlite_one_sentence_says_what_to_install():
 def test_what_was_compiled_for_few_samples_is_not_what_many_run_on():
     f = jit(lambda x: x * 2.0)
     f(np.ones(3)), f(np.ones(500)), f(np.ones(2))
-    assert sorted(one.native.layout.width for one in f._known.values()) == [1, host_width()]
+    program, _ = f.program([np.ones(2)])
+    assert sorted(layout.width for _, layout in program.natives.made) == [1, host_width()]

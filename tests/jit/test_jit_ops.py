@@ -53,6 +53,8 @@ def case(name, *constants):
     n = (4 if name == "dot" else 3) if op.arity is None else op.arity - op.constants
     xs = {1: [*ORDINARY, *EDGES, *BRANCHES], 2: [*ORDINARY[::2], 2.0, -3.0, *EDGES]}.get(n)
     few = [-1.3, -0.0, 2.0, 1e308, inf, -inf, nan] if n == 3 else [-1.3, -0.0, 5e-324, inf, nan]
+    if name == "take":
+        return Case(name, constants, n, list(itertools.product([0.0, 1.0], few, few)))
     return Case(name, constants, n, list(itertools.product(xs or few, repeat=n)))
 
 
@@ -82,7 +84,7 @@ def everything():
         return outputs, []
 
     n = sum(c.inputs for c in CASES)
-    tape, _ = trace(f, [[0.7] * n, [0.4] * n], [1.0])
+    tape = trace(f, [[0.7] * n, [0.4] * n], [1.0]).tape
     columns = [[x for c in CASES for x in c.points[i % len(c.points)]] for i in range(SAMPLES)]
     return tape, np.array(columns).T
 

@@ -62,8 +62,8 @@ def traced(seed):
         reached = parameters[:: 1 + seed % 3]  # all gradients, or one here and there
         return outs, [loss, *grad(loss, reached, create_graph=True)]
 
-    tape, read = trace(recorded, samples)
-    return tape, samples[0], [p.data for p in read]
+    found = trace(recorded, samples)
+    return found.tape, samples[0], [p.data for p in found.parameters]
 
 
 @pytest.mark.parametrize("width", [2, 4, 8])

@@ -76,7 +76,7 @@ def swapped(op: Op) -> Rule:
     def backward(g: Any, out: Any, *args: Any) -> Any:
         received = list(op.backward(g, out, *args))
         n = len(args) - op.constants
-        first = 1 if op.name == "where" else 0  # its condition receives nothing
+        first = 1 if op.name in ("where", "take") else 0  # the condition receives nothing
         return [*received[:first], *received[first:n][::-1], *received[n:]]
 
     return backward
@@ -130,6 +130,7 @@ def mutants(name: str) -> list[Mutant]:
 EQUIVALENT = {
     ("add", "gradients swapped"): "both inputs receive g",
     ("sum", "gradients swapped"): "all inputs receive g",
+    ("take", "first contribution lost"): "the index receives nothing",
     ("eq", "arguments swapped"): "equality is symmetric",
 }
 

@@ -10,7 +10,7 @@ from micrograd_like.tape import Instruction, JitError, Tape, reroll, trace
 
 
 def test_a_printed_tape_shows_runs_on_one_line():
-    tape, _ = trace(lambda x, _: ([a * 2.0 + 1.0 for a in x], []), [[1.0] * 9, [2.0] * 9], [])
+    tape = trace(lambda x, _: ([a * 2.0 + 1.0 for a in x], []), [[1.0] * 9, [2.0] * 9], []).tape
     assert str(reroll(tape)).splitlines() == [
         "s0..s8 = inputs 0..8",
         "s9 = 2.0",
@@ -65,14 +65,15 @@ def test_a_step_that_makes_a_bad_tape_is_a_bug_to_be_reported(monkeypatch, step,
 
     monkeypatch.setattr(module, part, broken)
     with pytest.raises(JitError, match=f"^{step} made a bad tape, please report this bug: an outp"):
-        reroll(trace(lambda x, _: ([x[0] + 1.0], []), [[1.0], [2.0]])[0])
+        reroll(trace(lambda x, _: ([x[0] + 1.0], []), [[1.0], [2.0]]).tape)
 
 
 BARE = """
 import sys
 sys.modules |= {"numpy": None, "llvmlite": None}
 from micrograd_like.tape import reroll, trace
-tape, _ = trace(lambda x, w: ([a * w[0] + 1.0 for a in x], []), [[1.0] * 9, [2.0] * 9], [3.0])
+f = lambda x, w: ([a * w[0] + 1.0 for a in x], [])
+tape = trace(f, [[1.0] * 9, [2.0] * 9], [3.0]).tape
 rolled = reroll(tape)
 rolled.check()
 assert rolled.run([2.0] * 9, [5.0]) == tape.run([2.0] * 9, [5.0]) == ([11.0] * 9, [])
