@@ -21,7 +21,7 @@ from weakref import ref
 import numpy as np
 from numpy import ndarray
 
-from ..engine import assign
+from ..engine import assign, swapped
 from ..tape import JitError, Tape, check_nobody_watches
 from .arguments import Call, ValuesCame
 from .once import Once
@@ -194,7 +194,8 @@ class Compiled:
         key: Any = (kind, *named, *looks)
         buffers = self.known.take(key)
         if buffers is not None:
-            check_nobody_watches()
+            if swapped.in_use:  # by anybody, in any thread
+                check_nobody_watches()
             buffers.run(values)
             return key, buffers
         program, call = self.program(args, kind, named)
