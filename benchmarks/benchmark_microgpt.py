@@ -9,6 +9,7 @@ losses of the first 100 steps are compared before a time is told.
 from __future__ import annotations
 
 import ctypes
+import importlib
 import random
 import shutil
 import subprocess
@@ -20,11 +21,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from benchmark_jit import Row, installed
+
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "demos"))
 
-import microgpt as demo  # noqa: E402
-from benchmark_jit import Row, installed  # noqa: E402
+demo: Any = importlib.import_module("microgpt")
 
 KERNEL = Path(__file__).with_name("microgpt_kernel.c")
 CHECKED, STEPS = 100, 1000
@@ -93,7 +95,7 @@ def by_hand(start: Start, *flags: str) -> Run:
     losses = np.zeros(len(tokens))
     pointers = [ctypes.c_void_p(a.ctypes.data) for a in arrays]
     began = time.perf_counter()
-    train(*pointers, len(tokens),  ctypes.c_void_p(losses.ctypes.data))
+    train(*pointers, len(tokens), ctypes.c_void_p(losses.ctypes.data))
     return losses.tolist(), (time.perf_counter() - began) / start.steps, 0.0
 
 

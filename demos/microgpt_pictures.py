@@ -21,13 +21,11 @@ def loss_picture(losses: list[float]) -> Figure:
     """Every step, a running mean, and the two numbers that were published."""
     figure = Figure(figsize=(8.0, 4.5), layout="constrained")
     axes = figure.subplots()
-    window = 50
+    window, steps = 50, range(1, len(losses) + 1)
     means = np.convolve(losses, np.ones(window) / window, "valid")
-    steps = range(1, len(losses) + 1)
     axes.plot(steps, losses, ".", color=BLUE, alpha=0.25, ms=4, label="each step, one name")
     axes.plot(steps[window - 1 :], means, color=BLUE, lw=2, label=f"mean of {window} steps")
-    there = [step for step in PUBLISHED if step <= len(losses)]
-    axes.plot(there, [PUBLISHED[step] for step in there], "o", mfc="none", mec=ORANGE, mew=2, ms=10,
+    axes.plot(list(PUBLISHED), [*PUBLISHED.values()], "o", mfc="none", mec=ORANGE, mew=2, ms=10,
               label="published: steps 1 and 1000")  # fmt: skip
     axes.set(title="A scalar GPT learns names", xlabel="step", ylabel="loss (nats a letter)")
     axes.legend(frameon=False)
@@ -72,8 +70,10 @@ def main() -> None:
     letters = "".join(sorted(set("".join(names))))
     gpt = GPT(len(letters) + 1, rng)
     losses = train(gpt, [example(name, letters) for name in names], options.steps)
-    loss_picture(losses).savefig(options.out / "microgpt_loss.png", dpi=150)
-    letters_picture(gpt, letters).savefig(options.out / "microgpt_letters.png", dpi=150)
+    pictures = {"loss": loss_picture(losses), "letters": letters_picture(gpt, letters)}
+    for name, picture in pictures.items():
+        picture.savefig(options.out / f"microgpt_{name}.png", dpi=150)
+        print(f"saved {options.out / f'microgpt_{name}.png'}")
 
 
 if __name__ == "__main__":

@@ -61,11 +61,11 @@ INSIDE = {
     "draw": ["naming", "drawing", "graph", "network"],
     "plot": ["common", "curves", "parameters", "outputs"],
     "explore": ["layout", "calls", "groups", "replay", "page"],
-    "tape": ["tape", "recording", "gradients", "trace", "reroll"],
+    "tape": ["surroundings", "tape", "recording", "gradients", "trace", "reroll"],
     "jit": [
         "emit", "vectormath", "plan", "nests", "lanes", "lower", "cache", "once", "native",
-        "arguments", "program", "update", "surroundings", "trainer", "compiled", "problem",
-        "training",
+        "arguments", "program", "update", "trainer", "compiled", "problem", "training", "batches",
+        "evaluation",
     ],
     "cli": ["output", "errors", "demo", "train", "predict"],
 }

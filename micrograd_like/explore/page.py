@@ -238,22 +238,23 @@ def _page(data: dict[str, Any], svg: str) -> str:
 
 def _static_svg(walk: BackwardPass, names: Names) -> str:
     """The root's view as a picture; of a large one, the part that is nearest to the root."""
-    groups, left = names.groups, ""
+    groups, note = names.groups, ""
     (items,) = groups.all[0].copies
     if len(items) > _MAX_STATIC:
-        left = f'<text y="-8">the last {_MAX_STATIC} of {len(items)} items</text>\n'
+        note = f'<text y="-8">the last {_MAX_STATIC} of {len(items)} items</text>\n'
         items = items[-_MAX_STATIC:]
     place = {i: k for k, item in enumerate(items) for i in groups.nodes_of(item)}
     placed = layout(len(items), list(groups.edges(items, place)))
     lines = "".join(route(placed, edge) for edge in placed["e"])
-    cards = [_card(walk, names, item, x, y - HEIGHT // 2)
+    left = placed["left"]
+    cards = [_card(walk, names, item, left[x], y - HEIGHT // 2)
              for x, y, item in zip(placed["x"], placed["y"], items)]  # fmt: skip
     boxes, heads, symbols, numbers = ("\n".join(filter(None, parts)) for parts in zip(*cards))
-    width, height = max(placed["x"]) + WIDTH + 24, max(placed["y"]) + HEIGHT // 2 + 40
+    width, height = left[-1] + WIDTH + 24, max(placed["y"]) + HEIGHT // 2 + 40
     return (  # in the page its classes make it look like the page; elsewhere its attributes count
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-12 -22 {width} {height}" '
         f'width="{width}" font-family="system-ui,sans-serif" font-size="12" fill="#566070">\n'
-        f'{left}<path class="edge" fill="none" stroke="#a3adb9" d="{lines}"/>\n'
+        f'{note}<path class="edge" fill="none" stroke="#a3adb9" d="{lines}"/>\n'
         f'<g class="box" fill="#fff" stroke="#a3adb9">\n{boxes}\n</g>\n'
         f'<g class="name" fill="#1b2431" font-weight="600">\n{heads}\n</g>\n'
         f'<g class="end" text-anchor="end">\n{symbols}\n</g>\n{numbers}\n</svg>'
@@ -273,8 +274,9 @@ def _card(walk: BackwardPass, names: Names, item: int, x: int, y: int) -> tuple[
         size = text(12, 37, f"{len(group.nodes)} values")
         return f'{box} stroke-dasharray="5 3"/>', text(12, 20, group.name[:17]), "", size
     grad, op = walk.grads[item], walk.graph.nodes[item].op
-    symbol = op.symbol[:9] if op else ""
+    name = names.of(item)
+    symbol = "" if op is None or name.startswith(op.symbol) else op.symbol[:9]
     numbers = text(12, 37, f"value {walk.values[item]:.5g}")
     numbers += text(12, 53, "grad none" if grad is None else f"grad {grad:.5g}")
-    head = names.of(item)[: 17 - len(symbol)]
+    head = name[: 17 - len(symbol)]
     return f"{box}/>", text(12, 20, head), text(138, 20, symbol), numbers

@@ -21,11 +21,11 @@ from ..checks import number
 from ..engine import Value, assign, swapped
 from ..modes import uncollected
 from ..tape import JitError, check_nobody_watches
+from ..tape.surroundings import OURS, PLAIN, Surroundings
 from .arguments import Call
 from .native import WORK, Array, Native, buffer
 from .once import Once
 from .program import Program
-from .surroundings import OURS, PLAIN, Surroundings
 from .update import KEPT, LOOP, STATE, STEP, STEPS, G, Rules, Update, loops
 
 _number, _grad = attrgetter("_number"), attrgetter("_grad")

@@ -11,7 +11,7 @@ from itertools import pairwise
 from weakref import ref
 
 import pytest
-from helpers.pages import data_of
+from helpers.pages import Letters, data_of
 
 import micrograd_like.functional as F
 from micrograd_like import MLP, Module, Value, detect_anomaly, engine, hinge_loss, no_grad
@@ -315,46 +315,9 @@ def test_names_of_tables_make_a_group_of_each_with_its_rows():
 # --- a model of language, small ---
 
 
-class Small:
-    """One layer of attention, number by number."""
-
-    def __init__(self, width, letters):
-        rng = random.Random(0)
-        self.tables = {name: [[Value(rng.gauss(0.0, 0.3)) for _ in range(width)] for _ in range(n)]
-                       for name, n in [("letters", letters), ("q", width), ("k", width),
-                                       ("v", width), ("out", letters)]}  # fmt: skip
-        self.width = width
-
-    def names(self):
-        return {f"{name}.{i}.{j}": v for name, rows in self.tables.items()
-                for i, row in enumerate(rows) for j, v in enumerate(row)}  # fmt: skip
-
-    def attention(self, x, seen):
-        query, width = linear(self.tables["q"], x), self.width
-        seen.append((linear(self.tables["k"], x), linear(self.tables["v"], x)))
-        said = []
-        for part in (slice(0, width // 2), slice(width // 2, width)):
-            shares = F.softmax([F.dot(query[part], k[part]) / width**0.5 for k, _ in seen])
-            said += [F.dot(shares, column) for column in zip(*[v[part] for _, v in seen])]
-        return said
-
-    def logits(self, token, seen):
-        x = self.tables["letters"][token]
-        return linear(self.tables["out"], [a + b for a, b in zip(self.attention(x, seen), x)])
-
-    def loss(self, tokens):
-        seen = []
-        after = [self.logits(token, seen) for token in tokens]
-        return F.mean([F.logsumexp(x) - x[next] for x, next in zip(after, tokens[1:])])
-
-
-def linear(rows, x):
-    return [F.dot(row, x) for row in rows]
-
-
 @pytest.mark.parametrize("length", [8, 17])
 def test_a_scalar_model_of_language_can_be_read(length):
-    model = Small(8, 10)
+    model = Letters(8, 10)
     tokens = [(3 * i * i + 1) % 10 for i in range(length)]
     data = data_of(explore(lambda: model.loss(tokens), names=model.names()))
     names = [row[0] for row in data["groups"]]

@@ -177,16 +177,16 @@ def assert_well_laid_out(data):
     """No two cards overlap, every edge goes left to right, views show each Value's home."""
     width, height, _ = data["card"]
     for layout in data["layouts"]:
-        places = sorted(zip(layout["x"], layout["y"]))
         if layout.get("big"):
-            assert len(set(places)) == len(places)
+            assert len(set(zip(layout["x"], layout["y"]))) == len(layout["x"])
             continue
+        left = [layout["left"][column] for column in layout["x"]]
+        places = sorted(zip(left, layout["y"]))
         for (x, y), (x2, y2) in pairwise(places):
             assert x2 >= x + width or (x2 == x and y2 >= y + height)
         for a, b, *rails in layout["e"]:
-            assert layout["x"][a] + width < layout["x"][b]
-            step = width + layout["gap"]
-            columns = range(layout["x"][a] + step, layout["x"][b], step)  # that it passes
+            assert left[a] + width < left[b]
+            columns = [x for x in layout["left"] if left[a] < x < left[b]]
             for x, rail in zip(columns, rails, strict=True):
                 assert all(abs(y - rail) > height / 2 for u, y in places if u == x)
     for i, home in enumerate(data["home"]):

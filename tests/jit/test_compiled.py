@@ -14,12 +14,12 @@ import weakref
 import numpy as np
 import pytest
 from helpers.interrupts import outcomes
+from micrograd_like.jit.surroundings import Surroundings
 
 from micrograd_like import MLP, SGD, Value, engine, nesting
 from micrograd_like.functional import take
 from micrograd_like.jit import JitError, compiled, jit
 from micrograd_like.jit.native import BLOCK
-from micrograd_like.jit.surroundings import Surroundings
 from micrograd_like.jit.vectormath import host_width
 from micrograd_like.losses import mse_loss
 from micrograd_like.nesting import flatten

@@ -558,7 +558,6 @@ def spread(outs, targets):
 
 
 REFUSED = {
-    "BatchNorm": ({"model": with_batch_norm, **SCORES}, "BatchNorm needs the whole batch"),
     "one generator": ({"model": with_one_generator, **SCORES}, "two Dropouts share a random gener"),
     "a branch": ({"model": Branching}, "may not branch on a Value.*use functional.where"),
     "a hidden branch": ({"model": Peeking}, "may not branch on a Value.*use functional.where"),
@@ -566,15 +565,6 @@ REFUSED = {
     "ragged samples": (
         {"model": Sums, "X": [x + [1.0] * (i % 2) for i, x in enumerate(X)]},
         "the samples are not numbers in lists of one shape",
-    ),
-    "coupled samples": ({"loss": spread}, "only a mean over independent samples can be compiled"),
-    "coupled, with dropout": (
-        {"loss": spread, "model": with_dropout_and_one_output},
-        "only a mean over independent samples can be compiled",
-    ),
-    "a sum": (
-        {"loss": partial(mse_loss, reduction="sum"), "optimizer": partial(SGD, lr=0.001)},
-        "only a mean over independent samples can be compiled",
     ),
 }
 
@@ -613,9 +603,9 @@ def test_jit_must_be_true_false_or_auto():
 
 
 def test_a_refused_training_leaves_the_mode_of_the_model():
-    model = network().eval()
+    model = Branching().eval()
     with pytest.raises(JitError):
-        run(True, model, loss=spread)
+        run(True, model)
     assert not model.training
 
 
