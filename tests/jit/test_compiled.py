@@ -617,6 +617,27 @@ def test_the_memory_that_is_kept_is_bounded(monkeypatch):
     assert max(sizes) <= 101  # what is larger is not kept
 
 
+def test_every_thread_has_memory_of_its_own():
+    f, used = jit(lambda x: x * 2.0), []
+    for _ in range(2):
+        thread = threading.Thread(target=lambda: (f(X), f(X)))
+        thread.start()
+        f(X), f(X.tolist())
+        thread.join()
+        used = {key[1]: buffers for key, buffers in f.known.ready.items()}
+    assert len(used) >= 2
+    assert len({id(buffers) for buffers in used.values()}) == len(used)
+
+
+def test_one_sample_alone_has_no_axis_and_a_batch_of_one_has():
+    f = jit(lambda x: x * 2.0)
+    for one, batch in [(3, [3]), (3.0, np.array([3.0])), (np.array(3.0), [3.0])] * 2:
+        assert (np.shape(f(one)), np.shape(f(batch))) == ((), (1,))
+    g = jit(lambda x: x["a"] * 2.0)
+    for _ in range(2):
+        assert (np.shape(g({"a": 3.0})), np.shape(g({"a": [3.0]}))) == ((), (1,))
+
+
 def test_a_call_that_was_interrupted_does_not_stand_in_the_way():
     f = jit(lambda x: x * 2.0)
     f(X).tolist()
