@@ -145,10 +145,15 @@ def good_for(layout: Layout, samples: int) -> bool:
 
 
 class Buffers:
-    """Memory for calls with arguments of one shape, on which the machine code works.
+    """Memory for calls in one thread with arguments of one shape, where machine code finds all.
 
-    Nothing of it may be used by two calls at once.
+    Attributes:
+        is_used: by a call that has not returned, or was interrupted.
+        is_kept: for another call.
+        size: how many numbers it holds.
     """
+
+    is_used = is_kept = False
 
     def __init__(self, program: Program, kind: str, call: Call) -> None:
         native, tape = program.native(kind, call.count), program.tape(kind)
@@ -160,8 +165,7 @@ class Buffers:
         self.sums = np.zeros(len(tape.sums))
         self.added = self.sums[1:]
         self.places = call.places(data, self.scalars)
-        rows = native.new_rows()
-        self.size = data.size + rows.size + self.scalars.size + self.outputs.size
+        self.size = data.size + self.scalars.size + self.outputs.size
         floats: Any = Struct(f"{len(program.parameters)}d").pack_into
         number = tape.scalars - len(program.parameters)
         self.grads = np.empty(len(program.parameters))
@@ -169,12 +173,13 @@ class Buffers:
         self.write_grads = partial(floats, self.grads, 0)
         self.work = native.work.prepared(
             data=data, length=call.count, order=np.arange(call.count), samples=call.count,
-            rows=rows, scalars=self.scalars, sums=self.sums,
+            rows=native.rows, scalars=self.scalars, sums=self.sums,
             outputs=self.outputs, outputs_length=call.count,
         )  # fmt: skip
 
     def run(self, arguments: Sequence[Any]) -> None:
-        """Fills outputs and sums."""
+        """Fills outputs and sums; who has read them puts ``is_used`` back."""
+        self.is_used = True
         for place, argument in zip(self.places, arguments):
             place[...] = argument
         if self.program.indices:
