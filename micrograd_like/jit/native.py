@@ -5,6 +5,7 @@ one user of it needs, numbers and memory, is a ``Native``.
 """
 
 import json
+import pickle
 import threading
 import weakref
 from array import array
@@ -157,13 +158,13 @@ def _free(engine: Any) -> None:
 
 def shape_of(tape: Tape) -> bytes:
     """All of a tape: what is equal has the same machine code."""
-    code, constants = tape.code, np.array(tape.constants).tobytes()
+    ops, starts, args, counts = zip(*tape.code) if tape.code else [()] * 4
+    heads = array("q", chain(starts, counts, map(len, args)))
+    slots = array("q", chain.from_iterable(chain.from_iterable(args)))
     rest = {name: x for name, x in vars(tape).items() if name not in ("code", "constants")}
-    ops = " ".join([c.op for c in code])
-    heads = array("q", chain.from_iterable([(c.start, c.count, len(c.args)) for c in code]))
-    slots = array("q", chain.from_iterable(chain.from_iterable([c.args for c in code])))
-    parts = ops.encode(), heads.tobytes(), slots.tobytes(), constants, repr(rest).encode()
-    return cache.digest(*parts)
+    constants = np.array(tape.constants).tobytes()
+    parts = " ".join(ops).encode(), heads.tobytes(), slots.tobytes(), pickle.dumps(rest)
+    return cache.digest(*parts, constants)
 
 
 def _origin() -> bytes:

@@ -6,6 +6,7 @@ and applies the optimiser's own rule (update.py). Nothing here knows a network o
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from .native import WORK, Array, Native, shape_of
 from .problem import Problem
 from .trainer import Memory
 from .update import LOOP, loops
+
+SPREAD = 20_000_000  # parameters times samples of a batch: with fewer, one core is faster
 
 
 class Trainer:
@@ -167,7 +170,7 @@ class Trainer:
     def _steps(self, order: Any, **given: Any) -> int:
         """Some epochs; how many steps had a finite loss."""
         self.shown = np.empty((len(self.problem.tape.outputs), order.size))
-        if self.threads > 1:
+        if self.threads > 1 and len(self.memory.params) * self.batch_size >= SPREAD:
             return self._threaded(order=order, **given)
         done: int = self.loop(
             **given, order=order, work=self.native.code.address(WORK), samples=order.shape[1],
@@ -176,33 +179,63 @@ class Trainer:
         return done
 
     def _threaded(
-        self, data: Array, length: int, order: Any, scalars: Array, sums: Array, losses: Array,
-        norms: Array, rates: Array, finish: int, **memory: Any,
+        self, order: Any, scalars: Array, sums: Array, losses: Array, norms: Array, rates: Array,
+        data: Array, length: int, finish: int, **memory: Any,
     ) -> int:  # fmt: skip
-        """As the loop in machine code, but a batch's blocks on several cores, added up in order."""
-        flat, block, done = order.ravel(), self.native.layout.stride, 0
-
-        def one(start: int, end: int) -> Array:
-            own = np.zeros_like(sums)
-            self.native.work(
-                data=data, length=length, order=flat[start:end], samples=end - start,
-                rows=self.native.new_rows(), scalars=scalars.copy(), sums=own,
-                outputs=self.shown.ravel()[start:], outputs_length=flat.size,
-            )  # fmt: skip
-            return own
-
-        samples = order.shape[1]
+        """As the loop in machine code, but the samples of a batch on several cores."""
+        cores = _Cores(self.native, self.threads, self.batch_size, scalars, sums)
+        given = {"data": data, "length": length, "outputs_length": order.size}
+        samples, shown, done = order.shape[1], self.shown.ravel(), 0
         starts = range(0, samples, self.batch_size)
-        with ThreadPoolExecutor(self.threads) as pool:
-            for start in [e * samples + s for e in range(len(order)) for s in starts]:
-                end = min(start + self.batch_size, start - start % samples + samples)
-                blocks = range(start, end, block)
-                for part in pool.map(one, blocks, [min(i + block, end) for i in blocks]):
-                    sums += part
+        with ThreadPoolExecutor(self.threads - 1) as pool:
+            for epoch, start in product(range(len(order)), starts):
+                batch = order[epoch, start : start + self.batch_size]
+                place = shown[epoch * samples + start :]
+                cores.work(pool, self.rows, order=batch, outputs=place, **given)
                 if not self.memory.update.finish(
                     **memory, sums=sums, loss=losses.ravel()[done:], norm=norms.ravel()[done:],
-                    size=end - start, rate=float(rates.flat[done]),
+                    size=len(batch), rate=float(rates.flat[done]),
                 ):  # fmt: skip
                     break
                 done += 1
         return done
+
+
+class _Cores:
+    """The samples of a batch on several cores, added up block by block in order, as on one."""
+
+    def __init__(
+        self, native: Native, threads: int, batch: int, scalars: Array, sums: Array
+    ) -> None:  # fmt: skip
+        self.native, self.scalars, self.sums = native, scalars, sums
+        self.block = native.layout.stride
+        blocks = -(-batch // (self.block * threads))  # of each thread
+        self.share = blocks * self.block
+        self.others = [  # memory of the other threads, with a place for the sums of each block
+            (native.new_rows(), scalars.copy(), np.empty((blocks, len(sums))))
+            for _ in range(1, threads)
+        ]
+
+    def work(self, pool: Any, rows: Array, order: Any, outputs: Array, **given: Any) -> None:
+        """Adds the sums for all samples: this thread computes the first, the pool the others."""
+
+        def one(start: int, end: int, rows: Array, scalars: Array, sums: Array) -> None:
+            part = order[start:end]
+            self.native.work(
+                **given, order=part, samples=len(part), rows=rows, scalars=scalars, sums=sums,
+                outputs=outputs[start:],
+            )  # fmt: skip
+
+        def other(start: int, rows: Array, scalars: Array, parts: Array) -> Array:
+            scalars[:], parts[:] = self.scalars, 0.0
+            stop = min(start + self.share, len(order))
+            for i, part in zip(range(start, stop, self.block), parts):
+                one(i, min(i + self.block, stop), rows, scalars, part)
+            return parts
+
+        starts = range(self.share, len(order), self.share)
+        running = [pool.submit(other, i, *memory) for i, memory in zip(starts, self.others)]
+        one(0, min(self.share, len(order)), rows, self.scalars, self.sums)
+        for parts in [future.result() for future in running]:
+            for part in parts:
+                self.sums += part

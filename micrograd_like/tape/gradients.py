@@ -6,7 +6,6 @@ recorded, in the same order, without a Value for each number.
 """
 
 from collections.abc import Callable, Sequence
-from contextvars import Context
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -123,8 +122,7 @@ def _rule(op: Op, constant: str, needed: tuple[bool, ...]) -> Rule:
         return [], [gx for _, gx in passed]
 
     first = 2 + len(needed)
-    # in a context of its own: recorded also inside no_grad
-    recorded = Context().run(record, rule, [1.0] * first, [])
+    recorded = record(rule, [1.0] * first, [])
     live = needed_for(recorded, first)
     code = [(i, row) for i, row in enumerate(recorded.code, first) if live[i]]
     constants = [number(x).hex() for x in recorded.leaves]

@@ -28,6 +28,7 @@ from .tape import JitError
 __all__ = ["check_nobody_watches", "is_tracing"]
 
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
+_FILES: set[str] = set()  # of the package
 _own_hash = object.__hash__
 _number = attrgetter("_number")  # of a Value, also where data is not to be seen
 
@@ -138,8 +139,12 @@ class _Traced(Value):
         return _refuse(_BRANCH) if is_number else NotImplemented
 
     def __hash__(self) -> int:
-        ours = sys._getframe(1).f_code.co_filename.startswith(_PACKAGE)  # its graphs need sets
-        return _own_hash(self) if ours else _refuse(_BRANCH)
+        file = sys._getframe(1).f_code.co_filename
+        if file not in _FILES:
+            if not file.startswith(_PACKAGE):
+                _refuse(_BRANCH)
+            _FILES.add(file)  # its graphs need sets, and ask again and again
+        return _own_hash(self)
 
     def __getattr__(self, name: str) -> Any:
         if name in Value.__slots__:  # it has no number any more
@@ -233,11 +238,11 @@ class _Call:
                 places[id(v)] = numbers.setdefault(number, -1 - len(self.leaves) - len(numbers))
             return places[id(v)]
 
-        def applied(v: Value, op: Op) -> tuple[Op, Sequence[int], str]:
-            constant = v.arguments[-1].hex() if op.constants else ""
-            return op, tuple([places.get(id(x)) or place(x) for x in v.inputs]), constant
-
-        code = [applied(v, v.op) for v in self.made if v.op is not None]
+        code: list[tuple[Op, Sequence[int], str]] = []
+        for v in self.made:
+            reads = tuple([places.get(id(x)) or place(x) for x in v.inputs])
+            op: Any = v.op
+            code.append((op, reads, v.arguments[-1].hex() if op.constants else ""))
         ends = [list(map(place, part)) for part in (outputs, sums)]
         return Recorded(code, ends[0], ends[1], [*self.leaves, *numbers])
 
@@ -256,9 +261,10 @@ class _Call:
 
     def apply(self, own: Callable[..., Any], op: Op, *args: Any) -> Any:
         """An operation; inside no_grad it is recorded too, and no gradient passes."""
-        many = type(args[0]) is tuple  # of an op of any number of inputs
-        inputs = list(map(self.stand_in, args[0] if many else args))
-        args = (tuple(inputs),) if many else tuple(inputs)
+        if type(args[0]) is tuple:  # of an op of any number of inputs
+            args = (tuple(map(self.stand_in, args[0])),)
+        else:
+            args = tuple(map(self.stand_in, args))
         v = own(op, *args)
         if v is not NotImplemented and v.op is None:
             node = v = Context().run(own, op, *args)

@@ -9,7 +9,7 @@ Before, a layer of two neurons on two inputs:            after:
 """
 
 from array import array
-from collections import Counter, defaultdict
+from collections import defaultdict
 from itertools import chain, repeat
 from typing import Any
 
@@ -31,8 +31,11 @@ def reroll(tape: Tape, alone: bool = False) -> Tape:
 
 def _chain(tape: Tape) -> Tape:
     """Chains of additions of products, added from left to right, become dot."""
-    ends = [*tape.outputs, *tape.sums, *[put.value for put in tape.puts]]
-    uses = Counter(ends + [slot for c in tape.code for (slot,) in c.args])
+    uses = [0] * tape.size
+    tables = chain.from_iterable([c.args for c in tape.code])
+    ends = chain(tape.outputs, tape.sums, [put.value for put in tape.puts])
+    for slot in chain(ends, chain.from_iterable(tables)):
+        uses[slot] += 1
     products: dict[int, Any] = {}  # the factors of those that are used once
     sums: set[int] = set()  # additions that are used once
     chains: dict[int, list[int]] = {}  # by the last addition: where it starts, then its products

@@ -120,6 +120,7 @@ def _parameters(first: Recorded, again: Recorded) -> list[Value]:
 
 def _write(call: Recorded, named: int, inputs: int, parameters: list[Value]) -> Tape:
     """The instructions of a graph: equal ones once, what is constant computed, 1 * x left out."""
+    rows = {op: _row(op) for op in {op for op, _, _ in call.code}}
     needed = needed_for(call, named)
     scalars: dict[Any, int] = {v: i for i, v in enumerate(parameters, named)}
     writer = _Writer(named, named + len(parameters))
@@ -127,13 +128,23 @@ def _write(call: Recorded, named: int, inputs: int, parameters: list[Value]) -> 
     slots = [*range(named), *[0] * len(call.code), *reversed(leaves)]  # by place
     for i, (op, reads, constant) in enumerate(call.code, named):
         if needed[i]:
-            slots[i] = writer.emit(op, [slots[x] for x in reads], constant)
+            slots[i] = writer.emit(rows[op], [slots[x] for x in reads], constant)
     outputs, sums = [[writer.result(slots[x]) for x in ends] for ends in (call.outputs, call.sums)]
     puts = [(slots[index], writer.result(slots[x]), where) for index, x, where in call.puts]
     tape, place = writer.tape(inputs)
     tape.outputs, tape.sums = [place[s] for s in outputs], [place[s] for s in sums]
     tape.puts = [Put(index, place[value], where) for index, value, where in puts]
     return tape
+
+
+def _row(op: Op) -> Op:
+    """The op of the table that computes the same; its rule may be another."""
+    row = ops.OPS.get(op.name)
+    if row is None or row.forward is not op.forward:
+        raise JitError(
+            f"the op {op.name!r} is not in the op table: use those of micrograd_like.ops"
+        )
+    return row
 
 
 _INDEX = (
@@ -152,7 +163,6 @@ class _Writer:
         self.numbers: list[float] = []
         self.known: dict[tuple[Any, ...], int] = {}  # instructions, in order: op, arguments
         self.used: dict[int, None] = {}  # the constants that they read
-        self.names: dict[Op, str] = {}
 
     def constant(self, number: float) -> int:
         key = number.hex()
@@ -161,39 +171,32 @@ class _Writer:
             self.constants[key] = -len(self.numbers)
         return self.constants[key]
 
-    def emit(self, row: Op, args: list[int], constant: str = "") -> int:
+    def emit(self, op: Op, args: list[int], constant: str = "") -> int:
         """The slot of an op's result, whose instruction may be there already, or not needed."""
-        op = self.names.get(row) or self._name(row)
-        if op == "mul":
+        if op is ops.MUL:
             args.sort()  # numbers first, so that equal products look equal
-        if len(args) == 2 and args[0] >= 0 <= args[1] and op not in _LISTS:  # the most
+        if op.arity == 2 == len(args) and args[0] >= 0 <= args[1]:  # the most
             return self.known.setdefault((op, *args), self.start + len(self.known))
         if constant:
             args.append(self.constant(float.fromhex(constant)))
-        if op == "detach":
+        if op is ops.DETACH:
             return args[0]  # there are no gradients any more
-        if op == "take" and not 0 <= args[0] < self.arguments:
+        if op is ops.TAKE and not 0 <= args[0] < self.arguments:
             raise JitError(_INDEX)
         if max(args, default=-1) < 0:
-            return self.constant(row.forward(*[self.numbers[-a - 1] for a in args]))
-        if op == "mul" and self.numbers[-args[0] - 1] == 1.0:
+            return self.constant(op.forward(*[self.numbers[-a - 1] for a in args]))
+        if op is ops.MUL and self.numbers[-args[0] - 1] == 1.0:
             return args[1]
-        if op == "powc":
+        if op is ops.POWC:
             return self._power(*args)
-        if op == "sum":
+        if op is ops.SUM:
             args = [self.constant(0.0), *args]
-        if op == "dot":
+        if op is ops.DOT:
             n = len(args) // 2
             args = [self.constant(0.0), *chain.from_iterable(zip(args[:n], args[n:]))]
         return self._instruction(op, args)
 
-    def _name(self, row: Op) -> str:
-        op = row.name
-        if op not in ops.OPS or ops.OPS[op].forward is not row.forward:
-            raise JitError(f"the op {op!r} is not in the op table: use those of micrograd_like.ops")
-        return self.names.setdefault(row, op)
-
-    def _instruction(self, op: str, args: Sequence[int]) -> int:
+    def _instruction(self, op: Op, args: Sequence[int]) -> int:
         self.used.update(dict.fromkeys([a for a in args if a < 0]))
         return self.known.setdefault((op, *args), self.start + len(self.known))
 
@@ -201,17 +204,17 @@ class _Writer:
         """What is in the slot, as the result of an instruction."""
         if slot >= self.start:
             return slot
-        return self._instruction("mul", [slot, self.constant(1.0)])
+        return self._instruction(ops.MUL, [slot, self.constant(1.0)])
 
     def _power(self, x: int, exponent: int) -> int:
         """The powers that everybody writes as products: a call of pow costs as much as hundreds."""
         k = self.numbers[-exponent - 1]
         if k == -1.0:
-            return self._instruction("div", [self.constant(1.0), x])
+            return self._instruction(ops.DIV, [self.constant(1.0), x])
         if k in (1.0, 2.0, 3.0):
             square = self.emit(ops.MUL, [x, x]) if k > 1.0 else x
             return square if k < 3.0 else self.emit(ops.MUL, [square, x])
-        return self._instruction("powc", [x, exponent])
+        return self._instruction(ops.POWC, [x, exponent])
 
     def tape(self, inputs: int) -> tuple[Tape, list[int]]:
         """The instructions; and where each slot is on their tape, constants from the end."""
@@ -221,8 +224,5 @@ class _Writer:
         place += [constants.get(-s, -1) for s in range(len(self.numbers), 0, -1)]
         single = list(zip(place))
         rows = [tuple(map(single.__getitem__, instruction[1:])) for instruction in self.known]
-        tape.extend([instruction[0] for instruction in self.known], rows)
+        tape.extend([instruction[0].name for instruction in self.known], rows)
         return tape, place
-
-
-_LISTS = {"sum", "dot", "take"}  # ops of any number of arguments that look different on a tape

@@ -1,7 +1,7 @@
 """What was compiled before is found again, in the process and on the disk, and only if it is that.
 
-The suite itself compiles everything anew and has no cache on the disk (conftest.py): the tests here
-switch it on, in folders of their own.
+The suite itself compiles everything anew and has no cache on the disk (see the repository's
+conftest.py): the tests here switch it on, in folders of their own.
 """
 
 import json
@@ -23,7 +23,7 @@ from micrograd_like.jit.native import RECENT, Module, Native, shape_of
 from micrograd_like.losses import mse_loss
 from micrograd_like.nn import MLP, Dropout, Linear, Sequential
 from micrograd_like.optim import SGD, Adam
-from micrograd_like.tape.tape import Tape
+from micrograd_like.tape.tape import Put, Tape
 from micrograd_like.train import fit
 
 CALLS_LIBM = "x.log() * x.sin()"  # functions that must be found again in a new process
@@ -139,7 +139,8 @@ CHANGES = {
     "an output more": change(outputs=[5, 5]),
     "a sum": change(sums=[5]),
     "the output as a sum": change(outputs=[], sums=[6, 5]),
-    "what is still to be invented": change(puts=[(0, 1, [2, 3])]),
+    "a put": change(puts=[Put(0, 1, [2, 3])]),
+    "what is still to be invented": change(more=range(3)),
 }
 
 
@@ -153,6 +154,14 @@ def test_a_tape_that_differs_in_anything_has_another_shape(changed):
 
 def test_the_same_slots_in_other_groups_have_another_shape():
     assert shape_of(sums((0, 1), (2, 0, 1))) != shape_of(sums((0, 1, 2), (0, 1)))
+
+
+def test_no_element_of_a_long_table_is_left_out():
+    one, other = Tape(1), Tape(1)
+    one.puts, other.puts = [
+        [Put(0, 0, np.arange(5000) * (np.arange(5000) != i))] for i in (1, 2500)
+    ]
+    assert shape_of(one) != shape_of(other)
 
 
 def test_what_joins_to_the_same_bytes_is_not_the_same():
