@@ -153,8 +153,8 @@ def compare(seeds):
 
 
 def test_generated_trainings_with_coupled_samples_are_the_same_compiled():
-    seen = compare(range(14))
-    assert seen["compiled"] > 9, seen
+    seen = compare(range(10))
+    assert seen["compiled"] > 6, seen
 
 
 @pytest.mark.slow
