@@ -128,11 +128,9 @@ class Calls:
         return len(self.titles) - 1
 
     def _is_call(self, code: CodeType) -> bool:
-        """Whether a reader knows it as a function: no comprehension, no generator, no detail of
-        this package."""
+        """Whether a reader knows it as a function: no comprehension, no detail of this package."""
         if code not in self._counts:
             is_detail = code.co_name.startswith("_") and code.co_filename.startswith(_PACKAGE)
             is_detail &= code.co_name != "__call__"
-            is_part = code.co_name.startswith("<") or bool(code.co_flags & SUSPENDS)
-            self._counts[code] = not (is_detail or is_part)
+            self._counts[code] = not (is_detail or code.co_name.startswith("<"))
         return self._counts[code]

@@ -237,7 +237,7 @@ class Native:
         self.code = machine_code(shape, self._emit)
         self._know(**self.code.facts)
         self.work = self.code.get(WORK)
-        self.memory = threading.local()  # rows that were used before need not be cleared
+        self.memory = threading.local()
 
     @cached_property
     def tape(self) -> Tape:
@@ -261,6 +261,13 @@ class Native:
         module, arguments = self._emit()
         return module.text(arguments["quickly"])
 
+    @property
+    def rows(self) -> Any:
+        """Memory for one block, of this thread: what was used before need not be cleared."""
+        if not hasattr(self.memory, "rows"):
+            self.memory.rows = self.new_rows()
+        return self.memory.rows
+
     def new_rows(self) -> Array:
         """Memory for one block."""
         return buffer(self.n_rows, self.layout.stride)
@@ -278,11 +285,9 @@ class Native:
         samples = inputs.shape[1]
         outputs = np.empty((len(self.traced.outputs), samples))
         sums = np.zeros(len(self.traced.sums))
-        if not hasattr(self.memory, "rows"):
-            self.memory.rows = self.new_rows()
         self.work(
             data=inputs, length=samples, order=np.arange(samples), samples=samples,
-            rows=self.memory.rows, scalars=self.new_scalars(shared), sums=sums,
+            rows=self.rows, scalars=self.new_scalars(shared), sums=sums,
             outputs=outputs, outputs_length=samples,
         )  # fmt: skip
         return outputs, sums

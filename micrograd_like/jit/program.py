@@ -21,6 +21,7 @@ from .once import Once
 
 TOLERANCE = 1e-12  # relative: x**3 is a product on the tape, which rounds otherwise
 LAYOUTS = 8  # for each kind a few, see good_for
+FEW = 64  # samples whose indices are quicker looked at one by one
 LONG = 64  # samples of a block that are enough for any number of them
 _comparing: ContextVar[bool] = ContextVar("comparing", default=False)
 
@@ -60,7 +61,14 @@ class Program:
         self.values.sums = []  # which only the gradients have
         if not self.values.outputs:
             raise JitError("the function returned nothing to compute: an empty list")
-        self.indices = self.values.indices()
+        self.indices, n = self.values.indices(), len(inputs)
+        self.tables = []  # what there is, and where indices of it are: of samples, or shared
+        for length, own in {(length, slot < n) for slot, length in self.indices.items()}:
+            slots = [k for k, of in self.indices.items() if of == length and (k < n) == own]
+            where = np.array(sorted(slots)) - (0 if own else n)
+            run = slice(where[0], where[-1] + 1)  # most are, and quicker
+            even = where[-1] - where[0] + 1 == len(where)
+            self.tables.append((frozenset(range(length)), own, run if even else where))
         self.check_indices(inputs, shared, call)
         with setting(_comparing, lambda _: True):
             self._compare(f, call, inputs, shared)
@@ -86,6 +94,13 @@ class Program:
 
     def check_indices(self, inputs: Any, shared: Any, call: Any) -> None:
         """Raises an IndexError where a table has no such element: machine code does not look."""
+        if call.count <= FEW:
+            memory = inputs, shared
+            for there, of_samples, slots in self.tables:
+                if not there.issuperset(memory[not of_samples][slots].ravel().tolist()):
+                    break
+            else:
+                return
         for slot, length in self.indices.items():
             own = slot < len(inputs)
             numbers = inputs[slot] if own else shared[slot - len(inputs), None]
@@ -145,10 +160,15 @@ def good_for(layout: Layout, samples: int) -> bool:
 
 
 class Buffers:
-    """Memory for calls with arguments of one shape, on which the machine code works.
+    """Memory for calls in one thread with arguments of one shape, where machine code finds all.
 
-    Nothing of it may be used by two calls at once.
+    Attributes:
+        is_used: by a call that has not returned, or was interrupted.
+        is_kept: for another call.
+        size: how many numbers it holds.
     """
+
+    is_used = is_kept = False
 
     def __init__(self, program: Program, kind: str, call: Call) -> None:
         native, tape = program.native(kind, call.count), program.tape(kind)
@@ -160,8 +180,7 @@ class Buffers:
         self.sums = np.zeros(len(tape.sums))
         self.added = self.sums[1:]
         self.places = call.places(data, self.scalars)
-        rows = native.new_rows()
-        self.size = data.size + rows.size + self.scalars.size + self.outputs.size
+        self.size = data.size + self.scalars.size + self.outputs.size
         floats: Any = Struct(f"{len(program.parameters)}d").pack_into
         number = tape.scalars - len(program.parameters)
         self.grads = np.empty(len(program.parameters))
@@ -169,12 +188,13 @@ class Buffers:
         self.write_grads = partial(floats, self.grads, 0)
         self.work = native.work.prepared(
             data=data, length=call.count, order=np.arange(call.count), samples=call.count,
-            rows=rows, scalars=self.scalars, sums=self.sums,
+            rows=native.rows, scalars=self.scalars, sums=self.sums,
             outputs=self.outputs, outputs_length=call.count,
         )  # fmt: skip
 
     def run(self, arguments: Sequence[Any]) -> None:
-        """Fills outputs and sums."""
+        """Fills outputs and sums; who has read them puts ``is_used`` back."""
+        self.is_used = True
         for place, argument in zip(self.places, arguments):
             place[...] = argument
         if self.program.indices:

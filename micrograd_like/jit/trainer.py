@@ -139,6 +139,7 @@ class Bound(NamedTuple):
 
     run: Callable[[], float]
     places: list[Array]  # where the arguments go
+    check: Callable[[], None]  # of what are indices of tables
     behind: Array  # memory behind the parameters,
     numbers: Array  # and what belongs there
     kept: Any  # what the machine code works on
@@ -235,6 +236,7 @@ class Step:
                 self.behind = bound
             for place, x in zip(bound.places, arrays):
                 place[...] = x
+            bound.check()
             loss: float = bound.run()
         if loss - loss != 0.0:
             raise FloatingPointError(
@@ -341,7 +343,9 @@ class Step:
         }  # fmt: skip
         run = loops().get(STEP).prepared(arguments=_packed(given))  # type: ignore[attr-defined]
         behind, places = scalars[shared + n :], call.places(data, scalars)
-        bound = self.bound[key] = self.behind = Bound(run, places, behind, behind.copy(), given)
+        check = partial(program.check_indices, data, scalars, call)
+        bound = Bound(run, places, check, behind, behind.copy(), given)
+        self.bound[key] = self.behind = bound
         return bound
 
     def _program(self, call: Call) -> Program:

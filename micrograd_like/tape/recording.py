@@ -186,6 +186,8 @@ def _traced(kind: Any, base: Any = _Traced) -> Any:
     return new
 
 
+_READY = {float, int, _traced(Value)}  # the most of what f computes with: as it is
+
 # --- a call of f ---
 
 
@@ -263,7 +265,7 @@ class _Call:
         """An operation; inside no_grad it is recorded too, and no gradient passes."""
         if type(args[0]) is tuple:  # of an op of any number of inputs
             args = (tuple(map(self.stand_in, args[0])),)
-        else:
+        elif not _READY.issuperset(map(type, args)):
             args = tuple(map(self.stand_in, args))
         v = own(op, *args)
         if v is not NotImplemented and v.op is None:

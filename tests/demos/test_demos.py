@@ -55,6 +55,7 @@ def check_explore(stdout, out):
 CHECKS = {
     "classification_and_regression.py": check_classification_and_regression,
     "digits.py": check_digits,
+    "explore_microgpt.py": check_explore,
     "explore_mlp.py": check_explore,
     "explore_neuron.py": check_explore,
     "moons.py": check_moons,

@@ -14,7 +14,16 @@ import pytest
 from helpers.pages import Letters, data_of
 
 import micrograd_like.functional as F
-from micrograd_like import MLP, Module, Value, detect_anomaly, engine, hinge_loss, no_grad
+from micrograd_like import (
+    MLP,
+    Module,
+    Value,
+    detect_anomaly,
+    engine,
+    hinge_loss,
+    micrograd,
+    no_grad,
+)
 from micrograd_like.engine import grad, topological_order
 from micrograd_like.explore import explore
 from micrograd_like.explore.calls import Calls
@@ -243,6 +252,8 @@ A, B = PAIR
         (lambda: partial(norm, PAIR)() + A, ["norm"] * 4 + [""]),
         (lambda: no_grad()(norm)(PAIR) + A, [""]),
         (lambda: Cell()(A) * B, ["Cell/_inside"] * 3 + ["Cell", ""]),
+        (lambda: Cell().forward(A) * B, ["Cell/_inside"] * 3 + ["Cell", ""]),
+        (lambda: micrograd.Neuron(3)([A, B, A]) + A, ["Neuron"] * 2 + [""]),
         (lambda: Attention()(A) * B, ["Attention/look"] * 2 + ["Attention", ""]),
         (lambda: grad(norm(PAIR), A, create_graph=True) * B, None),
     ],
@@ -260,6 +271,12 @@ def test_the_value_that_a_call_hands_on_is_called_like_it():
     assert {"norm 1", "norm 2"} <= set(data["name"])
     assert data["name"][-1] == "sum"  # the lambda's
     assert data_of(explore(lambda: norm(PAIR)))["name"][-1] == "norm"
+
+
+def test_values_of_a_call_that_hands_on_several_are_not_all_called_like_it():
+    names = data_of(explore(lambda: F.dot(unit(PAIR), unit(PAIR)) + A))["name"]
+    assert "norm" in names
+    assert not {"unit 1", "unit 2"} & set(names)
 
 
 def test_what_was_made_before_and_leaves_from_outside_belong_to_nobody():
@@ -286,6 +303,23 @@ def test_with_a_model_its_parts_go_on_being_groups_and_the_rest_is_that_of_calls
     names = [row[0] for row in data_of(explore(loss, model=model))["groups"]]
     assert {"layer 0", "layer 1", "hinge_loss", "norm"} <= set(names)
     assert "MLP" not in names
+
+
+def test_a_call_that_made_one_value_beside_those_of_the_model_is_no_group():
+    model = MLP(2, [3, 1], rng=0)
+
+    def halved(x):
+        return model(x) * 0.5
+
+    data = data_of(explore(lambda: halved([0.5, 1.0]) + halved([1.0, -1.0]), model=model))
+    assert not [row[0] for row in data["groups"] if row[0].startswith("halved")]
+
+
+def test_a_small_table_is_shown_flat():
+    w = {f"w.{i}.{j}": Value(0.5) for i in range(3) for j in range(4)}
+    data = data_of(explore(F.dot(list(w.values()), list(w.values())), names=w))
+    (view,) = [row[3][0] for row in data["groups"] if row[0] == "parameters (12)"]
+    assert [data["name"][i] for i in view[2]] == [f"w{i},{j}" for i in range(3) for j in range(4)]
 
 
 def test_names_of_tables_make_a_group_of_each_with_its_rows():
@@ -326,6 +360,7 @@ def test_a_scalar_model_of_language_can_be_read(length):
     assert {f"logits {k}" for k in range(1, length)} < set(cards)
     assert 12 <= len(cards) <= 40
     assert data["name"][-1] == "loss"
+    assert {"quotient 1", "quotient 14"} < set(data["name"])  # of copies, each has its number
     assert {"attention", "linear 1", "linear 3", "softmax 2"} < set(names)
     assert max(len(items) for row in data["groups"] for _, _, items in row[3]) <= 60
 
@@ -353,16 +388,13 @@ def test_nothing_of_it_is_left_in_the_engine_also_after_an_error():
         inside["new"], inside["local"] = engine._new, ref(local)
         norm([local, A * B])
 
-    for function, error in [(fails, TypeError), (lambda: norm(PAIR), None)]:
-        if error:
-            with pytest.raises(error):
-                explore(function)
-        else:
-            explore(function)
-        assert engine._new is object.__new__
+    calls = Calls()
+    with pytest.raises(TypeError, match="unsupported operand"):
+        calls.during(fails)
     assert inside["new"] is not object.__new__
+    assert engine._new is object.__new__
     gc.collect()
-    assert inside["local"]() is None
+    assert inside["local"]() is None  # also while the calls are still there
 
 
 def test_what_the_function_throws_away_is_not_kept():

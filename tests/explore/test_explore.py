@@ -16,6 +16,8 @@ import micrograd_like.functional as F
 from micrograd_like import MLP, Module, Neuron, Value, hinge_loss, micrograd, no_grad
 from micrograd_like.engine import grad, topological_order
 from micrograd_like.explore import explore
+from micrograd_like.explore.layout import WIDTH
+from micrograd_like.explore.layout import layout as laid_out
 from micrograd_like.train import History
 from micrograd_like.train.history import RecordedEpoch
 
@@ -390,6 +392,16 @@ def test_the_static_picture_is_well_formed_for_any_label(label, tmp_path):
 def test_a_backslash_in_a_label_stays_one_in_the_static_picture():
     svg = explore(Value(1.0, label=r"\alpha <&>")).svg
     assert r">\alpha &lt;&amp;&gt;</text>" in svg
+
+
+def test_a_card_does_not_say_its_op_twice():
+    explorer = explore(F.logsumexp([Value(float(i)) for i in range(30)]) * Value(2.0, label="a"))
+    assert explorer.svg.count(">logsumexp<") == 1
+
+
+def test_columns_are_further_apart_where_lines_are_steep():
+    flat, steep = laid_out(2, [(0, 1)]), laid_out(17, [(i, 16) for i in range(16)])
+    assert 10 < flat["left"][1] - WIDTH < 40 < 100 < steep["left"][1] - WIDTH < 250
 
 
 def test_a_notebook_gets_a_sandboxed_frame_and_a_picture():

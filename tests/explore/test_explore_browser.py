@@ -258,6 +258,29 @@ def test_a_page_of_a_functions_calls_is_exact_and_is_stepped_through_call_by_cal
     assert browser.js("name(matches('q3')[0])") == "q3"
 
 
+def test_lines_go_from_card_to_card_and_through_none(browser, network):
+    words = explore(lambda: Letters(8, 10).loss([3, 1, 4, 1, 5, 9]))
+    for page in (network, words):
+        browser.show(page)
+        through = """edges.map(e => {
+            const at = k => e.path.getPointAtLength(k * e.path.getTotalLength());
+            const inside = c => [...Array(99).keys()].map(k => at((k + 1) / 100)).some(
+                ({x, y}) => x > c.x + 1 && x < c.x + W - 1 && abs(y - c.y) < H / 2 - 1);
+            return [at(0).x - cards.get(e.a).x - W, at(1).x - cards.get(e.b).x,
+                    at(0).y - cards.get(e.a).y, at(1).y - cards.get(e.b).y,
+                    +[...cards.values()].some(inside)];
+        })"""
+        lines = browser.js(through)
+        assert len(lines) > 5
+        assert all(abs(number) < 0.1 for line in lines for number in line)
+
+
+def test_a_card_does_not_say_its_op_twice(browser):
+    browser.show(explore(F.logsumexp([Value(float(i)) for i in range(30)]) * Value(2.0, label="a")))
+    names = browser.js("[...document.querySelectorAll('.card .name')].map(e => e.textContent)")
+    assert "logsumexp" in names  # whole: no room is kept for the op
+
+
 def stopped_after(root, visits):
     """Python's backward pass, stopped; a Value without a gradient has None."""
     nodes = topological_order(root)

@@ -14,7 +14,6 @@ import weakref
 import numpy as np
 import pytest
 from helpers.interrupts import outcomes
-from micrograd_like.jit.surroundings import Surroundings
 
 from micrograd_like import MLP, SGD, Value, engine, nesting
 from micrograd_like.functional import take
@@ -24,6 +23,7 @@ from micrograd_like.jit.vectormath import host_width
 from micrograd_like.losses import mse_loss
 from micrograd_like.nesting import flatten
 from micrograd_like.nn import Module
+from micrograd_like.tape.surroundings import Surroundings
 from micrograd_like.train import fit
 from micrograd_like.transforms import grad
 
@@ -499,7 +499,7 @@ def test_arrays_are_assigned_as_lists_are():
 def test_a_call_within_a_call_has_memory_of_its_own():
     f = jit(lambda x: x * 2.0)
     f(X)
-    _, buffers = f._run("values", [X], {})  # as far as a signal handler may find it
+    buffers = f._run("values", [X], {})  # as far as a signal handler may find it
     assert f(X + 1.0).tolist() == (2.0 * (X + 1.0)).tolist()
     assert buffers.outputs.tolist() == [(2.0 * X).tolist()]
 
@@ -600,14 +600,52 @@ def test_what_is_kept_for_ever_new_shapes_is_bounded(monkeypatch):
     monkeypatch.setattr(compiled, "SHAPES", 3)
     monkeypatch.setattr(compiled, "READY", 4)
     f = jit(lambda x: x[0] * 2.0)
-    for n in [1, 2, 1, 3, 1, 4]:
-        assert f(np.ones((2, n)).tolist()).tolist() == [2.0, 2.0]
+    for i, n in enumerate([1, 2, 1, 3, 1, 4], 1):
+        assert f(np.ones((i, n))).tolist() == [2.0] * i
     assert len(f.known.programs.made) == 3
-    first = next(iter(f.known.programs.made))
-    assert "(3,)" in first  # 2 went: 1 was asked for again
-    for n in range(1, 10):
-        assert f(np.ones((n, 1))).tolist() == [2.0] * n
+    assert "(3,)" in next(iter(f.known.programs.made))  # 2 went: 1 was asked for again
     assert len(f.known.ready) == 4
+
+
+def test_the_memory_that_is_kept_is_bounded(monkeypatch):
+    monkeypatch.setattr(compiled, "ROOM", 800)
+    f, x = jit(lambda x: x * 2.0), np.linspace(0.0, 1.0, 200)
+    for n in [*range(1, 50), 200, 49]:
+        assert f(x[:n]).tolist() == (x[:n] * 2.0).tolist()
+    sizes = [buffers.size for buffers in f.known.ready.values()]
+    assert 400 < sum(sizes) <= 800
+    assert max(sizes) <= 101  # what is larger is not kept
+
+
+def test_every_thread_has_memory_of_its_own():
+    f, used = jit(lambda x: x * 2.0), []
+    for _ in range(2):
+        thread = threading.Thread(target=lambda: (f(X), f(X)))
+        thread.start()
+        f(X), f(X.tolist())
+        thread.join()
+        used = {key[1]: buffers for key, buffers in f.known.ready.items()}
+    assert len(used) >= 2
+    assert len({id(buffers) for buffers in used.values()}) == len(used)
+
+
+def test_one_sample_alone_has_no_axis_and_a_batch_of_one_has():
+    f = jit(lambda x: x * 2.0)
+    for one, batch in [(3, [3]), (3.0, np.array([3.0])), (np.array(3.0), [3.0])] * 2:
+        assert (np.shape(f(one)), np.shape(f(batch))) == ((), (1,))
+    g = jit(lambda x: x["a"] * 2.0)
+    for _ in range(2):
+        assert (np.shape(g({"a": 3.0})), np.shape(g({"a": [3.0]}))) == ((), (1,))
+
+
+def test_a_call_that_was_interrupted_does_not_stand_in_the_way():
+    f = jit(lambda x: x * 2.0)
+    f(X).tolist()
+    for buffers in f.known.ready.values():
+        buffers.is_used = True
+    for i in range(3):
+        assert f(X + i).tolist() == (2.0 * (X + i)).tolist()
+    assert not any(buffers.is_used for buffers in f.known.ready.values())
 
 
 # --- random arguments ---
