@@ -20,7 +20,7 @@ from ..tape import JitError, Tape, trace
 from .native import Array, Native
 
 ALL = 200_000  # operations of a loss in Python: so many samples are compared, and every target
-LARGEST = 50_000  # inputs, in the nodes of a batch: tracing more of them takes too long
+LARGEST = 200_000  # inputs, in the nodes of a batch: more than ten seconds of compiling
 
 
 class Coupled(JitError):
@@ -48,10 +48,11 @@ class Problem:
         self.X, self.y = as_array(X, "samples"), as_array(y, "targets")
         columns = [a.reshape(len(a), -1).T for a in (self.X, self.y)]
         self.data = np.ascontiguousarray(np.concatenate(columns))
-        self.statistics = _Statistics(model)
+        modules = model.modules()
+        self.statistics = _Statistics(modules)
         self.reached: set[Value] = set()  # in Python: not by what is detached
         with self._whole("model"), self.statistics.recorded(), no_grad():
-            self.masks = _Masks(model, X[:size])
+            self.masks = _Masks(modules, model, X[:size])
             with self.masks.given(repeat(1.0)):
                 outs = list(model.batch(X[:size]))
         for k in range(0, len(y), batch_size):  # in the trace targets are no numbers to check
@@ -258,8 +259,8 @@ def _spread(rows: Array, most: int) -> list[int]:
 class _Masks:
     """The random factors of the model's Dropouts, drawn in the order in which fit draws them."""
 
-    def __init__(self, model: Any, unit: Sequence[Any]) -> None:
-        self.modules = [m for m in model.modules() if m.draws]
+    def __init__(self, modules: Sequence[Any], model: Any, unit: Sequence[Any]) -> None:
+        self.modules = [m for m in modules if m.draws]
         if len({id(m.rng) for m in self.modules}) < len(self.modules):
             raise JitError("two Dropouts share a random generator: give each one of its own")
         self.calls: list[int] = []  # for each factor of a unit, which module draws it
@@ -297,8 +298,8 @@ class _Masks:
 class _Statistics:
     """What the model keeps of a unit (see Module.keeps), in the order in which it does."""
 
-    def __init__(self, model: Any) -> None:
-        self.modules = [m for m in model.modules() if m.keeps]
+    def __init__(self, modules: Sequence[Any]) -> None:
+        self.modules = [m for m in modules if m.keeps]
         self.calls: list[tuple[Any, Any]] = []  # which module, and what it keeps
         self.ways: list[tuple[Any, int, Any]] = []  # ..., how many numbers, how they are nested
 
@@ -335,4 +336,7 @@ def as_array(numbers: Sequence[Any], what: str) -> Array:
     try:
         return np.asarray(numbers, dtype=np.float64)
     except (TypeError, ValueError):
-        raise JitError(f"the {what} are not numbers in lists of one shape") from None
+        raise JitError(
+            f"the {what} are not numbers in lists of one shape: for sequences of unequal length "
+            "there is data.padded"
+        ) from None

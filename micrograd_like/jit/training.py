@@ -26,7 +26,7 @@ SPREAD = 20_000_000  # parameters times samples of a batch: with fewer, one core
 class Trainer:
     """A model, a loss and an optimiser, compiled for samples of one shape.
 
-    The samples may not depend on each other, and the loss is to be a mean over them.
+    The loss is to be a mean over samples (Coupled says that it is not), or over units of ``size``.
 
     Args:
         penalty: a function of one weight, to be added to the loss, or None.

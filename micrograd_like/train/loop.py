@@ -64,6 +64,8 @@ def fit(
         seed: of the shuffle.
         progress: show a bar with loss, metrics and learning rate (with tqdm).
         jit: run the steps as machine code: True, False, or "auto" where it is possible and pays.
+            Where the samples of a batch depend on each other (BatchNorm, a loss of pairs), whole
+            batches are compiled. What is held out is evaluated so, too.
         threads: over how many cores the compiled step spreads a batch of more than 128 samples.
         record: keep the parameters of every so many epochs in the history, and those of the first
             and the last, for explore(history).

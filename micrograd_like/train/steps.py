@@ -74,8 +74,9 @@ class Problem(NamedTuple):
         """
         from ..tape.surroundings import Surroundings
 
-        around, modules = Surroundings(self.model, self.loss), self.model.modules()
+        around = Surroundings(self.model, self.loss)
         try:
+            modules = self.model.modules()
             with uncollected(), replaced(modules, "training", [True] * len(modules)):
                 loss = self.loss(self.model.batch(self.X[:2]), self.y[:2])
                 return inputs_of([loss]) // len(self.X[:2])
@@ -112,7 +113,7 @@ class Steps:
         self.seen: list[dict[str, float]] = []
         self.kept = {p: p.data for p in problem.optimizer.params}  # when the loss was last finite
         self.done = 0  # epochs
-        self.said: list[Any] = []  # the model, of each of them
+        self.said: list[Any] = []  # the model, of each sample of the last epoch
 
     def run(self, ways: Iterable[list[int]]) -> Columns:
         """Trains one epoch for each order of the samples; the columns of the history."""
@@ -124,7 +125,8 @@ class Steps:
         each = (time.perf_counter() - start) / len(orders)
         self.done += len(orders)
         columns["time"] = [each] * len(orders)
-        return columns | {name: [row[name] for row in self.seen] for name in (self.seen or [{}])[0]}
+        names = self.seen[0] if self.seen else []
+        return columns | {name: [row[name] for row in self.seen] for name in names}
 
     def _look(self, order: list[int], said: Any = None) -> None:
         """Measures after an epoch."""

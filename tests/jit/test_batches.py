@@ -153,8 +153,8 @@ def compare(seeds):
 
 
 def test_generated_trainings_with_coupled_samples_are_the_same_compiled():
-    seen = compare(range(14))
-    assert seen["compiled"] > 9, seen
+    seen = compare(range(10))
+    assert seen["compiled"] > 6, seen
 
 
 @pytest.mark.slow
@@ -185,6 +185,20 @@ def test_what_changes_between_the_epochs_holds_from_the_next_step_on():
     (compiled, says), (python, _) = run(True), run(False)
     assert says == "compiled"
     assert not differences(compiled, python)
+
+
+def test_a_schedule_of_batches_is_followed_in_the_last_one_too():
+    def run(jit):
+        model = normalised(random.Random(1))
+        sgd = SGD(model.parameters(), lr=0.2)
+        schedule = CosineAnnealingLR(sgd, T_max=7)
+        history = fit(
+            model, X, Y, correlation, sgd, epochs=3, batch_size=4, jit=jit, progress=False,
+            scheduler=schedule, step_every="batch",
+        )  # fmt: skip
+        return [history["loss"], history["lr"], model.state_dict(), schedule.state_dict()]
+
+    assert not differences(run(True), run(False))
 
 
 def test_the_statistics_after_a_loss_that_is_not_finite_are_pythons():
