@@ -99,8 +99,8 @@ class Evaluation:
         with self.mode, no_grad():
             outs = self.model.batch([self.X[i] for i in some])
         wanted = [as_value(v).data for v in flatten(list(outs))[0]]
-        numbers = [v.data for v in self.read[: self.n]]
-        found = [x for i in some for x in flatten(self(numbers)[0][i])[0]]
+        compiled, _ = self([v.data for v in self.read[: self.n]])
+        found = [x for i in some for x in flatten(compiled[i])[0]]
         return len(found) == len(wanted) and is_close(found, wanted, 1e-9 * largest(wanted))
 
     def _loss_of(self, outs: list[Any]) -> float:
