@@ -338,6 +338,20 @@ def defaults_section(quick: bool) -> list[dict[str, Any]]:
     return rows(quick)
 
 
+def bars_section(quick: bool) -> list[dict[str, Any]]:
+    """The section bars."""
+    from benchmark_bars import bars_section
+
+    return bars_section(quick)
+
+
+def microgpt_section(quick: bool) -> list[dict[str, Any]]:
+    """The section microgpt."""
+    from benchmark_microgpt import microgpt_section
+
+    return microgpt_section(quick)
+
+
 SECTIONS: dict[str, Callable[[bool], Any]] = {
     "step": lambda quick: moons_rows(rounds=1 if quick else 7, repeats=1 if quick else 3),
     "anomaly": anomaly_section,
@@ -345,6 +359,8 @@ SECTIONS: dict[str, Callable[[bool], Any]] = {
     "memory": memory_section,
     "jit": jit_section,
     "compile": compile_section,
+    "bars": bars_section,
+    "microgpt": microgpt_section,
     "digits": digits_section,
     "defaults": defaults_section,
 }
@@ -412,6 +428,10 @@ def report(results: dict[str, Any]) -> str:
         lines += [f"{k}: {', '.join(map(cell, v.values())) if isinstance(v, dict) else cell(v)}"
                   for k, v in irregular.items()]  # fmt: skip
         lines += ["", "seconds of CPU to trace and compile", *table(growth)]
+    if "bars" in results:
+        lines += ["", "what compiled code is to reach, at most", *table(results["bars"])]
+    if "microgpt" in results:
+        lines += ["", "a GPT of 4,192 scalars, a name a step", *table(results["microgpt"])]
     if "digits" in results:
         lines += ["", "digits, 64-32-10, Adam, batches of 32, 50 epochs, imports and all"]
         lines += table(results["digits"])

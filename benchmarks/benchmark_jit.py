@@ -253,7 +253,8 @@ def wanted(network: str, peer: str) -> float | None:
     """How many times our step a peer's should take at least."""
     if peer == "torch eager":
         return 30.0 if network.startswith("2-16") else None
-    return {"2-16": 1.3, "784-": 0.5}.get(network[:4], 1.0) if peer.startswith("JAX") else None
+    bars = {"2-16": 1.3, "784-": 1.0}
+    return bars.get(network[:4], 1.25) if peer.startswith("JAX") else None
 
 
 def step_rows(network: str, steps: int, rounds: int) -> list[Row]:

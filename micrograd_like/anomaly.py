@@ -134,7 +134,8 @@ def _located(own: Callable[..., Any], op: Any, *args: Any) -> Any:
     if type(v) is Value:
         if v.op is None:
             return v
-        plain, v = v, object.__new__(_Located)
+        new = engine.swapped.current("_new")  # who sees every Value sees this one, too
+        plain, v = v, new(object.__new__, _Located) if new else object.__new__(_Located)
         for slot in Value.__slots__[1:]:  # all but __weakref__
             setattr(v, slot, getattr(plain, slot))
     elif v is NotImplemented or hasattr(v, "line") or not hasattr(v, "__dict__"):

@@ -28,7 +28,7 @@ from weakref import ref
 F = TypeVar("F", bound=Callable[..., Any])
 Steps = Iterable[Any]  # such as map(setattr, ...): done by going through it
 Changes = tuple[Steps, Steps, Callable[[], bool]]
-_SUSPENDS = 0x20 | 0x80 | 0x100 | 0x200  # inspect's CO_ flags of generators and coroutines
+SUSPENDS = 0x20 | 0x80 | 0x100 | 0x200  # inspect's CO_ flags of generators and coroutines
 _NONE: dict[str, Any] = {}
 _call = methodcaller("__call__")
 _go_through = deque[Any](maxlen=0).extend  # and keep nothing
@@ -90,7 +90,7 @@ class Mode(ContextDecorator, IOBase):
                 "@classmethod and @staticmethod, or before the methods of a class"
             )
         code = getattr(inner, "__code__", None) or getattr(inner.__call__, "__code__", None)
-        if code is not None and code.co_flags & _SUSPENDS:
+        if code is not None and code.co_flags & SUSPENDS:
             raise TypeError(
                 f"{getattr(inner, '__name__', inner)} is a generator or an async function, whose "
                 "body runs after the call: use a with block inside it"
@@ -100,7 +100,7 @@ class Mode(ContextDecorator, IOBase):
 
 def at_once(*steps: Steps) -> Callable[[], None]:
     """A function, for one call, that goes through all of them without an interrupt."""
-    return partial(_go_through, chain(*steps))
+    return partial(_go_through, steps[0] if len(steps) == 1 else chain(*steps))
 
 
 def setting(variable: ContextVar[Any], change: Callable[[Any], Any]) -> Mode:

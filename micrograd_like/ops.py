@@ -227,9 +227,8 @@ SUM: Op = Op("sum", "sum", None, _sum, lambda g, out, *xs: (g,) * len(xs))
 MAX: Op = Op("max", "max", None, lambda *xs: reduce(_maximum, xs, -inf), _max_rule)
 LOGSUMEXP: Op = Op("logsumexp", "logsumexp", None, _logsumexp,
                    lambda g, out, *xs: tuple([g * EXP(x - out) for x in xs]))
-TAKE: Op = Op("take", "take", None, lambda i, *xs: xs[int(i)] if i in range(len(xs)) else nan,
-              lambda g, out, i, *xs:
-              (None, *[WHERE(EQ(i, float(k)), g, 0.0) for k, _ in enumerate(xs)]))
+TAKE: Op = Op("take", "take", None, lambda i, *t: t[int(i)] if i in range(len(t)) else nan,
+              lambda g, out, i, *t: (None, *[WHERE(EQ(i, 1.0 * k), g, 0.0) for k in range(len(t))]))
 DOT: Op = Op("dot", "dot", None, _dot, _dot_rule)  # its inputs: w1 ... wn x1 ... xn
 # fmt: on
 

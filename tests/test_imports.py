@@ -44,7 +44,7 @@ ARROWS = {
     # seeing
     "draw": {"ops", "engine", "words", "files"},
     "plot": {"engine", "nesting", "checks", "train"},
-    "explore": {"engine", "nesting", "words", "draw", "files", "train"},
+    "explore": {"engine", "modes", "nesting", "words", "draw", "files", "train"},
     # compiling
     "tape": {"ops", "engine", "modes", "nesting", "anomaly"},
     "jit": {"ops", "engine", "modes", "nesting", "checks", "files", "tape"},
@@ -60,12 +60,12 @@ INSIDE = {
     "train": ["history", "steps", "metrics", "callbacks", "given", "loop"],
     "draw": ["naming", "drawing", "graph", "network"],
     "plot": ["common", "curves", "parameters", "outputs"],
-    "explore": ["layout", "groups", "replay", "page"],
-    "tape": ["tape", "recording", "gradients", "trace", "reroll"],
+    "explore": ["layout", "calls", "groups", "replay", "page"],
+    "tape": ["surroundings", "tape", "recording", "gradients", "trace", "reroll"],
     "jit": [
         "emit", "vectormath", "plan", "nests", "lanes", "lower", "cache", "once", "native",
-        "arguments", "program", "update", "surroundings", "trainer", "compiled", "problem",
-        "training",
+        "arguments", "program", "update", "trainer", "compiled", "problem", "training", "batches",
+        "evaluation",
     ],
     "cli": ["output", "errors", "demo", "train", "predict"],
 }

@@ -14,7 +14,7 @@ from ..nesting import flat, is_list, listed, parts, samples
 
 __all__ = [
     "Scaler", "batches", "check_finite", "check_lengths", "make_noisy_line", "make_spirals",
-    "make_xor", "train_test_split",
+    "make_xor", "padded", "train_test_split",
 ]  # fmt: skip
 
 Row = TypeVar("Row")
@@ -235,6 +235,79 @@ def batches(
 
 
 # --- toy sets, made by a formula ---
+
+
+def padded(
+    sequences: Iterable[Any], value: float = 0.0, length: int | None = None
+) -> list[list[list[float]]]:
+    """Sequences of any lengths as samples of one shape, which can be compiled.
+
+    Each step gets a number more, its mask: 1 where the sequence has it and 0 where it was added. So
+    a sample knows by itself what of it counts, in training, validation and prediction; give the
+    model's loop ``functional.where(there, new, old)``, or multiply by ``there``.
+
+    Args:
+        sequences: for each sample a list of its steps, each a number or a list of n numbers.
+        value: what a step that was added is made of; something that the model can take, such as an
+            index that its table has.
+        length: how many steps all get; that of the longest sequence. For data that comes later,
+            such as validation, give that of training.
+
+    Returns:
+        For each sample its ``length`` steps, lists of 2 or n + 1 numbers, the last one the mask.
+
+    Raises:
+        ValueError: a sequence is longer than ``length``, steps have different numbers of numbers,
+            or there is no step at all.
+        TypeError: a sequence is no list of steps.
+
+    Example:
+        >>> X = padded([[3.0, 4.0], [5.0]])
+        >>> X
+        [[[3.0, 1.0], [4.0, 1.0]], [[5.0, 1.0], [0.0, 0.0]]]
+
+        A network that reads step after step, trained compiled on sequences of any lengths:
+
+        >>> from micrograd_like import Value, fit, mse_loss
+        >>> from micrograd_like.functional import tanh, where
+        >>> from micrograd_like.nn import Module
+        >>> class Reader(Module):
+        ...     def __init__(self):
+        ...         self.w, self.u = Value(0.5), Value(0.1)
+        ...     def forward(self, steps):
+        ...         state = 0.0
+        ...         for x, there in steps:
+        ...             state = where(there, tanh(self.w * x + self.u * state), state)
+        ...         return state
+        >>> history = fit(Reader(), X, [0.5, -0.5], mse_loss, epochs=9, jit=True, progress=False)
+        >>> history.jit, history["loss"][-1] < history["loss"][0]
+        ('compiled', True)
+
+    Source: torch.nn.utils.rnn.pad_sequence, with the mask in the sample.
+    """
+    rows = [_steps(sequence, i) for i, sequence in enumerate(samples(sequences, "sequences"))]
+    sizes = {len(step) for steps in rows for step in steps}
+    if len(sizes) != 1:
+        made = f"of {sorted(sizes)} numbers" if sizes else "in none of them"
+        raise ValueError(f"sequences must have steps of one size, got steps {made}")
+    longest = max(map(len, rows))
+    length = longest if length is None else integer(1)("length", length)
+    if length < longest:
+        i = next(i for i, steps in enumerate(rows) if len(steps) > length)
+        raise ValueError(f"sequences[{i}] has {len(rows[i])} steps, more than {length}: cut it")
+    none = [value] * sizes.pop() + [0.0]
+    return [
+        [*[[*step, 1.0] for step in steps], *[[*none] for _ in range(length - len(steps))]]
+        for steps in rows
+    ]
+
+
+def _steps(sequence: Any, i: int) -> list[Any]:
+    """Each step as a list of numbers."""
+    if not is_list(sequence):
+        got = f"got {type(sequence).__name__} {sequence!r:.60}"
+        raise TypeError(f"sequences[{i}] must be a list of steps, {got}")
+    return [list(step) if is_list(step) else [step] for step in sequence]
 
 
 def make_xor(

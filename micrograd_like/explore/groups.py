@@ -5,8 +5,9 @@
 >>> [group.name for group in Groups(graph).all]
 ['graph', 'encoder 0']
 
-Groups come from the names of parameters (a Value belongs to the module of its parameters) and from
-structure: long sums, many parameters, many equal parts. Nothing here knows a place or a picture.
+Groups come from the names of parameters (a Value belongs to the module of its parameters), else
+from the calls of functions that made the Values (calls.py), and from structure: long sums, many
+parameters, many equal parts. Nothing here knows a place or a picture.
 
 Names: a Value is its position in topological order, i (inputs before users). An item is what a
 view shows of a group: the Value i, or the group g as ~g.
@@ -14,26 +15,25 @@ view shows of a group: the Value i, or the group g as ~g.
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import takewhile
-from typing import Any, TypeAlias
+from typing import Any
 
 from ..draw import Naming
 from ..engine import Value
 from ..words import words
-from .layout import neighbours, peeled
+from .calls import Calls, Path
+from .layout import neighbours, peeled, ranks
 
-Path: TypeAlias = tuple[str, ...]  # of groups from the outside in: ("layer 0", "neuron 3")
-
-MANY = 24  # equal siblings or neighbours outside: more become one item
+MANY = 24  # cards side by side in a view, or neighbours outside: of more, equal ones become one
 _LONG = 8  # additions in a row, or parameters side by side: more become one item
 
 
 class Graph:
     """The Values of a computation by position: their inputs, their users, the names given."""
 
-    def __init__(self, nodes: Sequence[Value], naming: Naming) -> None:
-        self.nodes = nodes
+    def __init__(self, nodes: Sequence[Value], naming: Naming, calls: Calls | None = None) -> None:
+        self.nodes, self.calls = nodes, calls
         position = {v: i for i, v in enumerate(nodes)}
         self.inputs = [[position[x] for x in v.inputs] for v in nodes]
         edges = ((x, i) for i, xs in enumerate(self.inputs) for x in xs)
@@ -59,7 +59,14 @@ def _parts(name: str) -> list[str]:
         else:
             parts.append([word])
     groups = [" ".join([p[0].removesuffix("s"), *p[1:]]) if p[1:] else p[0] for p in parts[:-1]]
-    return [*groups, parts[-1][0] + ",".join(parts[-1][1:])]
+    name, *indices = parts[-1]
+    is_apart = indices and name[-1].isdigit()  # "fc1.2.3" is "fc1 2,3"
+    return [*groups, name + " " * bool(is_apart) + ",".join(indices)]
+
+
+def _table(name: str) -> str:
+    """ "w" for the name w3,1 of a table's number; else nothing."""
+    return re.sub(r" ?\d+,.*", "", name) if "," in name else ""
 
 
 class Group:
@@ -73,12 +80,13 @@ class Group:
 
 
 class Groups:
-    """The tree of groups: by the parameters' paths, then by structure."""
+    """The tree of groups: by the parameters' paths or the calls, then by structure."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.path = _module_paths(graph)
+        self.path = _paths(graph)
         self.parameters = Counter(graph.paths.values())  # how many each module has
+        self.outputs = Counter(path for i, path in enumerate(self.path) if self._is_handed_on(i))
         self.all = [Group("graph", -1, "module", list(range(len(graph.nodes))), 0)]
         self.home = [0] * len(graph.nodes)  # the innermost group
         self.copy = [0] * len(graph.nodes)  # which of the copies in its home
@@ -96,25 +104,40 @@ class Groups:
         while g > 0:
             g = self.all[g].parent
             around.append(g)
-        item, home = i, self.home[i]
+        below, item, home = i, i, self.home[i]
         while home not in around:
-            item, home = ~home, self.all[home].parent
-        return item
+            below, item, home = item, ~home, self.all[home].parent
+        is_table = below < 0 and self.all[~item].kind == "leaves"  # it tells more than "parameters"
+        return below if is_table else item
 
     def edges(self, items: list[int], slot: dict[int, int]) -> dict[tuple[int, int], None]:
         """Pairs of slots, each once, in a fixed order; slot says where each Value is."""
-        nodes = [i for item in items for i in self.nodes_of(item)]
-        pairs = ((slot.get(x, slot[i]), slot[i]) for i in nodes for x in self.graph.inputs[i])
-        return {(a, b): None for a, b in pairs if a != b}
+        edges: dict[tuple[int, int], None] = {}
+        for i in (i for item in items for i in self.nodes_of(item)):
+            for a in dict.fromkeys(map(slot.get, self.graph.inputs[i])):
+                if a is not None and a != slot[i]:
+                    edges[a, slot[i]] = None
+        return edges
 
-    def module_of_output(self, i: int) -> str:
+    def _is_handed_on(self, i: int) -> bool:
+        """Whether nothing in its module or call uses it."""
+        path = self.path[i]
+        return all(self.path[u][: len(path)] != path for u in self.graph.users[i])
+
+    def maker_of(self, i: int) -> str:
         """ "neuron 3" for a Value that stands for all that this numbered module does, else nothing.
 
-        The module hands it on, and it was made from every one of the module's parameters.
+        The module hands it on, and it was made from every one of the module's parameters. What has
+        none, as a call, hands on this Value only.
         """
         path, graph = self.path[i], self.graph
-        is_numbered = path and path[-1][-1].isdigit()
-        if not is_numbered or any(self.path[u] == path for u in graph.users[i]):
+        if not self._is_handed_on(i):
+            return ""
+        if graph.calls and not graph.users[i]:
+            return graph.calls.title
+        if path and not self.parameters[path]:
+            return path[-1] if self.outputs[path] == 1 else ""
+        if not path or not path[-1][-1].isdigit():
             return ""
         made_from, seen = [i], {i}
         for v in made_from:  # the list grows meanwhile
@@ -165,18 +188,44 @@ class Groups:
         return [*sums, *(i for i in loose if i not in taken)]
 
     def _parameters(self, g: int, items: list[int]) -> list[int]:
-        """Many parameters become one item."""
+        """Many parameters become one item; in it every table is one, and there every row."""
         named = [i for i in items if i in self.graph.paths]
         if len(named) <= _LONG:
             return items
         bag = self._new(f"parameters ({len(named)})", g, "leaves", named)
+        tables = self._bags(bag, named, _table)
+        for table in (item for item in tables if item < 0):
+            self._bags(table, self.nodes_of(table), lambda name: name.rpartition(",")[0])
         return [bag, *(i for i in items if i not in self.graph.paths)]
+
+    def _bags(self, bag: int, leaves: list[int], part: Callable[[str], str]) -> list[int]:
+        """The items in a group of parameters: of many, those with an equal part of their names."""
+        if len(leaves) <= MANY:
+            return leaves
+        parts: dict[str, list[int]] = {}
+        for i in leaves:
+            parts.setdefault(part(self.graph.names[i]), []).append(i)
+        items = []
+        for name, of in parts.items():
+            is_one = name and 1 < len(of) < len(leaves)
+            items += [self._new(name, ~bag, "leaves", of)] if is_one else of
+        self.all[~bag].copies = [items]
+        return items
 
     def _fold_copies(self, g: int, items: list[int]) -> list[int]:
         """Many equal parts of a view, one after the other or side by side, become one item."""
-        if len(items) <= MANY:
-            return items
-        folds = [same for same in self._equal_parts(items) if len(same) >= MANY]
+        if len(items) > MANY:
+            items = self._folded(g, items, self._equal_parts(items), MANY)
+        for turned in (True, False):
+            if len(items) > MANY:  # still
+                items = self._folded(g, items, self._columns(items, turned), _LONG)
+        return items
+
+    def _folded(
+        self, g: int, items: list[int], equal: Iterable[list[list[int]]], least: int
+    ) -> list[int]:
+        """The items of a view, with one for all equal parts where there are so many."""
+        folds = [same for same in equal if len(same) >= least]
         item_of = {item: item for item in items}
         for f, same in enumerate(folds, start=len(self.all)):
             item_of |= {item: ~f for copy in same for item in copy}
@@ -199,12 +248,23 @@ class Groups:
             equal.setdefault(key, []).append([items[k] for k in part])
         return equal.values()
 
+    def _columns(self, items: list[int], turned: bool) -> Iterable[list[list[int]]]:
+        """Equal items that are as far from the view's end, or turned from its begin, as parts."""
+        slot = {i: k for k, item in enumerate(items) for i in self.nodes_of(item)}
+        edges = [(b, a) if turned else (a, b) for a, b in self.edges(items, slot)]
+        equal: dict[Any, list[list[int]]] = {}
+        for item, rank in zip(items, ranks(len(items), edges)):
+            equal.setdefault((rank, self._kind(item)), []).append([item])
+        return equal.values()
+
     def _fold(self, g: int, same: list[list[int]]) -> None:
         """Makes one group of equal parts; its views show one of them each."""
         nodes = sorted(i for copy in same for item in copy for i in self.nodes_of(item))
         first, last = same[0][0], same[0][-1]
         if len(same[0]) == 1 and first >= 0 and not self.graph.inputs[first]:
-            self._new(f"leaves ({len(same)})", g, "leaves", nodes)
+            is_constant = all(self.graph.nodes[i].is_constant for i in nodes)
+            what = "constants" if is_constant else "leaves"
+            self._new(f"{what} ({len(same)})", g, "leaves", nodes)
             return
         f = ~self._new(f"{self._kind(last)[0]} x {len(same)}", g, "copies", nodes)
         self.all[f].copies = same
@@ -233,14 +293,16 @@ class Names:
         numbered: dict[tuple[int, int, str], list[int]] = {}
         for i, v in enumerate(self.graph.nodes):
             name = self.graph.called[i]
-            name = name or (groups.module_of_output(i) if v.op else f"{values[i]:.5g}")
+            name = name or (groups.maker_of(i) if v.op else f"{values[i]:.5g}")
             short.append(0 < len(name) <= 10)
             self.given.append(name or None)
             if v.op is None or name:
                 continue
             if not all(short[x] for x in self.graph.inputs[i]) or len(self.expression(i)) > 16:
                 noun = words(v.op).noun
-                same = numbered.setdefault((groups.home[i], groups.copy[i], noun), [])
+                copies = groups.all[groups.home[i]].copies
+                copy = groups.copy[i] if len(copies[0]) > 1 else 0
+                same = numbered.setdefault((groups.home[i], copy, noun), [])
                 same.append(i)
                 self.given[i] = f"{noun} {len(same)}"
         for (_, _, noun), same in numbered.items():
@@ -261,7 +323,28 @@ class Names:
         return f"{v.op.symbol}({', '.join(args)})"
 
 
-# --- by the parameters' paths ---
+# --- by the parameters' paths and by calls ---
+
+
+def _paths(graph: Graph) -> list[Path]:
+    """Where every Value belongs: to a module, else to the calls that made it.
+
+    A leaf without a name belongs to what its users have in common.
+    """
+    paths = _module_paths(graph)
+    if graph.calls is not None:
+        calls = graph.calls.paths(v for v, path in zip(graph.nodes, paths) if not path)
+        paths = [path or calls.get(v, ()) for v, path in zip(graph.nodes, paths)]
+        for i, xs in enumerate(graph.inputs):
+            if not xs and not graph.called[i]:
+                paths[i] = _common([paths[u] for u in graph.users[i]])
+    return paths
+
+
+def _common(paths: Iterable[Path]) -> Path:
+    """What all of them begin with."""
+    same = takewhile(lambda parts: len(set(parts)) == 1, zip(*paths))
+    return tuple(parts[0] for parts in same)
 
 
 def _module_paths(graph: Graph) -> list[Path]:
@@ -271,9 +354,8 @@ def _module_paths(graph: Graph) -> list[Path]:
         own = [paths[x] for x in xs if x in graph.paths]
         if i in graph.paths:
             path = graph.paths[i]
-        elif own:  # what their paths begin with
-            common = takewhile(lambda parts: len(set(parts)) == 1, zip(*own))
-            path = tuple(parts[0] for parts in common)
+        elif own:
+            path = _common(own)
         else:
             path = paths[xs[0]] if xs and len({paths[x] for x in xs}) == 1 else ()
         paths.append(path)

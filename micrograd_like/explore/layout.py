@@ -1,7 +1,8 @@
 """Where the cards of a picture go, and the lines between them; knows items and edges only.
 
->>> layout(3, [(0, 2), (1, 2)])["x"]                # two inputs, and right of them their user
-[0, 0, 190]
+>>> placed = layout(3, [(0, 2), (1, 2)])           # two inputs, and right of them their user
+>>> placed["x"], placed["left"]
+([0, 0, 1], [0, 183])
 
 Names: an item is a number below count; an edge (a, b) goes from left to right, and there is no
 cycle. A slot is an item, or a rail: the place that a long edge takes in a column that it passes.
@@ -9,7 +10,7 @@ cycle. A slot is an item, or a rail: the place that a long edge takes in a colum
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any, TypeAlias
 
 Edge: TypeAlias = tuple[int, int]
@@ -24,11 +25,11 @@ def layout(count: int, edges: Sequence[Edge]) -> dict[str, Any]:
     A long edge gets a rail through the columns between, so that it crosses no card.
 
     Returns:
-        x, the left side, and y, the middle, of every item; e, for each edge its items and the y
-        of its rails; gap, from column to column. More items than MAX_CARDS: big, and as x and y
-        only a column and a place in it, because the page stacks the few that it shows.
+        x, the column, and y, the middle, of every item; left, where each column begins; e, for
+        each edge its items and the y of its rails. More items than MAX_CARDS: big, and as y only a
+        place in the column, because the page stacks the few that it shows; gap between columns.
     """
-    rank = _ranks(count, edges)
+    rank = ranks(count, edges)
     paths = _paths(edges, rank)
     columns: list[list[int]] = [[] for _ in range(max(rank) + 1)]
     for slot, r in enumerate(rank):
@@ -40,20 +41,23 @@ def layout(count: int, edges: Sequence[Edge]) -> dict[str, Any]:
         xs, ys = zip(*[place[k] for k in range(count)])
         return {"big": 1, "x": xs, "y": ys, "e": [], "gap": 2 * GAP_X}
     y = _heights(columns, before, after, count)
-    gap = GAP_X + (min(8 * max(map(len, columns)), 200) if edges else 0)  # tall: flatter lines
-    x = {k: c * (WIDTH + gap) for c, column in enumerate(columns) for k in column}
+    steep = [max((abs(y[k] - y[n]) for k in column for n in after[k]), default=0)
+             for column in columns]  # fmt: skip
+    gaps = (GAP_X + min(rise // 4, 200) for rise in steep)  # so that no line is too steep
+    left = [*accumulate((WIDTH + gap for gap in gaps), initial=0)][:-1]
     routes = [[a, b, *[y[rail] for rail in on_the_way]] for a, *on_the_way, b in paths]
-    return {"x": [x[k] for k in range(count)], "y": y[:count], "e": routes, "gap": gap}
+    return {"x": rank[:count], "y": y[:count], "left": left, "e": routes}
 
 
 def route(placed: dict[str, Any], edge: list[int]) -> str:
     """An edge as an SVG path: out of one card to the right, through the rails, into another."""
     a, b, *rails = edge
-    x, y = placed["x"][a] + WIDTH, placed["y"][a]
+    left, column = placed["left"], placed["x"][a]
+    x, y = left[column] + WIDTH, placed["y"][a]
     path = f"M{x} {y}"
-    for j, to in enumerate([*rails, placed["y"][b]]):
-        last = j == len(rails)
-        end = placed["x"][b] if last else x + placed["gap"]
+    for j, to in enumerate([*rails, placed["y"][b]], start=1):
+        last = j > len(rails)
+        end = left[placed["x"][b] if last else column + j]
         middle = (x + end) // 2
         path += f"C{middle} {y} {middle} {to} {end} {to}"
         x, y = end + WIDTH, to
@@ -90,7 +94,7 @@ def neighbours(count: int, edges: Iterable[Edge]) -> tuple[list[list[int]], list
     return before, after
 
 
-def _ranks(count: int, edges: Sequence[Edge]) -> list[int]:
+def ranks(count: int, edges: Sequence[Edge]) -> list[int]:
     """The column of every item: right of all its inputs; what has none, next to its users."""
     if not edges:  # a grid, about as wide as high
         rows = math.ceil(math.sqrt(count * 3.0))

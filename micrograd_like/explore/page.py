@@ -9,7 +9,7 @@ import html
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from ..draw import Naming, checked_path, one_line
 from ..engine import Value, topological_order
 from ..files import write_whole
 from ..words import words
+from .calls import Calls
 from .groups import MANY, Graph, Groups, Names
 from .layout import GAP_Y, HEIGHT, WIDTH, Edge, layout, route
 from .replay import BackwardPass, by_epoch
@@ -72,16 +73,17 @@ def explore(
 
     Args:
         root: the Value whose ``backward()`` is replayed, for example a loss, or a list of this one
-            Value. Or the History of ``fit(..., record=n)`` for a model of two inputs: the first
-            sample's loss, by epoch.
+            Value. Or a function without arguments that computes it: then the functions that it
+            calls are the groups, so that a large graph can be read. Or the History of
+            ``fit(..., record=n)`` for a model of two inputs: the first sample's loss, by epoch.
         path: where to write the page; without it, use ``.save``, ``.open`` or a notebook.
         model: a Module; its parameters' names sort the Values into layers and neurons.
         names: names for this page only, {name: Value}, which go before a label; dots in them make
-            groups.
+            groups, and numbers at the end tables: "wq.3.0".
         open: show the page in the browser.
 
     Raises:
-        TypeError: root is not a Value, or a name's Value is not.
+        TypeError: root is no Value, or a function with arguments; or a name's Value is none.
         ValueError: more than 1,000,000 Values, or a path that does not end in .html.
         FileNotFoundError: the directory of the path does not exist.
 
@@ -89,15 +91,22 @@ def explore(
         >>> x = Value(3.0, label="x")
         >>> explore(x**2)
         <Explorer of 2 Values>
+        >>> def loss():                # a function: the calls inside it are the groups
+        ...     return (2.0 * x - 1.0) ** 2
+        >>> explore(loss)
+        <Explorer of 6 Values>
     """
     if path is not None:
         checked_path(path, "a page", _SUFFIXES)
+    calls = Calls() if callable(root) else None
+    if calls is not None:
+        root = calls.during(_without_arguments(root))
     record = getattr(root, "recorded", None)
     naming = Naming(names, record.model if record else model)
     if record:
         walk, training = by_epoch(record, naming)
     else:
-        walk = BackwardPass(Graph(_checked_nodes(root), naming))
+        walk = BackwardPass(Graph(_checked_nodes(root), naming, calls))
         walk.compare_with_stored()
         training = {}
     given = Names(Groups(walk.graph), walk.values)
@@ -108,6 +117,22 @@ def explore(
     if open:
         explorer.open()
     return explorer
+
+
+def _without_arguments(function: Any) -> Callable[[], Any]:
+    import inspect  # here, since it takes 10 ms to import
+
+    try:
+        inspect.signature(function).bind()
+    except TypeError:
+        name = getattr(function, "__name__", type(function).__name__)
+        raise TypeError(
+            f"explore calls a function without arguments, and {name} has some: "
+            f"write explore(lambda: {name}(...))"
+        ) from None
+    except ValueError:  # a function in C that does not tell
+        pass
+    return function  # type: ignore[no-any-return]
 
 
 def _checked_nodes(root: Any) -> list[Value]:
@@ -213,22 +238,23 @@ def _page(data: dict[str, Any], svg: str) -> str:
 
 def _static_svg(walk: BackwardPass, names: Names) -> str:
     """The root's view as a picture; of a large one, the part that is nearest to the root."""
-    groups, left = names.groups, ""
+    groups, note = names.groups, ""
     (items,) = groups.all[0].copies
     if len(items) > _MAX_STATIC:
-        left = f'<text y="-8">the last {_MAX_STATIC} of {len(items)} items</text>\n'
+        note = f'<text y="-8">the last {_MAX_STATIC} of {len(items)} items</text>\n'
         items = items[-_MAX_STATIC:]
     place = {i: k for k, item in enumerate(items) for i in groups.nodes_of(item)}
     placed = layout(len(items), list(groups.edges(items, place)))
     lines = "".join(route(placed, edge) for edge in placed["e"])
-    cards = [_card(walk, names, item, x, y - HEIGHT // 2)
+    left = placed["left"]
+    cards = [_card(walk, names, item, left[x], y - HEIGHT // 2)
              for x, y, item in zip(placed["x"], placed["y"], items)]  # fmt: skip
     boxes, heads, symbols, numbers = ("\n".join(filter(None, parts)) for parts in zip(*cards))
-    width, height = max(placed["x"]) + WIDTH + 24, max(placed["y"]) + HEIGHT // 2 + 40
+    width, height = left[-1] + WIDTH + 24, max(placed["y"]) + HEIGHT // 2 + 40
     return (  # in the page its classes make it look like the page; elsewhere its attributes count
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="-12 -22 {width} {height}" '
         f'width="{width}" font-family="system-ui,sans-serif" font-size="12" fill="#566070">\n'
-        f'{left}<path class="edge" fill="none" stroke="#a3adb9" d="{lines}"/>\n'
+        f'{note}<path class="edge" fill="none" stroke="#a3adb9" d="{lines}"/>\n'
         f'<g class="box" fill="#fff" stroke="#a3adb9">\n{boxes}\n</g>\n'
         f'<g class="name" fill="#1b2431" font-weight="600">\n{heads}\n</g>\n'
         f'<g class="end" text-anchor="end">\n{symbols}\n</g>\n{numbers}\n</svg>'
@@ -248,8 +274,9 @@ def _card(walk: BackwardPass, names: Names, item: int, x: int, y: int) -> tuple[
         size = text(12, 37, f"{len(group.nodes)} values")
         return f'{box} stroke-dasharray="5 3"/>', text(12, 20, group.name[:17]), "", size
     grad, op = walk.grads[item], walk.graph.nodes[item].op
-    symbol = op.symbol[:9] if op else ""
+    name = names.of(item)
+    symbol = "" if op is None or name.startswith(op.symbol) else op.symbol[:9]
     numbers = text(12, 37, f"value {walk.values[item]:.5g}")
     numbers += text(12, 53, "grad none" if grad is None else f"grad {grad:.5g}")
-    head = names.of(item)[: 17 - len(symbol)]
+    head = name[: 17 - len(symbol)]
     return f"{box}/>", text(12, 20, head), text(138, 20, symbol), numbers

@@ -29,7 +29,9 @@ class Call:
     def __init__(
         self, args: Sequence[Any], named: Mapping[str, Any], batch: Sequence[bool] | None = None
     ) -> None:
-        trees = {name: _arrays(arg, f"argument {name!r}") for name, arg in _both(args, named)}
+        self.names: list[str] = []  # of the arrays
+        both = [*enumerate(args), *named.items()]
+        trees = {name: self._arrays(arg, f"argument {name!r}") for name, arg in both}
         if batch is not None and len(batch) != len(trees):
             raise ValueError(f"batch names {len(batch)} arguments, the call has {len(trees)}")
         self.arrays, rebuild = flatten(trees)
@@ -85,28 +87,34 @@ class Call:
         named = self._rebuild(nested)
         return f(*[named.pop(i) for i in range(self._positional)], **named)
 
+    def _arrays(self, tree: Any, name: str) -> Any:
+        """The argument with an array in place of every number, array or list of equal lists."""
+        if isinstance(tree, dict):
+            return {key: self._arrays(part, f"{name}[{key!r}]") for key, part in tree.items()}
+        if isinstance(tree, tuple):
+            return tuple([self._arrays(part, f"{name}[{i}]") for i, part in enumerate(tree)])
+        try:
+            array = np.asarray(tree)
+            if array.dtype.kind in "biuf":
+                self.names.append(name)
+                return array.astype(np.float64, copy=False)
+        except ValueError:  # a list of parts of different shapes
+            array = np.empty(0, object)
+        if isinstance(tree, list) and array.dtype == object:
+            return [self._arrays(part, f"{name}[{i}]") for i, part in enumerate(tree)]
+        error = ValuesCame if isinstance(tree, Value) else TypeError
+        raise error(f"{name} must be numbers, got {type(tree).__name__} {tree!r:.60}")
 
-def _both(args: Sequence[Any], named: Mapping[str, Any]) -> Iterator[tuple[Any, Any]]:
-    yield from enumerate(args)
-    yield from named.items()
 
-
-def _arrays(tree: Any, name: str) -> Any:
-    """The argument with an array in place of every number, array or list of equal lists."""
-    if isinstance(tree, dict):
-        return {key: _arrays(part, f"{name}[{key!r}]") for key, part in tree.items()}
-    if isinstance(tree, tuple):
-        return tuple([_arrays(part, f"{name}[{i}]") for i, part in enumerate(tree)])
-    try:
-        array = np.asarray(tree)
-        if array.dtype.kind in "biuf":
-            return array.astype(np.float64)
-    except ValueError:  # a list of parts of different shapes
-        array = np.empty(0, object)
-    if isinstance(tree, list) and array.dtype == object:
-        return [_arrays(part, f"{name}[{i}]") for i, part in enumerate(tree)]
-    error = ValuesCame if isinstance(tree, Value) else TypeError
-    raise error(f"{name} must be numbers, got {type(tree).__name__} {tree!r:.60}")
+def name_of(slot: int, names: Sequence[str], leaves: Sequence[tuple[bool, Any]]) -> str:
+    """What a number is among the arguments, by its place among the samples' own and the shared."""
+    for is_own in (True, False):
+        for name, (batched, shape) in zip(names, leaves):
+            if batched is is_own:
+                if slot < prod(shape):
+                    return name + "".join([f"[{i}]" for i in np.unravel_index(slot, shape)])
+                slot -= prod(shape)
+    raise LookupError(f"there is no number {slot}")
 
 
 def _nested(numbers: Iterator[Any], shape: tuple[int, ...]) -> Any:

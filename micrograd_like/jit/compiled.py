@@ -14,13 +14,15 @@ from inspect import (
     signature,
 )
 from operator import attrgetter
+from threading import get_ident
 from types import FunctionType, MappingProxyType, MethodType
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
+from numpy import ndarray
 
-from ..engine import assign
+from ..engine import assign, swapped
 from ..tape import JitError, Tape, check_nobody_watches
 from .arguments import Call, ValuesCame
 from .once import Once
@@ -30,33 +32,32 @@ if TYPE_CHECKING:
     from .trainer import Step
 
 SHAPES = 128  # programs that a function keeps
-READY = 32  # shapes of plain arrays for which memory is kept ready,
-SMALL = 2**17  # of at most so many numbers each
-QUICK = {np.ndarray, np.float64, float}  # types of arguments that need not be looked into
+READY = 64  # keys of arguments for which it keeps memory,
+ROOM = 2**22  # of at most so many numbers together
+QUICK = {ndarray, np.float64, float}  # types of arguments that need not be looked into
 NONE: Mapping[str, Any] = MappingProxyType({})
 
 
 class Known:
     """What a compiled function keeps: programs by shape, and memory by the types of arguments."""
 
+    __slots__ = "instances", "programs", "ready", "signature"  # no part of what holds the function
+
     def __init__(self) -> None:
+        self.instances: dict[int, tuple[ref[Any], Known]] = {}  # of a method
         self.programs = Once[str, Program](SHAPES)
-        self.ready: dict[Any, list[Buffers]] = {}
+        self.ready: dict[Any, Buffers] = {}
         self.signature: Signature | None = None
 
-    def take(self, key: Any) -> Buffers | None:
-        """Memory that no other call uses."""
-        try:
-            return self.ready[key].pop()
-        except (KeyError, IndexError):
-            return None
-
-    def give_back(self, key: Any, buffers: Buffers) -> None:
-        """For the next call with such arguments."""
-        self.ready.setdefault(key, []).append(buffers)
-        if len(self.ready) > READY:
-            for old in list(self.ready)[:-READY]:
-                self.ready.pop(old, None)
+    def keep(self, buffers: Buffers, *keys: Any) -> None:
+        """For other calls, instead of what came first where that is too much."""
+        if buffers.size > ROOM // 8:
+            return
+        buffers.is_kept = True
+        self.ready |= dict.fromkeys(keys, buffers)
+        while len(self.ready) > READY or sum([b.size for b in [*self.ready.values()]]) > ROOM:
+            for oldest in [*self.ready][:1]:
+                self.ready.pop(oldest, None)
 
 
 class Compiled:
@@ -97,7 +98,6 @@ class Compiled:
         self.batch: Sequence[bool] | None = batch
         self.known = Known()
         self.classes: tuple[type, ...] = (type,)  # what a method's first argument may be
-        self.of_instances: dict[int, tuple[ref[Any], Known]] = {}
 
     def __call__(self, *args: Any, **named: Any) -> Any:
         if is_python():
@@ -105,14 +105,13 @@ class Compiled:
         if args and isinstance(args[0], self.classes):  # Model.method(model, x)
             return self.__get__(args[0])(*args[1:], **named)
         try:
-            key, buffers = self._run("values", args, named)
+            buffers = self._run("values", args, named)
         except ValuesCame:
             return self.f(*args, **named)
-        outputs, rebuild = buffers.outputs, buffers.program.rebuild
-        if key:
-            outputs = outputs.copy()
-            self.known.give_back(key, buffers)
-        return _stacked(rebuild(list(outputs if buffers.has_axis else outputs[:, 0])))
+        outputs = buffers.outputs.copy() if buffers.is_kept else buffers.outputs
+        buffers.is_used = False
+        leaves = list(outputs if buffers.has_axis else outputs[:, 0])
+        return _stacked(buffers.program.rebuild(leaves))
 
     def backward(self, *args: Any, **named: Any) -> float:
         """The mean of f over the batch; adds its gradient to the ``grad`` of every parameter.
@@ -125,11 +124,10 @@ class Compiled:
             >>> loss.backward([1.0, 2.0], [3.0, 4.0]), w.grad
             (2.0, 4.0)
         """
-        key, buffers = self._run("gradients", args, named)
-        mean = float(buffers.sums[0] / buffers.count)
-        assign(buffers.program.parameters, grad=buffers.new_grads())
-        if key:
-            self.known.give_back(key, buffers)
+        buffers = self._run("gradients", args, named)
+        mean, grads = buffers.means()
+        assign(buffers.program.parameters, grad=grads)
+        buffers.is_used = False
         return mean
 
     def trainer(self, optimizer: Any, max_norm: float | None = None) -> Step:
@@ -169,12 +167,15 @@ class Compiled:
     ) -> tuple[Program, Call]:
         """What computes "values" or "gradients" for such arguments; and these as rows."""
         call = self.call(args, named)
+        return self._program(call, kind), call
+
+    def _program(self, call: Call, kind: str) -> Program:
         check_nobody_watches()
         # in a context of its own: recorded also inside no_grad
         make = partial(Context().run, Program, self.f, call)
         program = self.known.programs.get(call.signature, make)
         program.tape(kind)  # or a JitError that says why there are no gradients
-        return program, call
+        return program
 
     def call(self, args: Sequence[Any], named: Mapping[str, Any] = NONE) -> Call:
         """Such arguments, as rows."""
@@ -182,22 +183,28 @@ class Compiled:
             args, named = self._by_place(args, named)
         return Call(args, named, self._flags(args, named))
 
-    def _run(self, kind: str, args: Any, named: Any) -> tuple[Any, Buffers]:
-        """Memory with the results in it, and the key under which it is to be given back."""
+    def _run(self, kind: str, args: Any, named: Any) -> Buffers:
+        """Memory with the results in it."""
         if named:
             args, named = self._by_place(args, named)
-        values = [*args, *named.values()]
-        looks = [(x.shape, x.dtype) if type(x) is np.ndarray else type(x) for x in values]
-        key: Any = (kind, *named, *looks)
-        buffers = self.known.take(key)
-        if buffers is not None:
+        values, thread = [*args, *named.values()], get_ident()
+        looks = [(x.shape, x.dtype.char) if type(x) is ndarray else type(x) for x in values]
+        key = (kind, thread, *named, *looks)
+        buffers = self.known.ready.get(key)
+        if buffers is None or buffers.is_used:
+            call = self.call(args, named)
+            own = kind, thread, call.signature, call.count, call.has_axis
+            buffers = self.known.ready.get(own)
+            if buffers is None or buffers.is_used:
+                buffers = Buffers(self._program(call, kind), kind, call)
+                self.known.keep(
+                    buffers, own, *([key] if QUICK.issuperset(map(type, values)) else [])
+                )
+            values = call.arrays
+        if swapped.in_use:  # by anybody, in any thread
             check_nobody_watches()
-            buffers.run(values)
-            return key, buffers
-        program, call = self.program(args, kind, named)
-        buffers = Buffers(program, kind, call)
-        buffers.run(call.arrays)
-        return key if buffers.size <= SMALL and {*map(type, values)} <= QUICK else None, buffers
+        buffers.run(values)
+        return buffers
 
     def _by_place(self, args: Any, named: Any) -> Any:
         """The arguments by position where that can be, by name where not, as they came if wrong."""
@@ -239,7 +246,7 @@ class Compiled:
 
     def _known_for(self, instance: Any) -> Known:
         """What is compiled for an instance, as long as it lives."""
-        key, table = id(instance), self.of_instances
+        key, table = id(instance), self.known.instances
         found = table.get(key)
         if found is None or found[0]() is not instance:
             try:
@@ -253,16 +260,12 @@ class Compiled:
         return found[1]
 
     def __reduce__(self) -> Any:
-        f: Any = self.f
-        home, name = getattr(f, "__self__", None), getattr(f, "__name__", "")
-        if isinstance(getattr(home, name, None), Compiled):  # a method, bound
-            return getattr, (home, name)
-        path = getattr(f, "__qualname__", "")
+        name = getattr(self.f, "__qualname__", "")
         try:
-            is_global = attrgetter(path)(sys.modules.get(f.__module__)) is self
+            is_global = attrgetter(name)(sys.modules.get(self.f.__module__)) is self
         except AttributeError:
             is_global = False
-        return path if is_global else (type(self), (f, self.batch))
+        return name if is_global else (type(self), (self.f, self.batch))
 
 
 def _check_is_function(f: Any) -> None:
@@ -286,7 +289,7 @@ def _stacked(tree: Any) -> Any:
     if not isinstance(tree, list):
         return tree
     parts = [_stacked(part) for part in tree]
-    same = all(isinstance(p, np.ndarray | np.float64) for p in parts)
+    same = all(isinstance(p, ndarray | np.float64) for p in parts)
     if not same or len({np.shape(p) for p in parts}) > 1:
         return parts
     return np.stack(parts, axis=min(1, np.ndim(parts[0])))

@@ -187,6 +187,11 @@ class Table:
             stored = p[:, :, :1] if self.even else p
             self.memory = in_memory(module, stored.astype(np.int32))
 
+    @property
+    def same_along_k(self) -> bool:
+        """Whether the place does not depend on k."""
+        return self.steps[2] == 0 and (self.memory is None or self.even)
+
     def at(self, b: Any, i: Any, k: Any, j: Any = None) -> Any:
         """The place in row i * n + k, term j."""
         dj, di, dk = self.steps

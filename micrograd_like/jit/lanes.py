@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 
+from ..tape import Instruction
 from .emit import INT, INT32, Table, at, loop, plus, read
-from .nests import Nest, divisor
+from .nests import Nest, divisor, index_of
 from .plan import Reduction
 from .vectormath import host_width
 
@@ -72,10 +73,18 @@ class RowLanes(Nest):
             return [m.splat(read(b, memory, place, name="scalar"))]
         if step == 1:
             return [b.load(at(b, memory, place), "row", 8, typ=m.type)]
-        vector = ir.Constant(m.type, ir.Undefined)
-        for lane, where in enumerate(_places(b, place, step, m.width)):
-            vector = b.insert_element(vector, read(b, memory, where), INT(lane))
-        return [vector]
+        return [m.vector([read(b, memory, where) for where in _places(b, place, step, m.width)])]
+
+    def _chosen(self, c: Instruction, member: tuple[Any, Any], index: list[Any]) -> list[Any]:
+        """One index for all lanes says where they begin; else each lane has its own."""
+        (table, varies), (i, k), b = self.choice[c.start], member, self.b
+        numbers = self.math.lanes(index[0])
+        if self.table[c.start, 0].same_along_k:
+            return self._fetch(table, varies, i, k, index_of(b, numbers[0], len(c.args) - 1))
+        memory = self.args.rows if varies else self.args.scalars
+        indices = [index_of(b, number, len(c.args) - 1) for number in numbers]
+        places = [table.at(b, i, plus(b, k, INT(lane)), j) for lane, j in enumerate(indices)]
+        return [self.math.vector([read(b, memory, place) for place in places])]
 
     def _store(self, row: list[Any], place: Any, varies: bool) -> None:
         memory = self.args.rows if varies else self.args.scalars

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 from ..tape import Instruction, Tape
 from .emit import Signature
 from .lanes import FEWEST, RowLanes, RowSums
-from .nests import UNROLLED, ColumnSums, Nest, Straight
+from .nests import UNROLLED, ColumnSums, Nest, Puts, Straight
 from .plan import Reduction, is_large, make_plan, placed
 
 KERNEL = Signature("kernel", rows="doubles", scalars="doubles", sums="doubles", columns="int")
@@ -44,6 +44,7 @@ def lower(tape: Tape, module: Any, name: str, layout: Layout) -> tuple[Signature
     shared = [alone.nest(*nest) for nest in plan.shared]
     nests = [lowering.nest(*nest) for nest in plan.nests]
     nests += [lowering.sums(r) for r in plan.reductions]
+    nests += [Puts(lowering, scatter) for scatter in plan.scatters]
     return alone.function(shared), lowering.function(nests)
 
 

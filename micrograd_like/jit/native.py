@@ -5,6 +5,7 @@ one user of it needs, numbers and memory, is a ``Native``.
 """
 
 import json
+import pickle
 import threading
 import weakref
 from array import array
@@ -157,13 +158,13 @@ def _free(engine: Any) -> None:
 
 def shape_of(tape: Tape) -> bytes:
     """All of a tape: what is equal has the same machine code."""
-    code, constants = tape.code, np.array(tape.constants).tobytes()
+    ops, starts, args, counts = zip(*tape.code) if tape.code else [()] * 4
+    heads = array("q", chain(starts, counts, map(len, args)))
+    slots = array("q", chain.from_iterable(chain.from_iterable(args)))
     rest = {name: x for name, x in vars(tape).items() if name not in ("code", "constants")}
-    ops = " ".join([c.op for c in code])
-    heads = array("q", chain.from_iterable([(c.start, c.count, len(c.args)) for c in code]))
-    slots = array("q", chain.from_iterable(chain.from_iterable([c.args for c in code])))
-    parts = ops.encode(), heads.tobytes(), slots.tobytes(), constants, repr(rest).encode()
-    return cache.digest(*parts)
+    constants = np.array(tape.constants).tobytes()
+    parts = " ".join(ops).encode(), heads.tobytes(), slots.tobytes(), pickle.dumps(rest)
+    return cache.digest(*parts, constants)
 
 
 def _origin() -> bytes:
@@ -236,7 +237,7 @@ class Native:
         self.code = machine_code(shape, self._emit)
         self._know(**self.code.facts)
         self.work = self.code.get(WORK)
-        self.memory = threading.local()  # rows that were used before need not be cleared
+        self.memory = threading.local()
 
     @cached_property
     def tape(self) -> Tape:
@@ -260,6 +261,13 @@ class Native:
         module, arguments = self._emit()
         return module.text(arguments["quickly"])
 
+    @property
+    def rows(self) -> Any:
+        """Memory for one block, of this thread: what was used before need not be cleared."""
+        if not hasattr(self.memory, "rows"):
+            self.memory.rows = self.new_rows()
+        return self.memory.rows
+
     def new_rows(self) -> Array:
         """Memory for one block."""
         return buffer(self.n_rows, self.layout.stride)
@@ -277,11 +285,9 @@ class Native:
         samples = inputs.shape[1]
         outputs = np.empty((len(self.traced.outputs), samples))
         sums = np.zeros(len(self.traced.sums))
-        if not hasattr(self.memory, "rows"):
-            self.memory.rows = self.new_rows()
         self.work(
             data=inputs, length=samples, order=np.arange(samples), samples=samples,
-            rows=self.memory.rows, scalars=self.new_scalars(shared), sums=sums,
+            rows=self.rows, scalars=self.new_scalars(shared), sums=sums,
             outputs=outputs, outputs_length=samples,
         )  # fmt: skip
         return outputs, sums

@@ -13,8 +13,8 @@ import numpy as np
 from llvmlite import ir
 
 from ..tape import Instruction
-from .emit import INT, Table, accumulate, at, either, loop, plus, read, row_length, times
-from .plan import Reduction
+from .emit import DOUBLE, INT, Table, accumulate, at, either, loop, plus, read, row_length, times
+from .plan import Reduction, Scatter
 from .vectormath import COSTLY, LANES, Called, Vectors
 
 UNROLLED = 6  # a dot product of so few terms needs no loop
@@ -26,6 +26,14 @@ def divisor(n: int, limit: int) -> int:
     return max(d for d in range(1, max(1, limit) + 1) if n % d == 0)
 
 
+def index_of(b: Any, number: Any, n: int) -> Any:
+    """An index as an integer; of what is none, which callers refuse, one that does no harm."""
+    kinds = ir.FunctionType(INT, [DOUBLE]), ir.FunctionType(INT, [INT, INT])
+    whole = b.module.declare_intrinsic("llvm.fptoui.sat", [INT, DOUBLE], kinds[0])
+    least = b.module.declare_intrinsic("llvm.umin", [INT], kinds[1])
+    return b.call(least, [b.call(whole, [number]), INT(n - 1)], name="index")
+
+
 class Nest:
     """A loop over the rows of instructions of equal count, whose results stay in registers."""
 
@@ -35,6 +43,7 @@ class Nest:
         self.inside = {slot: c.start for c in code for slot in c.results}
         self.table: dict[Any, Any] = {}
         self.factors: dict[int, list[tuple[Table, bool]]] = {}  # of a long dot: do they vary?
+        self.choice: dict[int, tuple[Table, bool]] = {}  # of a take: its table in memory
         self.vectors, self.members = range(1), [(INT(0), INT(0))]
         self.known: dict[int, Any] = {}  # in this round of the loops, by the first row's slot
 
@@ -81,8 +90,11 @@ class Nest:
             self.factors[c.start] = [
                 (Table(module, places[part], n), varies[part.flat[0]]) for part in fold
             ]
+            if c.op == "take" and (choice := self._in_memory(np.array(c.args[1:]))) is not None:
+                self.choice[c.start] = Table(module, places[choice], n), varies[choice.flat[0]]
             if self.count > 1:
-                tables: dict[Any, Sequence[int]] = dict(enumerate(c.args[:1] if fold else c.args))
+                looped = fold or c.start in self.choice
+                tables: dict[Any, Sequence[int]] = dict(enumerate(c.args[:1] if looped else c.args))
                 tables |= {"out": c.results} if c.start in self.stored else {}
                 for a, slots in tables.items():
                     self.table[c.start, a] = Table(module, places[np.asarray(slots)][None], n)
@@ -94,11 +106,13 @@ class Nest:
             return []
         step = 2 if c.op == "dot" else 1
         parts = [np.array(c.args[1 + f :: step]) for f in range(step)]
-        for part in parts:
-            kinds = self.lowering.varies[part]
-            if kinds.any() != kinds.all() or any(np.isin(part, k.results).any() for k in self.code):
-                return []
-        return parts
+        return [] if any(self._in_memory(part) is None for part in parts) else parts
+
+    def _in_memory(self, part: Any) -> Any:
+        """The same slots; None when some of them are not in memory, or not in the same one."""
+        kinds = self.lowering.varies[part]
+        inside = part.max() >= min(self.inside) and bool(self.inside.keys() & set(part.flat))
+        return None if inside or kinds.any() != kinds.all() else part
 
     # --- one round of the loops: for each row of the tile, for each vector ---
 
@@ -110,6 +124,9 @@ class Nest:
     def _instruction(self, c: Instruction) -> list[list[Any]]:
         if self.factors.get(c.start):
             return self._long(c)
+        if c.start in self.choice:
+            index = self._argument(c, 0)
+            return [self._chosen(c, *each) for each in zip(self.members, index)]
         args = [self._argument(c, a) for a in range(len(c.args))]
         return [
             [self.math.apply(c.op, [arg[r][v] for arg in args]) for v in self.vectors]
@@ -130,6 +147,21 @@ class Nest:
         start = [x for row in self._argument(c, 0) for x in row]
         flat = accumulate(b, start, (len(c.args) - 1) // len(tables), body)
         return [flat[r * width : (r + 1) * width] for r in range(len(self.members))]
+
+    def _chosen(self, c: Instruction, member: tuple[Any, Any], index: list[Any]) -> list[Any]:
+        """The vectors of a row of a take: a load for each lane."""
+        (table, varies), (i, k), b, m = self.choice[c.start], member, self.b, self.math
+
+        def one(v: int, lane: int, number: Any) -> Any:
+            place = table.at(b, i, k, index_of(b, number, len(c.args) - 1))
+            if not varies:
+                return read(b, self.args.scalars, place, name="chosen")
+            return b.load(at(b, self._column(place, v), lane), "chosen", 8, typ=DOUBLE)
+
+        return [
+            m.vector([one(v, lane, number) for lane, number in enumerate(m.lanes(x))])
+            for v, x in zip(self.vectors, index)
+        ]
 
     def _argument(self, c: Instruction, a: int) -> list[list[Any]]:
         table = c.args[a]
@@ -299,3 +331,41 @@ class ColumnSums(Nest):
             total = self.math.totals(totals[start : start + group])
             old = b.load(place, "old", 8, typ=total.type)
             b.store(b.fadd(old, total), place, align=8)
+
+
+class Puts:
+    """sums[where[index]] += value, for one column after the other: two may mean the same place."""
+
+    def __init__(self, lowering: Any, scatter: Scatter) -> None:
+        self.lowering, self.scatter = lowering, scatter
+
+    def emit(self, b: Any, args: Any) -> None:
+        """For each column, for each row: find the place, add."""
+        #   each_c:  each_i:  each_k:
+        #       index = fptosi rows[index + i * di + k * dk][c]
+        #       sums[where[i][k][index]] += rows[value + i * di + k * dk][c]
+        lowering, count = self.lowering, len(self.scatter.values)
+        slots = [np.array(table) for table in (self.scatter.indices, self.scatter.values)]
+        places = [lowering.places[table] for table in slots]
+        where = np.array(self.scatter.where).T
+        n = row_length([*places, where], count)
+        index, value = [
+            (Table(lowering.module, rows[None], n), lowering.varies[table[0]])
+            for rows, table in zip(places, slots)
+        ]
+        target = Table(lowering.module, where, n)
+        with (
+            loop(b, args.columns, name="c") as c,
+            loop(b, count // n) as i,
+            loop(b, n, name="k") as k,
+        ):
+
+            def number(table: Table, varies: bool) -> Any:
+                place = table.at(b, i, k)
+                if not varies:
+                    return read(b, args.scalars, place, name="scalar")
+                return read(b, args.rows, plus(b, times(b, place, lowering.layout.stride), c))
+
+            chosen = index_of(b, number(*index), len(where))
+            place = at(b, args.sums, target.at(b, i, k, chosen))
+            b.store(b.fadd(b.load(place, "old", 8, typ=DOUBLE), number(*value)), place, align=8)

@@ -37,12 +37,21 @@ class Reduction(NamedTuple):
     where: Sequence[int]
 
 
+class Scatter(NamedTuple):
+    """values[t] is added to sums[where[t][i]], with i what is in indices[t]."""
+
+    indices: Sequence[int]
+    values: Sequence[int]
+    where: Sequence[Sequence[int]]
+
+
 class Plan(NamedTuple):
     """A tape in the order in which it is computed."""
 
     shared: Nests  # what all samples share
     nests: Nests
     reductions: list[Reduction]  # of what is stored, or computed there and in no nest
+    scatters: list[Scatter]
 
 
 def make_plan(tape: Tape, varies: Any, single: bool) -> Plan:
@@ -57,7 +66,7 @@ def make_plan(tape: Tape, varies: Any, single: bool) -> Plan:
     code = [c for c in tape.code if varies[c.start] and c.start not in direct]
     nests = _nests(code, STRAIGHT if single else IN_ONE_FUNCTION)
     all_stored = [(nest, {c.start for c in nest}) for nest in shared]
-    return Plan(all_stored, _stored(tape, nests, reductions), reductions)
+    return Plan(all_stored, _stored(tape, nests, reductions), reductions, _scatters(tape, varies))
 
 
 def placed(tape: Tape) -> tuple[Any, Any]:
@@ -174,10 +183,19 @@ def _of_stored(wanted: list[Wanted], varies: Any) -> list[Reduction]:
     ]
 
 
+def _scatters(tape: Tape, varies: Any) -> list[Scatter]:
+    """The puts of a tape, those together that one loop can do."""
+    alike = defaultdict(list)
+    for put in tape.puts:
+        alike[varies[put.index], varies[put.value], len(put.where)].append(put)
+    return [Scatter(*zip(*puts)) for puts in alike.values()]
+
+
 def _read(tape: Tape, home: Any) -> Any:
     """For each slot whether it is an output, or read by an instruction with another home."""
     read = np.zeros(tape.size, bool)
     read[tape.outputs] = True
+    read[[slot for put in tape.puts for slot in (put.index, put.value)]] = True
     readers, tables = zip(*[(c.start, table) for c in tape.code for table in c.args])
     slots, by = np.concatenate(tables), np.repeat(readers, list(map(len, tables)))
     read[slots[home[slots] != home[by]]] = True

@@ -1,54 +1,74 @@
-"""problem: what fit compiles: one sample's outputs, loss and gradients, and whether Python agrees.
+"""problem: what fit compiles: a sample's outputs, loss and gradients, and whether Python agrees.
 
-Whatever the model draws at random (Dropout's masks) is an input here; a mean over samples is all
-that a batch may be.
+A batch is a mean over samples; where it is not, whole batches stand in the place of samples. Either
+is a unit here. Whatever the model draws at random (Dropout's masks) is an input of the program, and
+what it keeps of a batch (BatchNorm's statistics) an output.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
-from itertools import chain, repeat
+from itertools import islice, repeat
 from typing import Any
 
 import numpy as np
 
-from ..engine import Value, as_value, grad, no_grad, topological_order, writing
-from ..modes import Changes, Mode, replaced
+from ..engine import Value, as_value, grad, no_grad, topological_order
+from ..modes import Mode, replaced
 from ..nesting import flatten
-from ..tape import JitError, probes, reroll, trace
+from ..tape import JitError, Tape, trace
 from .native import Array, Native
 
-ALL = 200_000  # operations of a loss in Python: so many samples are compared
-FEW = 1000  # targets that are all compared
+ALL = 200_000  # operations of a loss in Python: so many samples are compared, and every target
+LARGEST = 200_000  # inputs, in the nodes of a batch: more than ten seconds of compiling
+
+
+class Coupled(JitError):
+    """The samples of a batch depend on each other: only whole batches can be compiled."""
 
 
 class Problem:
-    """What is to be trained: the samples as numbers, and the loss of one of them."""
+    """What is to be trained: the samples as numbers, and the loss of a unit.
+
+    Args:
+        batch_size: how many samples the loss gets in a step.
+        size: how many samples a unit has: 1, or those of a batch.
+
+    Raises:
+        Coupled: a sample alone cannot be computed, or the loss is no mean over samples.
+        JitError: why it cannot be compiled.
+    """
 
     def __init__(
-        self, model: Any, X: Sequence[Any], y: Sequence[Any], loss: Any, params: list[Value]
-    ) -> None:
+        self, model: Any, X: Sequence[Any], y: Sequence[Any], loss: Any, params: list[Value],
+        batch_size: int, size: int = 1,
+    ) -> None:  # fmt: skip
         self.model, self.samples, self.targets, self.loss = model, X, y, loss
-        self.params, self.reached = params, set[Value]()
-        self.X, self.y = _array(X, "samples"), _array(y, "targets")
+        self.params, self.batch_size, self.size = params, batch_size, size
+        self.X, self.y = as_array(X, "samples"), as_array(y, "targets")
         columns = [a.reshape(len(a), -1).T for a in (self.X, self.y)]
         self.data = np.ascontiguousarray(np.concatenate(columns))
-        try:
-            self.masks = _Masks(model, X[0])
-        except ValueError as error:
-            raise JitError(f"the model cannot take one sample alone: {error}") from None
-        # The loss sees all targets once: in the trace they are no numbers to check.
-        with no_grad(), self._without_masks():
-            leaves, self.nest = flatten(model.batch(X[:1])[0])
-            loss([self.nest(leaves)] * len(y), y)
-        self.n_outputs = len(leaves)
-        factors = ((0, 1.25), (-1, 0.75))
-        two = [[*self.data[:, i].tolist(), *[x] * self.masks.count] for i, x in factors]
-        try:
-            traced = trace(self._one_sample, two, [], params)
-        except ValueError as error:
-            raise JitError(f"the model or the loss cannot take one sample: {error}") from None
-        self.tape, self.read = traced.gradients(params), traced.parameters
-        self.rerolled = reroll(self.tape)
+        modules = model.modules()
+        self.statistics = _Statistics(modules)
+        self.reached: set[Value] = set()  # in Python: not by what is detached
+        with self._whole("model"), self.statistics.recorded(), no_grad():
+            self.masks = _Masks(modules, model, X[:size])
+            with self.masks.given(repeat(1.0)):
+                outs = list(model.batch(X[:size]))
+        for k in range(0, len(y), batch_size):  # in the trace targets are no numbers to check
+            targets = y[k : k + batch_size]
+            with no_grad():
+                loss((outs * len(targets))[: len(targets)], targets)
+        self._check_size()
+        with self._whole("model or the loss"):
+            factors = zip(self._units([0, -1]), (1.25, 0.75))
+            two = [self._numbers(unit, x) for unit, x in factors]
+            self.traced = trace(self._unit, two, [], params)
+        self.tape, self.read = self.traced.gradients(params), self.traced.parameters
+        check_indices(self.tape, self.data, "a sample or its target")
+        if size == 1 and self.statistics.ways:
+            raise Coupled("the model keeps statistics of a batch")
+        self._check()
 
     def numbers(self) -> list[float]:
         """Of all Values that the tape reads, first of all the parameters."""
@@ -56,162 +76,267 @@ class Problem:
 
     def is_current(self) -> bool:
         """Whether samples and targets have still the same numbers."""
-        now = _array(self.samples, "samples"), _array(self.targets, "targets")
+        now = as_array(self.samples, "samples"), as_array(self.targets, "targets")
         return all(map(np.array_equal, now, (self.X, self.y)))
 
     def visited(self, order: Any) -> tuple[Array, Any]:
-        """The data, and where in it a visit of a sample, with masks of its own, has its numbers."""
-        if not self.masks.count:
+        """The data, and where in it a unit that is visited, with masks of its own, is."""
+        if self.size == 1 and not self.masks.count:
             return self.data, order
-        data = np.concatenate([self.data[:, order.ravel()], self.masks.draw(order.size).T])
-        return np.ascontiguousarray(data), np.arange(order.size).reshape(order.shape)
+        n = order.size // self.size
+        data = self._columns(order, self.masks.draw(n).T)
+        return data, np.arange(n).reshape(len(order), -1)
+
+    def said(self, outputs: Array) -> list[Any]:
+        """The model's outputs for each sample, from a column of numbers for each unit."""
+        return [out for column in outputs.T.tolist() for out in self.nest(column)]
+
+    def keep(self, outputs: Array) -> None:
+        """Lets the model keep the statistics of some steps, from a column of numbers for each."""
+        if self.statistics.ways:
+            self.statistics.keep(outputs[self.n_outputs :].T.tolist())
 
     def agrees(self, sample: int) -> bool:
-        """Whether the tape has the loss and the gradients of a sample that Python has."""
-        with self._without_masks():
-            outs = self.model.batch([self.samples[sample]])
-            loss = as_value(self.loss(outs, [self.targets[sample]]))
-        wanted = [loss.data, *grad(loss, self.params)]
-        return _close(self._run(sample), wanted, 1e-9 * _largest(wanted))
+        """Whether the tape has the loss and the gradients that Python has, of a unit from there."""
+        n = len(self.samples)
+        _, found, wanted = self._two_ways([[i % n for i in range(sample, sample + self.size)]])
+        return is_close(found, wanted, 1e-9 * largest(wanted))
 
-    def compare(self, native: Native, batch_size: int) -> None:
-        """Raises a JitError when a mean over samples is not what Python computes for a batch.
+    # --- whether a unit is what Python computes ---
 
-        The tape is compared for some samples, the loss with what it says of all outputs.
-        """
-        some = probes(len(self.X), self.tape.size)
-        losses = [self._run(i)[0] for i in some]
-        with self._without_masks():
-            outs = self.model.batch([self.samples[i] for i in some])
-            loss = self.loss(outs, [self.targets[i] for i in some])
-        self._compare(losses, loss)
-        self.reached = set(topological_order(as_value(loss)))  # in Python: not by what is detached
-        with self._other_numbers():
-            if not self.agrees(0):
+    def _check(self) -> None:
+        """Raises a JitError when the tape does not have the loss and the gradients of Python's."""
+        units = self._units([0, -1])
+        for some in [units] if self.batch_size > self.size else [[unit] for unit in units]:
+            losses, found, wanted = self._two_ways(some)
+            self._compare(losses, wanted[0])
+            if not is_close(found, wanted, 1e-9 * largest(wanted)):
                 raise JitError(
-                    "the model or the loss reads the number of a Value (.data, detach, float), "
-                    "which training changes: use the Value itself"
+                    "the gradients that are compiled are not Python's: the model or the loss "
+                    "computes something else when it is called again"
                 )
-        ones = np.ones((self.masks.count, len(self.X)))
-        rows = native(np.concatenate([self.data, ones]), self.numbers())[0].T
-        columns = np.concatenate([rows, self.y.reshape(len(rows), -1)], axis=1)
+
+    def check_loss(self, native: Native) -> None:
+        """Raises a JitError when the loss is not what Python makes of all outputs and targets."""
+        units = self._units(range(-(-len(self.X) // self.size)))
+        data = self._columns(np.array(units), np.ones((self.masks.count, len(units))))
+        rows = native(data, self.numbers())[0].T[:, : self.n_outputs]
+        targets = self.y[np.array(units)].reshape(len(units), -1)
+        columns = np.concatenate([rows, targets], axis=1)
         traced = trace(self._only_loss, columns[[0, -1]].tolist())
         tape, scalars = traced.tape, [v.data for v in traced.parameters]
-        some = _spread(self.y, ALL // tape.size)
-        for batch in [some[k : k + batch_size] for k in range(0, len(some), batch_size)]:
+        some = _spread(targets, ALL // tape.size)
+        many = max(1, self.batch_size // self.size)
+        for batch in [some[k : k + many] for k in range(0, len(some), many)]:
             losses = [tape.run(columns[i].tolist(), scalars)[1][0] for i in batch]
-            outs = [self.nest(list(map(Value, rows[i].tolist()))) for i in batch]
-            self._compare(losses, self.loss(outs, [self.targets[i] for i in batch]))
+            outs = [out for i in batch for out in self.nest(list(map(Value, rows[i].tolist())))]
+            wanted = self.loss(outs, [self.targets[j] for i in batch for j in units[i]])
+            self._compare(losses, as_value(wanted).data)
 
-    def _compare(self, losses: list[float], loss: Any) -> None:
+    def _compare(self, losses: list[float], wanted: float) -> None:
         """One mean with the other."""
         with np.errstate(over="ignore", invalid="ignore"):
-            found, wanted = float(np.mean(losses)), as_value(loss).data
-        if not _close(found, wanted, 1e-13 * _largest(losses)):
-            raise JitError(
-                f"the loss of {len(losses)} samples is {wanted!r}, but the mean of their losses is "
-                f"{found!r}: only a mean over independent samples can be compiled, and no number "
-                "may decide (as in if target == 1): write functional.where and eq"
+            found = float(np.mean(losses))
+        if not is_close(found, wanted, 1e-13 * largest(losses)):
+            kind, compiled = (JitError, "compiled it")
+            if self.size == 1:
+                kind, compiled = Coupled, "the mean of their losses"
+            raise kind(
+                f"the loss of {len(losses) * self.size} samples is {wanted!r}, but {compiled} is "
+                f"{found!r}: no number may decide (as in if target == 1): write functional.where "
+                "and eq"
             )
 
-    def _run(self, sample: int) -> list[float]:
-        """The loss and the gradients of one sample, by the tape."""
-        numbers = [*self.data[:, sample].tolist(), *[1.0] * self.masks.count]
-        return self.rerolled.run(numbers, self.numbers())[1]
+    def _two_ways(self, units: list[list[int]]) -> tuple[list[float], Any, list[float]]:
+        """The losses of some units by the tape; loss and gradients of all by it and by Python."""
+        found = [self.tape.run(self._numbers(unit), self.numbers())[1] for unit in units]
+        every = [i for unit in units for i in unit]
+        with self.statistics.recorded(), self.masks.given(repeat(1.0)):
+            outs = self.model.batch([self.samples[i] for i in every])
+            loss = as_value(self.loss(outs, [self.targets[i] for i in every]))
+        self.reached = set(topological_order(loss))
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = np.mean(found, axis=0)
+        return [row[0] for row in found], mean, [loss.data, *grad(loss, self.params)]
 
-    def _without_masks(self) -> Mode:
-        """Inside, the Dropouts leave everything as it is."""
-        return self.masks.given(repeat(1.0))
+    def _check_size(self) -> None:
+        """Refuses batches that are too large to be one program."""
+        if self.size > 1:
+            with self.statistics.recorded(), self.masks.given(repeat(1.0)):
+                outs = self.model.batch(self.samples[: self.size])
+                loss = self.loss(outs, self.targets[: self.size])
+            work = sum([len(v.inputs) for v in topological_order(as_value(loss))])
+            if work > LARGEST:
+                raise JitError(
+                    f"a batch of {self.size} takes {work:,} operations, more than {LARGEST:,}: "
+                    "give fit a smaller batch_size"
+                )
 
-    def _other_numbers(self) -> Mode:
-        """Inside, all Values that the tape reads have slightly other numbers."""
+    @contextmanager
+    def _whole(self, what: str) -> Iterator[None]:
+        """Inside, a ValueError says that the unit was not enough."""
+        try:
+            yield
+        except ValueError as error:
+            kind, unit = (Coupled, "sample") if self.size == 1 else (JitError, "batch")
+            raise kind(f"the {what} cannot take one {unit} alone: {error}") from None
 
-        def changes() -> Changes:
-            own = self.numbers()
-            new = [1.01 * x + 0.001 for x in own]
-            there, back = [chain(*writing(self.read, data=xs)) for xs in (new, own)]
-            return there, back, lambda: self.numbers() == new
+    # --- units ---
 
-        return Mode(changes)
+    def _units(self, places: Iterable[int]) -> list[list[int]]:
+        """The samples of some units of the data in its order, the last one ending with it."""
+        n, size = len(self.X), self.size
+        last = -(-n // size) - 1
+        starts = [min(size * (last if place < 0 else place), n - size) for place in places]
+        return [list(range(start, start + size)) for start in starts]
+
+    def _columns(self, units: Any, masks: Array) -> Array:
+        """For each unit a column: the numbers of its samples and targets, and its masks."""
+        rows = self.data[:, units.ravel()].reshape(len(self.data), -1, self.size)
+        return np.ascontiguousarray(np.concatenate([*rows.transpose(2, 0, 1), masks]))
+
+    def _numbers(self, unit: list[int], mask: float = 1.0) -> list[float]:
+        """The numbers of its samples and targets, and masks that are all the same."""
+        return [*self.data[:, unit].T.ravel().tolist(), *[mask] * self.masks.count]
+
+    def _unit(self, numbers: list[Value], _: list[Value]) -> tuple[list[Any], list[Any]]:
+        """What is traced: from the numbers of a unit to its outputs and loss."""
+        nest, n, each = flatten(self.X[0].tolist())[1], self.X[0].size, len(self.data)
+        rows = [numbers[i * each : (i + 1) * each] for i in range(self.size)]
+        with self.statistics.recorded(), self.masks.given(numbers[self.size * each :]):
+            outs = self.model.batch([nest(row[:n]) for row in rows])
+        loss = self.loss(outs, [self._nest_target(row[n:]) for row in rows])
+        leaves, self.nest = flatten(list(outs))
+        self.n_outputs = len(leaves)
+        return [*leaves, *self.statistics.taken()], [loss]
 
     def _only_loss(self, numbers: list[Value], _: list[Value]) -> tuple[list[Any], list[Any]]:
-        """What is traced: from the outputs and the target of one sample to its loss."""
-        out, target = self.nest(numbers[: self.n_outputs]), numbers[self.n_outputs :]
-        return [], [self.loss([out], [self._nest_target(target)])]
-
-    def _one_sample(self, numbers: list[Value], _: list[Value]) -> tuple[list[Any], list[Any]]:
-        """What is traced: from the numbers of one sample to its outputs and loss."""
-        nest, n, end = flatten(self.X[0].tolist())[1], self.X[0].size, len(self.data)
-        with self.masks.given(numbers[end:]):
-            out = self.model(nest(numbers[:n]))
-        return flatten(out)[0], [self.loss([out], [self._nest_target(numbers[n:end])])]
+        """What is traced: from the outputs and the targets of a unit to its loss."""
+        outs, rest, n = self.nest(numbers), numbers[self.n_outputs :], self.y[0].size
+        targets = [self._nest_target(rest[i * n : (i + 1) * n]) for i in range(self.size)]
+        return [], [self.loss(outs, targets)]
 
     def _nest_target(self, numbers: list[Value]) -> Any:
         return flatten(self.y[0].tolist())[1](numbers)
 
 
-def _close(one: Any, two: Any, absolute: float) -> bool:
+def check_indices(tape: Tape, data: Array, what: str) -> None:
+    """Raises an IndexError where a table has no such element: machine code does not look.
+
+    The data has a row for each number of a sample; a tape of many samples has them one by one.
+    """
+    for slot, length in tape.indices().items():
+        if slot >= tape.inputs:
+            raise JitError("an index of a table may be a number of a sample, but no parameter")
+        numbers = data[slot % len(data)]
+        good = (numbers >= 0) & (numbers < length) & (numbers == np.floor(numbers))
+        if not good.all():
+            i = int(np.argmin(good))
+            raise IndexError(
+                f"{what} has an index of a table of {length}: expected a whole number from 0 to "
+                f"{length - 1}, got {numbers[i].item()!r} in row {i}"
+            )
+
+
+def is_close(one: Any, two: Any, absolute: float) -> bool:
+    """Whether numbers are the same but for rounding, or for so much."""
     return bool(np.allclose(one, two, 1e-9, max(1e-12, absolute), equal_nan=True))
 
 
-def _largest(numbers: Any) -> float:
+def largest(numbers: Any) -> float:
     """The largest size among those that are finite."""
     sizes = np.abs(numbers)
     return float(np.max(sizes, where=np.isfinite(sizes), initial=0.0))
 
 
-def _spread(y: Array, most: int) -> list[int]:
-    """At most so many samples, evenly, and one of each target where there are few."""
-    n = len(y)
-    _, firsts = np.unique(y.reshape(n, -1), axis=0, return_index=True)
-    some = {i * n // min(n, most) for i in range(min(n, most))} if most else set()
-    return sorted(some.union(firsts.tolist() if len(firsts) <= max(most, FEW) else ()))
+def _spread(rows: Array, most: int) -> list[int]:
+    """At most so many rows, evenly, and one of each kind."""
+    n = len(rows)
+    _, firsts = np.unique(rows, axis=0, return_index=True)
+    return sorted({i * n // min(n, most) for i in range(min(n, most))}.union(firsts.tolist()))
 
 
 class _Masks:
     """The random factors of the model's Dropouts, drawn in the order in which fit draws them."""
 
-    def __init__(self, model: Any, sample: Any) -> None:
-        self.modules = [m for m in model.modules() if m.draws]
+    def __init__(self, modules: Sequence[Any], model: Any, unit: Sequence[Any]) -> None:
+        self.modules = [m for m in modules if m.draws]
         if len({id(m.rng) for m in self.modules}) < len(self.modules):
             raise JitError("two Dropouts share a random generator: give each one of its own")
-        self.calls: list[int] = []  # for each factor of a sample, which module draws it
+        self.calls: list[int] = []  # for each factor of a unit, which module draws it
 
         def called(i: int) -> float:
             self.calls.append(i)
             return 1.0
 
-        with replaced_in(self.modules, "factor", lambda i: partial(called, i)):
-            model(sample)
+        if self.modules:
+            with _replaced_in(self.modules, "factor", lambda i: partial(called, i)):
+                model.batch(unit)
         self.count = len(self.calls)
 
-    def draw(self, samples: int) -> Array:
-        """A row of factors for each of so many samples."""
-        return np.array([[self.modules[i].factor() for i in self.calls] for _ in range(samples)])
+    def draw(self, units: int) -> Array:
+        """A row of factors for each of so many units."""
+        drawn = [[self.modules[i].factor() for i in self.calls] for _ in range(units)]
+        return np.array(drawn).reshape(units, self.count)
 
     def states(self) -> list[Any]:
         """Of the generators."""
         return [m.rng.getstate() for m in self.modules]
 
-    def draw_again(self, states: list[Any], samples: int) -> None:
+    def draw_again(self, states: list[Any], units: int) -> None:
         """The generators are left as if only this had been drawn since they had these states."""
         for m, state in zip(self.modules, states):
             m.rng.setstate(state)
-        self.draw(samples)
+        self.draw(units)
 
     def given(self, numbers: Iterable[float | Value]) -> Mode:
         """Inside, the Dropouts use these factors."""
         rest = iter(numbers)
-        return replaced_in(self.modules, "factor", lambda i: partial(next, rest))
+        return _replaced_in(self.modules, "factor", lambda i: partial(next, rest))
 
 
-def replaced_in(modules: Sequence[Any], name: str, new: Callable[[int], Any]) -> Mode:
+class _Statistics:
+    """What the model keeps of a unit (see Module.keeps), in the order in which it does."""
+
+    def __init__(self, modules: Sequence[Any]) -> None:
+        self.modules = [m for m in modules if m.keeps]
+        self.calls: list[tuple[Any, Any]] = []  # which module, and what it keeps
+        self.ways: list[tuple[Any, int, Any]] = []  # ..., how many numbers, how they are nested
+
+    def recorded(self) -> Mode:
+        """Inside, it is collected instead."""
+        self.calls = []
+        return _replaced_in(self.modules, "keep", lambda i: partial(self._record, self.modules[i]))
+
+    def _record(self, module: Any, *kept: Any) -> None:
+        self.calls.append((module, kept))
+
+    def taken(self) -> list[Any]:
+        """The numbers that have been collected."""
+        both = [(m, *flatten(kept)) for m, kept in self.calls]
+        self.calls = []
+        self.ways = [(m, len(leaves), nest) for m, leaves, nest in both]
+        return [x for _, leaves, _ in both for x in leaves]
+
+    def keep(self, columns: Iterable[list[float]]) -> None:
+        """Gives them to the modules, for one unit after the other."""
+        for column in columns:
+            rest = iter(column)
+            for module, n, nest in self.ways:
+                module.keep(*nest(list(islice(rest, n))))
+
+
+def _replaced_in(modules: Sequence[Any], name: str, new: Callable[[int], Any]) -> Mode:
     """Inside, an attribute of each module has another value: new of its place."""
     return replaced(modules, name, map(new, range(len(modules))))
 
 
-def _array(numbers: Sequence[Any], what: str) -> Array:
+def as_array(numbers: Sequence[Any], what: str) -> Array:
+    """The numbers of samples or targets."""
     try:
         return np.asarray(numbers, dtype=np.float64)
     except (TypeError, ValueError):
-        raise JitError(f"the {what} are not numbers in lists of one shape") from None
+        raise JitError(
+            f"the {what} are not numbers in lists of one shape: for sequences of unequal length "
+            "there is data.padded"
+        ) from None

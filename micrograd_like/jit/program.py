@@ -14,13 +14,14 @@ from ..engine import Value, as_value
 from ..modes import setting, uncollected
 from ..nesting import flatten
 from ..tape import JitError, Tape, is_tracing, probes, trace
-from .arguments import Call
+from .arguments import Call, name_of
 from .lower import Layout
 from .native import Native, layout_for
 from .once import Once
 
 TOLERANCE = 1e-12  # relative: x**3 is a product on the tape, which rounds otherwise
 LAYOUTS = 8  # for each kind a few, see good_for
+FEW = 64  # samples whose indices are quicker looked at one by one
 LONG = 64  # samples of a block that are enough for any number of them
 _comparing: ContextVar[bool] = ContextVar("comparing", default=False)
 
@@ -60,6 +61,15 @@ class Program:
         self.values.sums = []  # which only the gradients have
         if not self.values.outputs:
             raise JitError("the function returned nothing to compute: an empty list")
+        self.indices, n = self.values.indices(), len(inputs)
+        self.tables = []  # what there is, and where indices of it are: of samples, or shared
+        for length, own in {(length, slot < n) for slot, length in self.indices.items()}:
+            slots = [k for k, of in self.indices.items() if of == length and (k < n) == own]
+            where = np.array(sorted(slots)) - (0 if own else n)
+            run = slice(where[0], where[-1] + 1)  # most are, and quicker
+            even = where[-1] - where[0] + 1 == len(where)
+            self.tables.append((frozenset(range(length)), own, run if even else where))
+        self.check_indices(inputs, shared, call)
         with setting(_comparing, lambda _: True):
             self._compare(f, call, inputs, shared)
         self.tapes = Once[str, Tape](2)
@@ -81,6 +91,28 @@ class Program:
             return Native(tape, samples)
 
         return self.natives.get((kind, layout_for(samples)), compiled)
+
+    def check_indices(self, inputs: Any, shared: Any, call: Any) -> None:
+        """Raises an IndexError where a table has no such element: machine code does not look."""
+        if call.count <= FEW:
+            memory = inputs, shared
+            for there, of_samples, slots in self.tables:
+                if not there.issuperset(memory[not of_samples][slots].ravel().tolist()):
+                    break
+            else:
+                return
+        for slot, length in self.indices.items():
+            own = slot < len(inputs)
+            numbers = inputs[slot] if own else shared[slot - len(inputs), None]
+            good = (numbers >= 0) & (numbers < length) & (numbers == np.floor(numbers))
+            if not good.all():
+                i = int(np.argmin(good))
+                of = f" of sample {i}" if own and call.has_axis else ""
+                raise IndexError(
+                    f"{name_of(slot, call.names, call.leaves)}{of} is an index of a table of "
+                    f"{length}, got {numbers[i].item()!r}: expected a whole number from 0 to "
+                    f"{length - 1}"
+                )
 
     def _gradients(self) -> Tape:
         if (n := len(self.values.outputs)) != 1:
@@ -128,43 +160,52 @@ def good_for(layout: Layout, samples: int) -> bool:
 
 
 class Buffers:
-    """Memory for calls with arguments of one shape, on which the machine code works.
+    """Memory for calls in one thread with arguments of one shape, where machine code finds all.
 
-    Nothing of it may be used by two calls at once.
+    Attributes:
+        is_used: by a call that has not returned, or was interrupted.
+        is_kept: for another call.
+        size: how many numbers it holds.
     """
 
+    is_used = is_kept = False
+
     def __init__(self, program: Program, kind: str, call: Call) -> None:
-        native = program.native(kind, call.count)
+        native, tape = program.native(kind, call.count), program.tape(kind)
         self.program, self.count, self.has_axis = program, call.count, call.has_axis
-        data = np.empty((native.tape.inputs, call.count))
-        self.scalars = native.new_scalars([0.0] * native.tape.scalars)
-        self.outputs = np.empty((len(native.tape.outputs), call.count))
-        self.sums = np.zeros(len(native.tape.sums))
+        self.names, self.leaves = call.names, call.leaves
+        self.data = data = np.empty((tape.inputs, call.count))
+        self.scalars = native.new_scalars([0.0] * tape.scalars)
+        self.outputs = np.empty((len(tape.outputs), call.count))
+        self.sums = np.zeros(len(tape.sums))
+        self.added = self.sums[1:]
         self.places = call.places(data, self.scalars)
-        rows = native.new_rows()
-        self.size = data.size + rows.size + self.scalars.size + self.outputs.size
+        self.size = data.size + self.scalars.size + self.outputs.size
         floats: Any = Struct(f"{len(program.parameters)}d").pack_into
-        number = native.tape.scalars - len(program.parameters)
+        number = tape.scalars - len(program.parameters)
         self.grads = np.empty(len(program.parameters))
         self.write_parameters = partial(floats, self.scalars, 8 * number)
         self.write_grads = partial(floats, self.grads, 0)
         self.work = native.work.prepared(
             data=data, length=call.count, order=np.arange(call.count), samples=call.count,
-            rows=rows, scalars=self.scalars, sums=self.sums,
+            rows=native.rows, scalars=self.scalars, sums=self.sums,
             outputs=self.outputs, outputs_length=call.count,
         )  # fmt: skip
 
     def run(self, arguments: Sequence[Any]) -> None:
-        """Fills outputs and sums."""
+        """Fills outputs and sums; who has read them puts ``is_used`` back."""
+        self.is_used = True
         for place, argument in zip(self.places, arguments):
             place[...] = argument
-        self.write_parameters(
-            *[p._number for p in self.program.parameters]
-        )  # .data, in half the time
+        if self.program.indices:
+            self.program.check_indices(self.data, self.scalars, self)
+        # p._number is p.data, in half the time
+        self.write_parameters(*[p._number for p in self.program.parameters])
         self.sums.fill(0.0)
         self.work()
 
-    def new_grads(self) -> Any:
-        """What the gradients of the parameters become: the means are added to what is there."""
+    def means(self) -> tuple[float, Any]:
+        """Of the first output; and what its gradients make of those of the parameters."""
         self.write_grads(*[p._grad for p in self.program.parameters])
-        return self.grads + self.sums[1:] / self.count
+        np.divide(self.sums, self.count, self.sums)
+        return self.sums.item(0), np.add(self.grads, self.added, self.grads)

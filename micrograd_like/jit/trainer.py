@@ -21,11 +21,11 @@ from ..checks import number
 from ..engine import Value, assign, swapped
 from ..modes import uncollected
 from ..tape import JitError, check_nobody_watches
+from ..tape.surroundings import OURS, PLAIN, Surroundings
 from .arguments import Call
 from .native import WORK, Array, Native, buffer
 from .once import Once
 from .program import Program
-from .surroundings import OURS, PLAIN, Surroundings
 from .update import KEPT, LOOP, STATE, STEP, STEPS, G, Rules, Update, loops
 
 _number, _grad = attrgetter("_number"), attrgetter("_grad")
@@ -139,6 +139,7 @@ class Bound(NamedTuple):
 
     run: Callable[[], float]
     places: list[Array]  # where the arguments go
+    check: Callable[[], None]  # of what are indices of tables
     behind: Array  # memory behind the parameters,
     numbers: Array  # and what belongs there
     kept: Any  # what the machine code works on
@@ -209,6 +210,7 @@ class Step:
         self.behind: Any = None  # whose numbers lie behind the parameters
         self.fixed: dict[Value, float] = {}  # what the programs read and do not train
         self.watched: list[Any] = []  # the optimiser's attributes at the last step
+        self.others: dict[str, Any] = {}  # of these, all but lr
         self._look()
         _entered.add(self)
         self.entered = True
@@ -234,6 +236,7 @@ class Step:
                 self.behind = bound
             for place, x in zip(bound.places, arrays):
                 place[...] = x
+            bound.check()
             loss: float = bound.run()
         if loss - loss != 0.0:
             raise FloatingPointError(
@@ -294,6 +297,10 @@ class Step:
     def _follow(self) -> None:
         """Takes the optimiser's settings as they are now."""
         memory, optimizer = self.memory, self.optimizer
+        others = {name: x for name, x in vars(optimizer).items() if name != "lr"}
+        if self.is_flat and others == self.others:  # a schedule
+            self.rates[0], self.watched = optimizer.lr, [*vars(optimizer).values()]
+            return
         if optimizer.state is not memory.seen[1] or optimizer.params != memory.params:
             raise RuntimeError(f"{self._changed()} was changed inside the block: leave it for that")
         if self.around.changes():
@@ -302,7 +309,7 @@ class Step:
                 memory.read()
                 self.bound, self.behind = {}, None
             self._look()
-        self.rates[0] = optimizer.lr
+        self.rates[0], self.others = optimizer.lr, others
         # what lies deeper than an attribute is looked at before every step
         self.watched = [*vars(optimizer).values()] if self.is_flat else [object()]
 
@@ -336,7 +343,9 @@ class Step:
         }  # fmt: skip
         run = loops().get(STEP).prepared(arguments=_packed(given))  # type: ignore[attr-defined]
         behind, places = scalars[shared + n :], call.places(data, scalars)
-        bound = self.bound[key] = self.behind = Bound(run, places, behind, behind.copy(), given)
+        check = partial(program.check_indices, data, scalars, call)
+        bound = Bound(run, places, check, behind, behind.copy(), given)
+        self.bound[key] = self.behind = bound
         return bound
 
     def _program(self, call: Call) -> Program:

@@ -96,6 +96,21 @@ class Vectors:
             return self.b.fcmp_unordered(relation, x, y)
         return self.b.fcmp_ordered(relation, x, y)
 
+    def lanes(self, x: Any) -> list[Any]:
+        """The numbers of a vector."""
+        if self.width == 1:
+            return [x]
+        return [self.b.extract_element(x, INT(i)) for i in range(self.width)]
+
+    def vector(self, lanes: Sequence[Any]) -> Any:
+        """The vector of some numbers."""
+        if self.width == 1:
+            return lanes[0]
+        vector = ir.Constant(self.type, ir.Undefined)
+        for i, x in enumerate(lanes):
+            vector = self.b.insert_element(vector, x, INT(i))
+        return vector
+
     def select(self, mask: Any, x: Any, y: Any) -> Any:
         return self.b.select(mask, *self._both(x, y))
 
@@ -103,7 +118,7 @@ class Vectors:
         """The sum of the lanes of one vector; or of as many as have lanes, as a vector."""
         #   a0+a1 b0+b1 a2+a3 b2+b3;  then a0+a1+a2+a3 b0+b1+b2+b3 c0+c1+c2+c3 d0+d1+d2+d3
         if len(xs) < self.width:
-            lanes = [self.b.extract_element(xs[0], INT(i)) for i in range(self.width)]
+            lanes = self.lanes(xs[0])
             while len(lanes) > 1:
                 lanes = [self.b.fadd(p, q) for p, q in zip(lanes[::2], lanes[1::2])]
             return lanes[0]
@@ -132,13 +147,7 @@ class Vectors:
         if not address(name):
             raise RuntimeError(f"no function {name} in this platform's math library")
         function = self._declare(name, DOUBLE, len(args))
-        if self.width == 1:
-            return self.b.call(function, args)
-        out = ir.Constant(self.type, ir.Undefined)
-        for i in range(self.width):
-            lane = [self.b.extract_element(x, INT(i)) for x in args]
-            out = self.b.insert_element(out, self.b.call(function, lane), INT(i))
-        return out
+        return self.vector([self.b.call(function, x) for x in zip(*map(self.lanes, args))])
 
     def apply(self, op: str, args: Sequence[Any]) -> Any:
         """The result of an op of the table."""
@@ -267,12 +276,12 @@ def _max(m: Vectors, *xs: Any) -> Any:
     return reduce(partial(_winner(">="), m), xs, m.constant(-math.inf))
 
 
-def _take(m: Vectors, index: Any, *xs: Any) -> Any:
-    """Element by element: nan where the index is none."""
-    taken = m.constant(math.nan)
-    for k, x in enumerate(xs):
-        taken = m.select(m.compare("==", index, float(k)), x, taken)
-    return taken
+def _take(m: Vectors, index: Any, *table: Any) -> Any:
+    """Of numbers that are not in memory; nests.py reads those that are."""
+    out = m.constant(math.nan)
+    for k, x in enumerate(table):
+        out = m.select(m.compare("==", index, float(k)), x, out)
+    return out
 
 
 def _library_call(name: str) -> Callable[..., Any]:
@@ -344,8 +353,7 @@ class Called(Vectors):
         vector = wide.constant(0.0)
         for i, x in enumerate(xs):
             vector = self.b.insert_element(vector, x, INT(i))
-        vector = wide.apply(op, [vector])
-        return [self.b.extract_element(vector, INT(i)) for i in range(len(xs))]
+        return wide.lanes(wide.apply(op, [vector]))[: len(xs)]
 
     def apply(self, op: str, args: Sequence[Any]) -> Any:
         emit = partial(LOWERINGS[op], self)

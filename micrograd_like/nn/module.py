@@ -57,6 +57,7 @@ class Module:
     stacked: tuple[str, ...] = ()  # lists of modules that are the rows of one tensor
     buffers: tuple[str, ...] = ()  # names of attributes that are state but not trained
     draws = False  # in training, numbers are multiplied by factor(), which draws them from rng
+    keeps = False  # in training, keep(...) gets what it keeps of a batch, and changes nothing else
 
     @staticmethod
     def size(*args: Any, **settings: Any) -> int:

@@ -4,14 +4,15 @@
 (BatchNorm(2, momentum=0.5), Dropout(0.5))
 
 One that draws random numbers has a generator of its own, ``rng``, and gets each number from
-``factor()``: so its state can be saved, and a compiler can draw the same numbers ahead.
+``factor()``: so its state can be saved, and a compiler can draw the same numbers ahead. One that
+keeps statistics of a batch does so in ``keep()``, which a compiler calls after the steps.
 """
 
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from ..checks import number
-from ..engine import Number, Value, assign
+from ..engine import Number, Value, as_value, assign
 from ..functional import dot
 from ..functional import sum as total
 from ..nesting import map_nested
@@ -48,6 +49,7 @@ class BatchNorm(Module):
     settings: ClassVar = {"nin": width("features"), "eps": number(), "momentum": number()}
     biases = ("b",)
     buffers = ("running_mean", "running_var")
+    keeps = True
     nin: int
     eps: float
     momentum: float
@@ -75,8 +77,8 @@ class BatchNorm(Module):
 
     def forward(self, x: Sequence[Value]) -> list[Value]:
         """One sample, by the running statistics."""
-        statistics = zip(x, self.running_mean, self.running_var)
-        return self._affine([(v - m) * Value(var + self.eps) ** -0.5 for v, m, var in statistics])
+        scales = [as_value(var + self.eps) ** -0.5 for var in self.running_var]
+        return self._affine([(v - m) * s for v, m, s in zip(x, self.running_mean, scales)])
 
     def batch(self, xs: Iterable[Any]) -> list[list[Value]]:
         """All samples, in training by their own statistics."""
@@ -86,18 +88,25 @@ class BatchNorm(Module):
         n = len(rows)
         if n < 2:
             raise ValueError(f"BatchNorm needs at least 2 samples in training, got {n}")
-        columns, kept, m = [], 1.0 - self.momentum, self.momentum
-        means, variances = list(self.running_mean), list(self.running_var)
-        for i, column in enumerate(zip(*rows)):
+        columns, means, variances = [], [], []
+        for column in zip(*rows):
             mean = total(column) * (1.0 / n)
             centred = [v - mean for v in column]
             var = dot(centred, centred) * (1.0 / n)
             scale = (var + self.eps) ** -0.5
             columns.append([v * scale for v in centred])
-            means[i] = kept * means[i] + m * mean.data
-            variances[i] = kept * variances[i] + m * var.data * n / (n - 1)
-        assign([], also=[(self, "running_mean", means), (self, "running_var", variances)])
+            means.append(mean.data)
+            variances.append(var.data)
+        self.keep(n, means, variances)
         return [self._affine(row) for row in zip(*columns)]
+
+    def keep(self, n: float, means: Sequence[float], variances: Sequence[float]) -> None:
+        """Moves the running statistics towards those of a batch of n samples."""
+        kept, m = 1.0 - self.momentum, self.momentum
+        both = zip(self.running_mean, means), zip(self.running_var, variances)
+        mean = [kept * old + m * new for old, new in both[0]]
+        var = [kept * old + m * new * n / (n - 1) for old, new in both[1]]
+        assign([], also=[(self, "running_mean", mean), (self, "running_var", var)])
 
     def _affine(self, x: Iterable[Value]) -> list[Value]:
         return [w * v + b for w, v, b in zip(self.w, x, self.b)]

@@ -270,7 +270,7 @@ class Adam(Optimizer):
         t = state["step"] = state.get("step", 0.0) + 1.0
         m = state["m"] = beta1 * state.get("m", 0.0) + (1.0 - beta1) * g
         v = state["v"] = beta2 * state.get("v", 0.0) + (1.0 - beta2) * g * g
-        root = sqrt(v / (1.0 - beta2**t))
+        root = sqrt(v) * (1.0 - beta2**t) ** -0.5
         return p - _divide(self.lr / (1.0 - beta1**t) * m, root + self.eps)
 
 

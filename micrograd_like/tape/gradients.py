@@ -5,67 +5,51 @@ wherever the op is used: what comes out is what engine.grad(..., create_graph=Tr
 recorded, in the same order, without a Value for each number.
 """
 
-from collections.abc import Collection, Sequence
-from contextvars import Context
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from .. import ops
 from ..engine import Value
 from ..ops import Op
-from .recording import Place, Recorded, needed_for, record
+from .recording import Recorded, needed_for, number, record
 
 __all__: list[str] = []
 ZERO, ONE = (0.0).hex(), (1.0).hex()
 
 
-def with_gradients(recorded: Recorded, first: int, wanted: Sequence[Place]) -> Recorded:
+def with_gradients(recorded: Recorded, first: int, wanted: Sequence[int | None]) -> Recorded:
     """The code whose sums are the first one and its gradients for the wanted places.
 
-    ``first`` is the place of the first result. What is taken from a table of wanted places gives
-    its gradient to one of them: that is a put, and costs the same for a table of any length.
+    ``first`` is the place of the first result; None is a place that nothing reads. What is taken
+    from a table of wanted places gives its gradient to one of them: that is a put, and costs the
+    same for a table of any length.
     """
+    written = _Written(recorded, first, wanted)
     root = recorded.sums[0]
-    needing = _needing(recorded, first, wanted)
-    code = list(recorded.code)
-    grads: dict[Place, Place] = {root: ONE}
-    places_of_sums = {x: i for i, x in enumerate(wanted, 1)}
-    puts: list[tuple[Place, Place, Sequence[int]]] = []
-    tables: dict[Sequence[int], Sequence[int]] = {}  # equal ones once
-
-    def add(op: Op, reads: list[Place], constant: str = "") -> Place:
-        code.append((op, reads, constant))
-        return first + len(code) - 1
-
-    for v in reversed(_topological_order(recorded, first, needing)):
+    grads = {root: written.constant(ONE)}
+    where = {x: i for i, x in enumerate(wanted, 1)}
+    tables: dict[Any, Any] = {}  # equal ones once
+    puts = []
+    for v in reversed(_topological_order(recorded, first, written.needing)):
         if v not in grads:  # below a comparison, where no gradient goes
             continue
-        op, reads, constant = recorded.code[v - first]
-        if op is ops.TAKE and places_of_sums.keys() >= set(reads[1:]):
-            where = tuple([places_of_sums[x] for x in reads[1:]])
-            puts.append((reads[0], grads[v], tables.setdefault(where, where)))
+        op, reads, _ = recorded.code[v - first]
+        if op is ops.TAKE and where.keys() >= set(reads[1:]):
+            table = tuple([where[x] for x in reads[1:]])
+            puts.append((reads[0], grads[v], tables.setdefault(table, table)))
             continue
-        rule = _rule(op, constant, tuple([x in needing for x in reads]))
-        places = [grads[v], v, *reads, *rule.numbers]
-        for op, args, constant in rule.code:
-            places.append(add(op, [places[a] for a in args], constant))
-        for i, result in rule.received:
-            x, gx = reads[i], places[result]
-            grads[x] = add(ops.ADD, [grads[x], gx]) if x in grads else gx
-    sums = [root, *[grads.get(x, ZERO) for x in wanted]]
-    return recorded._replace(code=code, sums=sums, puts=puts)
+        for x, gx in written.contributions(v, grads[v]):
+            if x in grads:
+                written.code.append((ops.ADD, (grads[x], gx), ""))
+                gx = first + len(written.code) - 1
+            grads[x] = gx
+    slopes = [grads[x] if x in grads else written.constant(ZERO) for x in wanted]
+    return Recorded(written.code, recorded.outputs, [root, *slopes], written.leaves, puts)
 
 
-def _needing(recorded: Recorded, first: int, wanted: Sequence[Place]) -> set[Place]:
-    """The wanted places and the results that are computed from them."""
-    needing = set(wanted)
-    for i, (_, reads, _) in enumerate(recorded.code, first):
-        if not needing.isdisjoint(reads):
-            needing.add(i)
-    return needing
-
-
-def _topological_order(recorded: Recorded, first: int, among: Collection[Place]) -> list[int]:
+def _topological_order(recorded: Recorded, first: int, among: set[Any]) -> list[int]:
     """As the engine's, of some results: depth first, inputs before users, the first sum last."""
     order: list[int] = []
     seen: set[int] = set()
@@ -76,15 +60,52 @@ def _topological_order(recorded: Recorded, first: int, among: Collection[Place])
             order.append(waiting.pop())
         elif v in among and v >= first and v not in seen:
             seen.add(v)
-            waiting += [v, None, *reversed(recorded.code[v - first][1])]
+            waiting += (v, None, *reversed(recorded.code[v - first][1]))
     return order
 
 
-class Rule(NamedTuple):
-    """A rule as code over g, out, the inputs, the numbers and the results, in this order."""
+class _Written:
+    """Recorded code with what was written behind it."""
 
-    numbers: list[Place]
-    code: list[tuple[Op, list[int], str]]
+    def __init__(self, recorded: Recorded, first: int, wanted: Sequence[int | None]) -> None:
+        self.code, self.leaves, self.first = list(recorded.code), list(recorded.leaves), first
+        self.constants = {x: -1 - i for i, x in enumerate(self.leaves)}
+        self.rules: dict[Any, tuple[Rule, list[int]]] = {}  # and the places of their constants
+        self.needing: set[Any] = {*wanted} - {None}  # the wanted ones and what is computed of them
+        for i, (_, reads, _) in enumerate(recorded.code, first):
+            if not self.needing.isdisjoint(reads):
+                self.needing.add(i)
+
+    def constant(self, number: str) -> int:
+        """The place of a number in hex."""
+        if number not in self.constants:
+            self.leaves.append(number)
+            self.constants[number] = -len(self.leaves)
+        return self.constants[number]
+
+    def contributions(self, v: int, g: int) -> list[tuple[int, int]]:
+        """The chain rule at v: which of its inputs receive what."""
+        op, reads, constant = self.code[v - self.first]
+        key = op, constant, tuple(map(self.needing.__contains__, reads))
+        if key not in self.rules:
+            rule = _rule(*key)
+            self.rules[key] = rule, list(map(self.constant, rule.constants))
+        (_, code, received), constants = self.rules[key]
+        places = [g, v, *reads, *constants]
+        for place, (op, pick, constant) in enumerate(code, self.first + len(self.code)):
+            self.code.append((op, pick(places), constant))
+            places.append(place)
+        return [(reads[i], places[gx]) for i, gx in received]
+
+
+# --- rules ---
+
+
+class Rule(NamedTuple):
+    """A rule as code over g, out, the inputs, its constants and its results, in this order."""
+
+    constants: list[str]
+    code: list[tuple[Op, Callable[[list[int]], Sequence[int]], str]]  # ops and how to find inputs
     received: list[tuple[int, int]]  # which input, and where its contribution is
 
 
@@ -101,15 +122,16 @@ def _rule(op: Op, constant: str, needed: tuple[bool, ...]) -> Rule:
         return [], [gx for _, gx in passed]
 
     first = 2 + len(needed)
-    # in a context of its own: recorded also inside no_grad
-    recorded = Context().run(record, rule, [1.0] * first, [])
+    recorded = record(rule, [1.0] * first, [])
     live = needed_for(recorded, first)
-    code = [(i, row) for i, row in enumerate(recorded.code, first) if i in live]
-    leaves: dict[Place, Place] = {-1 - i: v.data.hex() for i, v in enumerate(recorded.leaves)}
-    numbers = {x: leaves.get(x, x) for x in live if x in leaves or isinstance(x, str)}
-    there = [*range(first), *numbers, *[i for i, _ in code]]
-    place: dict[Place, int] = {x: i for i, x in enumerate(there)}
-    short = [(op, [place[x] for x in reads], k) for _, (op, reads, k) in code]
-    return Rule(
-        [*numbers.values()], short, [(i, place[gx]) for i, gx in zip(inputs, recorded.sums)]
-    )
+    code = [(i, row) for i, row in enumerate(recorded.code, first) if live[i]]
+    constants = [number(x).hex() for x in recorded.leaves]
+    there = [*range(first), *range(-1, -1 - len(constants), -1), *[i for i, _ in code]]
+    place = {x: i for i, x in enumerate(there)}
+    short = [(op, _picking([place[x] for x in reads]), k) for _, (op, reads, k) in code]
+    return Rule(constants, short, [(i, place[gx]) for i, gx in zip(inputs, recorded.sums)])
+
+
+def _picking(indices: list[int]) -> Callable[[list[int]], Sequence[int]]:
+    """A function that takes some elements from a list."""
+    return itemgetter(*indices) if len(indices) > 1 else lambda places: [places[i] for i in indices]

@@ -6,7 +6,7 @@ gradient; and whoever decides by such a Value, or takes its number out, or write
 to write instead.
 
 >>> record(lambda x, s: ([x[0] * x[0].data], []), [3.0], []).code
-[(Op('detach'), [0], ''), (Op('mul'), [0, 1], '')]
+[(Op('detach'), (0,), ''), (Op('mul'), (0, 1), '')]
 """
 
 import gc
@@ -27,29 +27,41 @@ from .tape import JitError
 
 __all__ = ["check_nobody_watches", "is_tracing"]
 
-Place = int | str  # among the inputs and results; -1 for the first leaf; or a number in hex
 _PACKAGE = os.path.dirname(os.path.dirname(__file__)) + os.sep
+_FILES: set[str] = set()  # of the package
 _own_hash = object.__hash__
 _number = attrgetter("_number")  # of a Value, also where data is not to be seen
 
 
 class Recorded(NamedTuple):
-    """What one call of the function recorded."""
+    """What one call of the function recorded.
 
-    code: list[tuple[Op, list[Place], str]]  # ops, what they read, and a constant argument
-    outputs: list[Place]
-    sums: list[Place]
-    leaves: list[Value]
-    puts: Sequence[tuple[Place, Place, Sequence[int]]] = ()  # see tape.Put
+    A place is counted among the inputs and then the results; from the end, it is that of a leaf.
+    """
+
+    code: list[tuple[Op, Sequence[int], str]]  # ops, the places they read, and a constant in hex
+    outputs: list[int]
+    sums: list[int]
+    leaves: list[Value | str]  # at the places -1, -2, ...; a number in hex is a constant
+    puts: Sequence[tuple[int, int, Sequence[int]]] = ()  # see tape.Put
 
 
-def needed_for(recorded: Recorded, first: int) -> set[Place]:
-    """What the outputs and the sums are computed from; ``first`` is the place of a first result."""
-    needed = {*recorded.outputs, *recorded.sums}
-    needed.update([place for put in recorded.puts for place in put[:2]])
-    for i in reversed(range(len(recorded.code))):
-        if first + i in needed:
-            needed.update(recorded.code[i][1])
+def number(leaf: Value | str) -> float:
+    """What is in a leaf now."""
+    return float.fromhex(leaf) if isinstance(leaf, str) else leaf.data
+
+
+def needed_for(recorded: Recorded, first: int) -> bytearray:
+    """For each place 1 where the outputs and the sums need it; ``first`` is that of a result."""
+    code, leaves = recorded.code, recorded.leaves
+    needed = bytearray(first + len(code) + len(leaves))
+    puts = [place for put in recorded.puts for place in put[:2]]
+    for place in (*recorded.outputs, *recorded.sums, *puts):
+        needed[place] = 1
+    for i in range(len(code) - 1, -1, -1):
+        if needed[first + i]:
+            for place in code[i][1]:
+                needed[place] = 1
     return needed
 
 
@@ -127,8 +139,12 @@ class _Traced(Value):
         return _refuse(_BRANCH) if is_number else NotImplemented
 
     def __hash__(self) -> int:
-        ours = sys._getframe(1).f_code.co_filename.startswith(_PACKAGE)  # its graphs need sets
-        return _own_hash(self) if ours else _refuse(_BRANCH)
+        file = sys._getframe(1).f_code.co_filename
+        if file not in _FILES:
+            if not file.startswith(_PACKAGE):
+                _refuse(_BRANCH)
+            _FILES.add(file)  # its graphs need sets, and ask again and again
+        return _own_hash(self)
 
     def __getattr__(self, name: str) -> Any:
         if name in Value.__slots__:  # it has no number any more
@@ -170,6 +186,8 @@ def _traced(kind: Any, base: Any = _Traced) -> Any:
     return new
 
 
+_READY = {float, int, _traced(Value)}  # the most of what f computes with: as it is
+
 # --- a call of f ---
 
 
@@ -209,24 +227,26 @@ class _Call:
         return list(map(ref, values))
 
     def written(self, outputs: list[Value], sums: list[Value]) -> Recorded:
-        """The graph, with a place or a number for each Value."""
-        places: dict[int, Place] = {id(v): i for i, v in enumerate([*self.named, *self.made])}
+        """The graph, with a place for each Value."""
+        places = {id(v): i for i, v in enumerate([*self.named, *self.made])}
         places |= {id(v): -1 - i for i, v in enumerate(self.leaves.values())}
+        numbers: dict[str, int] = {}
 
-        def place(v: Value) -> Place:
-            if id(v) in places:
-                return places[id(v)]
-            if not v.is_constant:  # it was made by an earlier call
-                raise JitError(_KEPT)
-            return float(_number(v)).hex()  # tells 0.0 from -0.0, and finds nan again
+        def place(v: Value) -> int:
+            if id(v) not in places:
+                if not v.is_constant:  # it was made by an earlier call
+                    raise JitError(_KEPT)
+                number = float(_number(v)).hex()  # tells 0.0 from -0.0, and finds nan again
+                places[id(v)] = numbers.setdefault(number, -1 - len(self.leaves) - len(numbers))
+            return places[id(v)]
 
-        def applied(v: Value, op: Op) -> tuple[Op, list[Place], str]:
-            constant = v.arguments[-1].hex() if op.constants else ""
-            return op, list(map(place, v.inputs)), constant
-
-        code = [applied(v, v.op) for v in self.made if v.op is not None]
+        code: list[tuple[Op, Sequence[int], str]] = []
+        for v in self.made:
+            reads = tuple([places.get(id(x)) or place(x) for x in v.inputs])
+            op: Any = v.op
+            code.append((op, reads, v.arguments[-1].hex() if op.constants else ""))
         ends = [list(map(place, part)) for part in (outputs, sums)]
-        return Recorded(code, ends[0], ends[1], list(self.leaves))
+        return Recorded(code, ends[0], ends[1], [*self.leaves, *numbers])
 
     # --- what stands in the place of the engine's functions ---
 
@@ -243,9 +263,10 @@ class _Call:
 
     def apply(self, own: Callable[..., Any], op: Op, *args: Any) -> Any:
         """An operation; inside no_grad it is recorded too, and no gradient passes."""
-        many = type(args[0]) is tuple  # of an op of any number of inputs
-        inputs = list(map(self.stand_in, args[0] if many else args))
-        args = (tuple(inputs),) if many else tuple(inputs)
+        if type(args[0]) is tuple:  # of an op of any number of inputs
+            args = (tuple(map(self.stand_in, args[0])),)
+        elif not _READY.issuperset(map(type, args)):
+            args = tuple(map(self.stand_in, args))
         v = own(op, *args)
         if v is not NotImplemented and v.op is None:
             node = v = Context().run(own, op, *args)

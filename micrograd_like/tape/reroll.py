@@ -9,8 +9,8 @@ Before, a layer of two neurons on two inputs:            after:
 """
 
 from array import array
-from collections import Counter, defaultdict
-from itertools import repeat
+from collections import defaultdict
+from itertools import chain, repeat
 from typing import Any
 
 from .tape import Tape, checked
@@ -31,39 +31,46 @@ def reroll(tape: Tape, alone: bool = False) -> Tape:
 
 def _chain(tape: Tape) -> Tape:
     """Chains of additions of products, added from left to right, become dot."""
-    code = {c.start: c for c in tape.code}
-    ends = [*tape.outputs, *tape.sums, *[put.value for put in tape.puts]]
-    uses = Counter([*ends, *[t[0] for c in tape.code for t in c.args]])
-
-    def once(slot: int, op: str) -> bool:
-        return uses[slot] == 1 and slot in code and code[slot].op == op
-
+    uses = [0] * tape.size
+    tables = chain.from_iterable([c.args for c in tape.code])
+    ends = chain(tape.outputs, tape.sums, [put.value for put in tape.puts])
+    for slot in chain(ends, chain.from_iterable(tables)):
+        uses[slot] += 1
+    products: dict[int, Any] = {}  # the factors of those that are used once
+    sums: set[int] = set()  # additions that are used once
     chains: dict[int, list[int]] = {}  # by the last addition: where it starts, then its products
     absorbed: set[int] = set()
-    for c in tape.code:
-        left, right = c.args[0][0], c.args[-1][0]
-        if c.op == "add" and once(right, "mul"):
-            if not once(left, "add"):
-                chains[c.start] = [left, right]
-            elif left in chains:
-                chains[c.start] = chains.pop(left)
-                chains[c.start].append(right)
-                absorbed.add(left)
-    new: dict[int, tuple[str, list[int]]] = {}
+    for op, start, args, _ in tape.code:
+        if op == "mul" and uses[start] == 1:
+            products[start] = args
+        elif op == "add":
+            (left,), (right,) = args
+            if right in products:
+                if left not in sums:
+                    chains[start] = [left, right]
+                elif left in chains:
+                    chains[start] = chains.pop(left)
+                    chains[start].append(right)
+                    absorbed.add(left)
+            if uses[start] == 1:
+                sums.add(start)
+    dots: dict[int, Any] = {}
     zeros: list[float] = []
-    for last, (start, *products) in chains.items():
-        if len(products) < 2:
+    for last, (first, *factors) in chains.items():
+        if len(factors) < 2:
             continue
-        if once(start, "mul"):  # -0.0 is the start that changes no sum, not even that of zeros
-            zeros, start, products = [-0.0], -1, [start, *products]
-        new[last] = ("dot", [start, *[t[0] for p in products for t in code[p].args]])
-        absorbed.update(products)
+        if first in products:  # -0.0 is the start that changes no sum, not even of zeros
+            zeros, first, factors = [-0.0], -1, [first, *factors]
+        dots[last] = ((first,), *chain.from_iterable([products[p] for p in factors]))
+        absorbed.update(factors)
     short = Tape(tape.inputs, tape.scalars, tape.constants + zeros)
-    place = {i: i for i in range(tape.first)} | {-1: short.first - 1}
-    for c in tape.code:
-        if c.start not in absorbed:
-            op, args = new.get(c.start, (c.op, [t[0] for t in c.args]))
-            place[c.start] = short.add(op, [place[a] for a in args])
+    kept = [c for c in tape.code if c.start not in absorbed]
+    slots = chain(range(tape.first), [c.start for c in kept], [-1])
+    places = chain(range(tape.first), range(short.first, short.first + len(kept)), [tape.first])
+    place = dict(zip(slots, zip(places)))
+    rows = [dots.get(c.start) or c.args for c in kept]
+    ops = ["dot" if c.start in dots else c.op for c in kept]
+    short.extend(ops, [tuple([place[slot] for (slot,) in row]) for row in rows])
     return _with_ends(short, tape, place)
 
 
@@ -71,46 +78,56 @@ def _group(tape: Tape, alone: bool) -> Tape:
     """Instructions of equal depth, op and kinds of arguments become one, what varies not first."""
     groups = _alike(tape)
     rolled = Tape(tape.inputs, tape.scalars, tape.constants)
-    place = list(range(tape.size))
+    place = list(zip(range(tape.size)))
+    ops: list[str] = []  # of instructions of one row that wait for each other
+    args: list[Any] = []
     for key in sorted(groups, key=lambda key: key[:2]):
-        rows = [tuple([place[slot] for slot in row]) for row in groups[key]]
-        if len(rows) < SMALL:
-            for *args, slot in rows:
-                place[slot] = rolled.add(key[2], args)
+        if len(groups[key]) < SMALL:
+            for row in groups[key]:
+                args.append(tuple([place[slot] for slot in row[:-1]]))
+                place[row[-1]] = (rolled.size + len(ops),)
+                ops.append(key[2])
             continue
+        rolled.extend(ops, args)
+        ops, args = [], []
+        rows = [[place[slot][0] for slot in row] for row in groups[key]]
         rows.sort()  # by the first argument, then the second, ...
         if alone:
-            own = [i for i, kind in enumerate(key[3]) if kind == "varies"]
+            own = [i for i, kind in enumerate(key[3]) if kind == VARIES]
             rows.sort(key=lambda row: [row[i] for i in own])
         *tables, slots = map(array, repeat("i"), zip(*rows))
         first = rolled.add(key[2], *tables, count=len(rows))
         for new, slot in enumerate(slots, first):
-            place[slot] = new
+            place[slot] = (new,)
+    rolled.extend(ops, args)
     return _with_ends(rolled, tape, place)
 
 
 def _with_ends(new: Tape, tape: Tape, place: Any) -> Tape:
     """The new tape with the ends of the old one, at their new places."""
-    new.outputs, new.sums = [place[s] for s in tape.outputs], [place[s] for s in tape.sums]
-    new.puts = [put._replace(value=place[put.value]) for put in tape.puts]
+    new.outputs, new.sums = [[place[s][0] for s in ends] for ends in (tape.outputs, tape.sums)]
+    new.puts = [put._replace(value=place[put.value][0]) for put in tape.puts]
     return new
+
+
+VARIES, SHARED, CONSTANT = "vsc"
 
 
 def _alike(tape: Tape) -> dict[Any, list[list[int]]]:
     """Rows of arguments and result, by (varies, depth, op, kinds of arguments)."""
-    kinds = ["varies"] * tape.inputs + ["shared"] * tape.scalars
-    kinds += ["constant"] * len(tape.constants)
-    depth = [0] * tape.first
+    kinds = [*VARIES * tape.inputs, *SHARED * tape.scalars, *CONSTANT * len(tape.constants)]
+    depths = [0] * tape.first
     groups = defaultdict(list)
-    for c in tape.code:
-        args = [t[0] for t in c.args]
-        if c.op in ("mul", "dot"):  # a factor that all samples share comes first
+    for op, start, tables, _ in tape.code:
+        args = [slot for (slot,) in tables]
+        if op in ("mul", "dot"):  # a factor that all samples share comes first
             for i in range(len(args) % 2, len(args), 2):
-                if kinds[args[i]] == "varies" != kinds[args[i + 1]]:
+                if kinds[args[i]] == VARIES != kinds[args[i + 1]]:
                     args[i], args[i + 1] = args[i + 1], args[i]
-        row = tuple([kinds[a] for a in args])
-        varies = "varies" in row
-        kinds.append("varies" if varies else "shared")
-        depth.append(1 + max([depth[a] for a in args]))
-        groups[varies, depth[-1], c.op, row].append([*args, c.start])
+        row = "".join([kinds[a] for a in args])
+        kind = VARIES if VARIES in row else SHARED
+        kinds.append(kind)
+        depth = 1 + max([depths[a] for a in args])
+        depths.append(depth)
+        groups[kind == VARIES, depth, op, row].append([*args, start])
     return groups

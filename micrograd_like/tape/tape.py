@@ -22,11 +22,11 @@ Two ops mean more here than in the op table, because reroll turns chains of addi
 This file knows no LLVM and no graph.
 """
 
-from collections.abc import Sequence
-from functools import reduce
-from itertools import pairwise
+from collections.abc import Iterable, Sequence
+from functools import partial, reduce
+from itertools import count, pairwise, repeat
 from operator import add, mul
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .. import ops
 
@@ -55,6 +55,9 @@ class Instruction(NamedTuple):
     def results(self) -> range:
         """The slots that it fills."""
         return range(self.start, self.start + self.count)
+
+
+_instruction: Any = partial(tuple.__new__, Instruction)  # as Instruction._make, in C
 
 
 class Put(NamedTuple):
@@ -91,6 +94,11 @@ class Tape:
         self.code.append(Instruction(op, self.size, args, count))
         self.size += count
         return self.size - count
+
+    def extend(self, ops: Sequence[str], args: Iterable[tuple[tuple[int], ...]]) -> None:
+        """Appends an instruction of one row for each op: its tables have one slot each."""
+        self.code += map(_instruction, zip(ops, count(self.size), args, repeat(1)))
+        self.size += len(ops)
 
     def constant(self, slot: int) -> float | None:
         """The number in a slot when it is a constant."""
@@ -143,14 +151,14 @@ class Tape:
         """Raises a JitError when an instruction reads what is not yet there."""
         size = self.first
         for code in self.code:
-            _, start, args, count = code
+            _, start, args, rows = code
             for table in args:
-                if start != size or len(table) != count:
+                if start != size or len(table) != rows:
                     raise JitError(f"{_line(code)}: its slots do not follow the ones before")
                 for slot in table:
                     if not 0 <= slot < start:
                         raise JitError(f"{_line(code)}: an argument comes later than its use")
-            size += count
+            size += rows
         ends = [*self.outputs, *self.sums]
         if ends and not 0 <= min(ends) <= max(ends) < size:
             raise JitError("an output is a slot that no instruction fills")

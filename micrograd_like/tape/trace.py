@@ -18,7 +18,7 @@ from .. import ops
 from ..engine import Value
 from ..ops import Op
 from .gradients import with_gradients
-from .recording import Place, Recorded, needed_for, record
+from .recording import Recorded, needed_for, number, record
 from .tape import JitError, Put, Tape, checked
 
 __all__ = ["Traced", "probes", "trace"]
@@ -89,9 +89,7 @@ class Traced:
             wanted: only for these of the parameters.
         """
         places = {v: -1 - i for i, v in enumerate(self._call.leaves)}
-        unread = -1 - len(places)  # nothing is computed from there
-        wanted = self.parameters if wanted is None else wanted
-        ends = [places.get(v, unread) for v in wanted]
+        ends = [places.get(v) for v in (self.parameters if wanted is None else wanted)]
         return self._written(with_gradients(self._call, self._named, ends))
 
     def _written(self, call: Recorded) -> Tape:
@@ -108,13 +106,13 @@ def _parameters(first: Recorded, again: Recorded) -> list[Value]:
     """The leaves that both calls read; a JitError when the calls did not record the same."""
     pairs = list(zip(first.leaves, again.leaves))
     same = first[:3] == again[:3] and len(first.leaves) == len(again.leaves)
-    if not same or any(x is not y and x.data.hex() != y.data.hex() for x, y in pairs):
+    if not same or any(x is not y and number(x).hex() != number(y).hex() for x, y in pairs):
         raise JitError(
             "the function did something else for other numbers, or when it was called again: it "
             "draws random numbers, reads the time, or changes what it reads; pass what changes as "
             "an argument"
         )
-    return [x for x, y in pairs if x is y]
+    return [x for x, y in pairs if x is y and isinstance(x, Value)]
 
 
 # --- the tape ---
@@ -122,34 +120,31 @@ def _parameters(first: Recorded, again: Recorded) -> list[Value]:
 
 def _write(call: Recorded, named: int, inputs: int, parameters: list[Value]) -> Tape:
     """The instructions of a graph: equal ones once, what is constant computed, 1 * x left out."""
+    rows = {op: _row(op) for op in {op for op, _, _ in call.code}}
     needed = needed_for(call, named)
+    scalars: dict[Any, int] = {v: i for i, v in enumerate(parameters, named)}
     writer = _Writer(named, named + len(parameters))
-    scalars = {v: i for i, v in enumerate(parameters, named)}
-    slots: dict[Place, int] = {i: i for i in range(named)}
-    for i, v in enumerate(call.leaves):
-        if v in scalars:
-            slots[-1 - i] = scalars[v]
-        elif -1 - i in needed:
-            slots[-1 - i] = writer.constant(v.data)
-
-    def slot(place: Place) -> int:
-        return writer.constant(float.fromhex(place)) if isinstance(place, str) else slots[place]
-
+    leaves = [scalars[x] if x in scalars else writer.constant(number(x)) for x in call.leaves]
+    slots = [*range(named), *[0] * len(call.code), *reversed(leaves)]  # by place
     for i, (op, reads, constant) in enumerate(call.code, named):
-        if i in needed:
-            args = list(map(slot, [*reads, constant] if constant else reads))
-            slots[i] = writer.emit(op, args)
-    outputs, sums = [[writer.result(slot(v)) for v in ends] for ends in (call.outputs, call.sums)]
-    puts = [(slot(index), writer.result(slot(value)), where) for index, value, where in call.puts]
-    used = dict.fromkeys([s for _, operands in writer.known for s in operands if s < 0])
-    tape = Tape(inputs, writer.start - inputs, [writer.numbers[-s - 1] for s in used])
-    place = {s: s for s in range(writer.start)} | {s: writer.start + i for i, s in enumerate(used)}
-    place |= {writer.start + i: tape.first + i for i in range(len(writer.known))}
-    for name, operands in writer.known:
-        tape.add(name, [place[s] for s in operands])
+        if needed[i]:
+            slots[i] = writer.emit(rows[op], [slots[x] for x in reads], constant)
+    outputs, sums = [[writer.result(slots[x]) for x in ends] for ends in (call.outputs, call.sums)]
+    puts = [(slots[index], writer.result(slots[x]), where) for index, x, where in call.puts]
+    tape, place = writer.tape(inputs)
     tape.outputs, tape.sums = [place[s] for s in outputs], [place[s] for s in sums]
-    tape.puts = [Put(place[index], place[value], where) for index, value, where in puts]
+    tape.puts = [Put(index, place[value], where) for index, value, where in puts]
     return tape
+
+
+def _row(op: Op) -> Op:
+    """The op of the table that computes the same; its rule may be another."""
+    row = ops.OPS.get(op.name)
+    if row is None or row.forward is not op.forward:
+        raise JitError(
+            f"the op {op.name!r} is not in the op table: use those of micrograd_like.ops"
+        )
+    return row
 
 
 _INDEX = (
@@ -163,11 +158,11 @@ class _Writer:
     """Collects instructions; slots of constants are negative until all constants are known."""
 
     def __init__(self, arguments: int, start: int) -> None:
-        self.arguments = arguments  # their slots are the first ones
-        self.start = start  # the slot of the first result, but for the constants
+        self.arguments, self.start = arguments, start  # how many; the slot of the first result
         self.constants: dict[str, int] = {}
         self.numbers: list[float] = []
-        self.known: dict[tuple[str, tuple[int, ...]], int] = {}  # instructions, in order
+        self.known: dict[tuple[Any, ...], int] = {}  # instructions, in order: op, arguments
+        self.used: dict[int, None] = {}  # the constants that they read
 
     def constant(self, number: float) -> int:
         key = number.hex()
@@ -176,43 +171,58 @@ class _Writer:
             self.constants[key] = -len(self.numbers)
         return self.constants[key]
 
-    def emit(self, row: Op, args: list[int]) -> int:
-        op = row.name
-        if op not in ops.OPS or ops.OPS[op].forward is not row.forward:
-            raise JitError(f"the op {op!r} is not in the op table: use those of micrograd_like.ops")
-        if op == "detach":
+    def emit(self, op: Op, args: list[int], constant: str = "") -> int:
+        """The slot of an op's result, whose instruction may be there already, or not needed."""
+        if op is ops.MUL:
+            args.sort()  # numbers first, so that equal products look equal
+        if op.arity == 2 == len(args) and args[0] >= 0 <= args[1]:  # the most
+            return self.known.setdefault((op, *args), self.start + len(self.known))
+        if constant:
+            args.append(self.constant(float.fromhex(constant)))
+        if op is ops.DETACH:
             return args[0]  # there are no gradients any more
-        if op == "take" and not 0 <= args[0] < self.arguments:
+        if op is ops.TAKE and not 0 <= args[0] < self.arguments:
             raise JitError(_INDEX)
         if max(args, default=-1) < 0:
-            return self.constant(row.forward(*[self.numbers[-a - 1] for a in args]))
-        if op == "powc":
-            op, args = self._power(*args)
-        if op == "mul":
-            args.sort()  # numbers first, so that equal products look equal
-            if args[0] < 0 and self.numbers[-args[0] - 1] == 1.0:
-                return args[1]
-        elif op == "sum":
+            return self.constant(op.forward(*[self.numbers[-a - 1] for a in args]))
+        if op is ops.MUL and self.numbers[-args[0] - 1] == 1.0:
+            return args[1]
+        if op is ops.POWC:
+            return self._power(*args)
+        if op is ops.SUM:
             args = [self.constant(0.0), *args]
-        elif op == "dot":
+        if op is ops.DOT:
             n = len(args) // 2
             args = [self.constant(0.0), *chain.from_iterable(zip(args[:n], args[n:]))]
         return self._instruction(op, args)
+
+    def _instruction(self, op: Op, args: Sequence[int]) -> int:
+        self.used.update(dict.fromkeys([a for a in args if a < 0]))
+        return self.known.setdefault((op, *args), self.start + len(self.known))
 
     def result(self, slot: int) -> int:
         """What is in the slot, as the result of an instruction."""
         if slot >= self.start:
             return slot
-        return self._instruction("mul", [slot, self.constant(1.0)])
+        return self._instruction(ops.MUL, [slot, self.constant(1.0)])
 
-    def _power(self, x: int, exponent: int) -> tuple[str, list[int]]:
+    def _power(self, x: int, exponent: int) -> int:
         """The powers that everybody writes as products: a call of pow costs as much as hundreds."""
         k = self.numbers[-exponent - 1]
-        if k in (1.0, -1.0):
-            return "mul" if k == 1.0 else "div", [self.constant(1.0), x]
-        if k in (2.0, 3.0):
-            return "mul", [x if k == 2.0 else self.emit(ops.MUL, [x, x]), x]
-        return "powc", [x, exponent]
+        if k == -1.0:
+            return self._instruction(ops.DIV, [self.constant(1.0), x])
+        if k in (1.0, 2.0, 3.0):
+            square = self.emit(ops.MUL, [x, x]) if k > 1.0 else x
+            return square if k < 3.0 else self.emit(ops.MUL, [square, x])
+        return self._instruction(ops.POWC, [x, exponent])
 
-    def _instruction(self, op: str, args: Sequence[int]) -> int:
-        return self.known.setdefault((op, tuple(args)), self.start + len(self.known))
+    def tape(self, inputs: int) -> tuple[Tape, list[int]]:
+        """The instructions; and where each slot is on their tape, constants from the end."""
+        tape = Tape(inputs, self.start - inputs, [self.numbers[-s - 1] for s in self.used])
+        constants = {s: i for i, s in enumerate(self.used, self.start)}
+        place = [*range(self.start), *range(tape.first, tape.first + len(self.known))]
+        place += [constants.get(-s, -1) for s in range(len(self.numbers), 0, -1)]
+        single = list(zip(place))
+        rows = [tuple(map(single.__getitem__, instruction[1:])) for instruction in self.known]
+        tape.extend([instruction[0].name for instruction in self.known], rows)
+        return tape, place

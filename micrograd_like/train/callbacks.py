@@ -12,7 +12,7 @@ own come first: the numbers of the epoch are complete when yours is called.
 
 import math
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -21,8 +21,7 @@ from ..engine import Value
 from ..losses import binary_cross_entropy_with_logits, cross_entropy
 from ..nesting import flatten
 from .history import History, Loss, RecordedEpoch, Recording
-from .metrics import BETTER, Metric, evaluate, evaluating, measured
-from .steps import Steps
+from .metrics import BETTER, evaluating
 
 __all__ = ["Callback", "EarlyStopping"]
 
@@ -99,22 +98,6 @@ class EarlyStopping:
 
 
 # --- fit's own: it gives the first arguments ---
-
-
-def add_metrics(
-    steps: Steps, metrics: Iterable[tuple[str, Metric]], model: Any, history: History
-) -> None:
-    """Adds the metrics of the outputs that the last epoch's steps have computed."""
-    outputs, targets = steps.outputs(), [steps.problem.y[j] for j in steps.order]
-    history.append(measured(metrics, outputs, targets, steps.problem.loss))
-
-
-def add_validation(
-    X: Any, y: Any, loss: Loss, metrics: Iterable[Any], model: Any, history: History
-) -> None:
-    """Adds the loss and the metrics of other data, as ``val_``."""
-    scores = evaluate(model, X, y, loss, metrics)
-    history.append({f"val_{name}": number for name, number in scores.items()})
 
 
 def step_scheduler(scheduler: Any, monitor: str, model: Any, history: History) -> None:

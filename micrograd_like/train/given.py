@@ -56,8 +56,8 @@ def _optimizer(optimizer: Any, parameters: list[Any]) -> Any:
     return optimizer
 
 
-def check_scheduler(scheduler: Any, optimizer: Any) -> None:
-    """Refuses what does not change the learning rate of this optimiser."""
+def check_scheduler(scheduler: Any, optimizer: Any, step_every: Any) -> None:
+    """Refuses what does not change the learning rate of this optimiser, so often."""
     if isinstance(scheduler, type) or not callable(getattr(scheduler, "step", None)):
         raise TypeError(
             "scheduler must have a step() method, such as StepLR(optimizer, 10), got "
@@ -67,6 +67,10 @@ def check_scheduler(scheduler: Any, optimizer: Any) -> None:
         raise ValueError(
             f"the {type(scheduler).__name__} changes the learning rate of another optimizer: make "
             "it from the one that is given to fit"
+        )
+    if step_every == "batch" and hasattr(scheduler, "patience"):
+        raise ValueError(
+            f'a {type(scheduler).__name__} looks at the numbers of an epoch: step_every="epoch"'
         )
 
 

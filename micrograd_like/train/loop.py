@@ -10,21 +10,19 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from ..checks import integer, is_int
+from ..checks import choice, integer, is_int
 from ..data import batches
 from ..optim import Adam
 from . import given
 from .callbacks import (
     Recorder,
-    add_metrics,
-    add_validation,
     progress_bar,
     show,
     step_scheduler,
     warn_of_bounded_scores,
 )
 from .history import History, Loss, Recording
-from .metrics import Metric, samples
+from .metrics import Look, Metric, samples
 from .steps import Steps, check_jit, choose
 
 __all__ = ["fit"]
@@ -35,7 +33,7 @@ UNINTERRUPTED = 0.5  # seconds: how long compiled steps run before Ctrl-C is loo
 def fit(
     model: Any, X: Any, y: Any, loss: Loss, optimizer: Any = Adam,
     epochs: int = 100, batch_size: int = 32, shuffle: bool = True,
-    validation: tuple[Any, Any] | None = None, scheduler: Any = None,
+    validation: tuple[Any, Any] | None = None, scheduler: Any = None, step_every: str = "epoch",
     l1: float = 0.0, l2: float = 0.0, max_norm: float | None = None,
     metrics: Iterable[str | Metric] = (), callbacks: Iterable[Any] = (),
     seed: int = 0, progress: bool = True,
@@ -55,6 +53,8 @@ def fit(
         validation: a pair (X, y) to evaluate after every epoch.
         scheduler: stepped after every epoch; ReduceLROnPlateau gets the (validation) loss. One that
             is given to a second fit goes on where it was, as torch's do.
+        step_every: "epoch", or "batch": the scheduler is stepped after every batch, and what it
+            counts in epochs are batches.
         l1: adds l1 * sum(|w|) to the loss, over all parameters but biases.
         l2: adds l2 * sum(w**2), over the same.
         max_norm: clip the norm of all gradients together to this.
@@ -64,6 +64,8 @@ def fit(
         seed: of the shuffle.
         progress: show a bar with loss, metrics and learning rate (with tqdm).
         jit: run the steps as machine code: True, False, or "auto" where it is possible and pays.
+            Where the samples of a batch depend on each other (BatchNorm, a loss of pairs), whole
+            batches are compiled. What is held out is evaluated so, too.
         threads: over how many cores the compiled step spreads a batch of more than 128 samples.
         record: keep the parameters of every so many epochs in the history, and those of the first
             and the last, for explore(history).
@@ -96,27 +98,27 @@ def fit(
     shuffle = given.yes_or_no("shuffle", shuffle)
     progress, seed = given.yes_or_no("progress", progress), given.whole("seed", seed)
     measures, callbacks = given.measures(metrics), given.functions("callbacks", callbacks)
+    choice("epoch", "batch")("step_every", step_every)
     if scheduler is not None:
-        given.check_scheduler(scheduler, problem.optimizer)
+        given.check_scheduler(scheduler, problem.optimizer, step_every)
+        if step_every == "batch":
+            problem, scheduler = problem._replace(schedule=scheduler), None
     check_jit(jit)
     warn_of_bounded_scores(model, problem.X[0], loss)
-    theirs = [scheduler or fit, *callbacks, *[metric for _, metric in measures]]
+    theirs = [scheduler or problem.schedule or fit, *callbacks, *[metric for _, metric in measures]]
+    look = Look(measures, held_out, loss, problem.y) if measures or held_out else None
     with _evaluating_afterwards(model):
-        steps = choose(problem, jit, epochs, threads, not all(map(given.is_ours, theirs)))
+        steps = choose(problem, jit, epochs, threads, not all(map(given.is_ours, theirs)), look)
         history, orders = History(), _orders(len(problem.X), shuffle, seed)
         history.jit, monitor = steps.says, "val_loss" if held_out else "loss"
         with progress_bar(epochs) if progress else nullcontext() as bar:
-            looking: list[Any] = [
-                measures and partial(add_metrics, steps, measures),
-                held_out and partial(add_validation, *held_out, loss, measures),
+            own: list[Any] = [
                 scheduler and partial(step_scheduler, scheduler, monitor),
-            ]
-            showing: list[Any] = [
                 record and Recorder(record, history, Recording(model, loss, problem.X, problem.y)),
                 bar is not None and partial(show, bar),
             ]
-            every = 1 if callbacks or any(looking) or steps.says != "compiled" else record or epochs
-            callbacks = [*filter(None, looking + showing), *callbacks]
+            every = 1 if callbacks or scheduler or not steps.together else record or epochs
+            callbacks = [*filter(None, own), *callbacks]
             _call_all(callbacks, "start", model, history)
             _run(model, steps, orders, callbacks, history, epochs, every)
     _call_all(callbacks, "finish", model)

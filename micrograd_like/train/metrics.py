@@ -13,12 +13,12 @@ from typing import Any
 from .. import modes, nesting
 from ..checks import choice
 from ..data import check_finite, check_lengths
-from ..engine import Value, as_value, no_grad, topological_order
+from ..engine import Value, as_value, no_grad
 from ..functional import sigmoid, softmax
 from ..modes import Mode
 from ..nesting import fitted, flat, flatten, is_list, map_nested, one, parts, plain, shape, squeezed
 from .history import Loss
-from .steps import check_jit, is_worth_compiling, mean, numbers
+from .steps import check_jit, inputs_of, is_worth_compiling, mean, numbers
 
 __all__ = ["METRICS", "Metric", "accuracy", "evaluate", "mae", "predict", "predict_proba", "r2"]
 
@@ -129,7 +129,7 @@ def places_of(labels: list[int], n_scores: int, name: str = "targets") -> list[i
 
 def _samples(outputs: Any, targets: Any) -> tuple[list[Any], list[Any]]:
     """Plain numbers, as many of both, of at least one sample."""
-    both = [numbers(plain(x)) for x in (outputs, targets)]
+    both = [plain(numbers(x)) for x in (outputs, targets)]
     outputs, targets = (x if is_list(x) else [x] for x in both)
     if len(outputs) != len(targets) or not outputs:
         found = f"{len(outputs)} outputs and {len(targets)} targets"
@@ -193,6 +193,45 @@ def evaluate(
     return scores | measured(metrics, numbers(outs), y, loss)
 
 
+class Look:
+    """What is measured after every epoch: of its outputs, and of data that is held out.
+
+    Args:
+        metrics: pairs of a name and a function.
+        held_out: samples and targets, or None.
+        loss: of outputs and targets.
+        targets: of the samples in training.
+    """
+
+    def __init__(
+        self, metrics: list[tuple[str, Metric]], held_out: Any, loss: Loss, targets: list[Any]
+    ) -> None:
+        self.metrics, self.held_out, self.loss, self.targets = metrics, held_out, loss, targets
+
+    def __call__(
+        self, model: Any, outputs: Callable[[], list[Any]], order: list[int], said: Any = None
+    ) -> dict[str, float]:
+        """The numbers for the history.
+
+        Args:
+            outputs: gives what the model said in the epoch, before its steps.
+            order: of the samples in it.
+            said: outputs and loss for the held-out data, where they are known.
+        """
+        scores = {}
+        if self.metrics:
+            targets = [self.targets[j] for j in order]
+            scores = measured(self.metrics, outputs(), targets, self.loss)
+        if self.held_out:
+            X, y = self.held_out
+            if said is None:
+                found = evaluate(model, X, y, self.loss, self.metrics)
+            else:
+                found = {"loss": said[1]} | measured(self.metrics, said[0], y, self.loss)
+            scores |= {f"val_{name}": number for name, number in found.items()}
+        return scores
+
+
 def predict(model: Any, X: Any, jit: bool | str = "auto") -> list[Any]:
     """The outputs for samples, as plain numbers (lists of them for several outputs).
 
@@ -213,7 +252,7 @@ def predict(model: Any, X: Any, jit: bool | str = "auto") -> list[Any]:
     check_jit(jit)
     with evaluating(model), no_grad():
         many = jit == "auto" and len(X) >= 100
-        if jit is True or (many and is_worth_compiling(_edges(model, X[0]) * len(X))):
+        if jit is True or (many and is_worth_compiling(_work(model, X[0]), len(X))):
             try:
                 return _predict_compiled(model, X)
             except Exception:  # of any kind: Python will say what it thinks of it
@@ -273,8 +312,7 @@ def _evaluated(model: Any) -> Callable[[Any], Any]:
     return outputs
 
 
-def _edges(model: Any, x: Any) -> int:
-    """How many inputs the nodes have that one sample makes: the work for it."""
+def _work(model: Any, x: Any) -> int:
+    """How many inputs the nodes have that one sample makes."""
     outs, _ = flatten(Context().run(_evaluated(model), x))  # in a context of its own: it records
-    nodes = [v for out in outs if isinstance(out, Value) for v in topological_order(out)]
-    return sum([len(v.inputs) for v in nodes])
+    return inputs_of(outs)

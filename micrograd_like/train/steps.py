@@ -6,23 +6,26 @@ targets: no network and no gradient is known here.
 
 import math
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from itertools import chain
 from numbers import Real
 from typing import Any, NamedTuple
 
 from .. import functional
 from ..engine import Value, as_value, assign, topological_order
-from ..modes import uncollected
-from ..nesting import map_nested
-from ..optim import Optimizer, clip_grad_norm_
+from ..modes import replaced, uncollected
+from ..nesting import is_list, parts
+from ..optim import Optimizer, Scheduler, clip_grad_norm_
 from .history import Loss
 
 __all__ = ["WORTH_COMPILING"]
 
-# One parameter, sample and epoch of work takes about 2 microseconds in Python, and compiling
-# from a third of a second up, so less than this is faster without.
-WORTH_COMPILING = 1_000_000
+# An input of a node takes about 0.7 microseconds in Python, with its gradient. Compiling takes from
+# half a second up, with the imports, and 0.03 to 0.2 milliseconds for each input of a node: so what
+# has less inputs in all, or is computed less often than LONG fits into it, is faster without.
+WORTH_COMPILING = 700_000
+LONG = 7_000  # inputs, in the nodes of one sample
 
 Columns = dict[str, list[float]]  # of a History
 
@@ -39,6 +42,7 @@ class Problem(NamedTuple):
     l2: float = 0.0
     max_norm: float | None = None
     batch_size: int = 32
+    schedule: Any = None  # a scheduler that is stepped after every batch
 
     def check_reached(self, own: set[Value], batches: Iterable[Collection[Value]]) -> None:
         """Refuses parameters that the loss does not reach, told by what that of a batch depends on.
@@ -63,6 +67,24 @@ class Problem(NamedTuple):
             "depend on it: make the optimizer from model.parameters()"
         )
 
+    def work(self) -> int:
+        """How many inputs the nodes of one sample's loss have; 0 where that cannot be computed.
+
+        It is computed for two samples, which leaves no trace.
+        """
+        from ..tape.surroundings import Surroundings
+
+        around = Surroundings(self.model, self.loss)
+        try:
+            modules = self.model.modules()
+            with uncollected(), replaced(modules, "training", [True] * len(modules)):
+                loss = self.loss(self.model.batch(self.X[:2]), self.y[:2])
+                return inputs_of([loss]) // len(self.X[:2])
+        except Exception:  # of any kind: the steps will say what they think of it
+            return 0
+        finally:
+            around.put_back()
+
     def batches(self, order: list[int]) -> list[list[int]]:
         """The samples of each step of an epoch."""
         size = self.batch_size
@@ -81,45 +103,58 @@ def one_number(loss: Loss, outputs: Any, targets: Any) -> Value:
 class Steps:
     """Trains epoch after epoch as one would write it by hand, and remembers the last one."""
 
-    def __init__(self, problem: Problem, says: str = "in Python, as asked") -> None:
+    together = False  # whether several epochs may be one call
+
+    def __init__(
+        self, problem: Problem, says: str = "in Python, as asked", look: Any = None
+    ) -> None:
         self.problem, self.says, self.own = problem, says, set(problem.model.parameters())
+        self.look = look  # what is measured after an epoch: see metrics.Look
+        self.seen: list[dict[str, float]] = []
         self.kept = {p: p.data for p in problem.optimizer.params}  # when the loss was last finite
         self.done = 0  # epochs
-        self.order: list[int] = []  # of the samples in the last epoch
-        self.said: list[Any] = []  # the model, of each of them
+        self.said: list[Any] = []  # the model, of each sample of the last epoch
 
     def run(self, ways: Iterable[list[int]]) -> Columns:
         """Trains one epoch for each order of the samples; the columns of the history."""
         start = time.perf_counter()
-        orders = list(ways)  # to shuffle them takes time, too
+        orders, self.seen = list(ways), []  # to shuffle them takes time, too
         columns = self._train(orders)
+        if self.look and not self.seen:
+            self._look(orders[-1])
         each = (time.perf_counter() - start) / len(orders)
-        self.done, self.order = self.done + len(orders), orders[-1]
-        lr = self.problem.optimizer.lr
-        return columns | {"lr": [lr] * len(orders), "time": [each] * len(orders)}
+        self.done += len(orders)
+        columns["time"] = [each] * len(orders)
+        names = self.seen[0] if self.seen else []
+        return columns | {name: [row[name] for row in self.seen] for name in names}
+
+    def _look(self, order: list[int], said: Any = None) -> None:
+        """Measures after an epoch."""
+        self.seen.append(self.look(self.problem.model, self.outputs, order, said))
 
     def outputs(self) -> list[Any]:
         """What the model said of each sample of the last epoch, before its step."""
         return self.said
 
     def _train(self, orders: list[list[int]]) -> Columns:
-        """The epochs, here a single one, and their columns of loss and grad_norm."""
+        """The epochs, here a single one, and their columns of loss, grad_norm and lr."""
         self.problem.model.train()
         self.said, batches, weights = [], self.problem.batches(orders[0]), self._weights()
         steps = []
         for i in range(len(batches)):
             with uncollected():
                 steps.append(self._step(i, batches, weights))
-        losses, norms = zip(*steps)
-        return {"loss": [math.fsum(losses) / len(orders[0])], "grad_norm": [mean(norms)]}
+        losses, norms, rates = zip(*steps)
+        means = {"loss": [math.fsum(losses) / len(orders[0])], "grad_norm": [mean(norms)]}
+        return means | {"lr": [rates[-1]]}
 
     def _step(
         self, batch: int, batches: list[list[int]], weights: list[Value]
-    ) -> tuple[float, float]:
-        """One step on some samples: the sum of their losses, and the norm of the gradients."""
+    ) -> tuple[float, float, float]:
+        """One step on some samples: the sum of their losses, the norm of the gradients, the lr."""
         problem, optimizer = self.problem, self.problem.optimizer
         outs, loss = self._loss(batches[batch])
-        if not self.order and not batch:  # the first step of all
+        if not self.done and not batch:  # the first step of all
             leaves = (set(topological_order(self._loss(some)[1])) for some in batches[1:])
             problem.check_reached(self.own, chain([set(topological_order(loss))], leaves))
         total = self._penalised(loss, weights)
@@ -134,8 +169,11 @@ class Steps:
         else:
             norm = clip_grad_norm_(optimizer.params, problem.max_norm)
         optimizer.step()
+        rate = optimizer.lr
+        if problem.schedule:
+            problem.schedule.step()
         self.said += numbers(outs)
-        return loss.data * len(batches[batch]), norm
+        return loss.data * len(batches[batch]), norm, rate
 
     def _loss(self, some: list[int]) -> tuple[Any, Any]:
         """The outputs for some samples, and their loss."""
@@ -175,18 +213,59 @@ class Compiled(Steps):
     the next one, and compiled again, or not any more, when it has become another.
     """
 
-    def __init__(self, problem: Problem, jit: bool | str, threads: int, watching: bool) -> None:
-        from ..jit.training import Trainer
-
-        super().__init__(problem, "compiled")
+    def __init__(
+        self, problem: Problem, jit: bool | str, work: int, epochs: int, threads: int,
+        watching: bool, look: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(problem, "compiled", look)
         _check_own_ways(problem)
-        self.jit, self.watching = jit, watching
-        l1, l2 = problem.l1, problem.l2
-        penalty = (lambda w: l1 * abs(w) + l2 * w * w) if l1 or l2 else None
-        self.trainer = Trainer(
-            problem.model, problem.X, problem.y, problem.loss, problem.optimizer,
-            penalty, self._weights(), problem.max_norm, problem.batch_size, threads,
-        )  # fmt: skip
+        self.jit, self.work, self.watching = jit, work, watching
+        self.trainer = self._trainer(epochs * len(problem.X), threads)
+        self.evaluation = self._evaluation()
+        is_known = look is None or not look.held_out or self.evaluation is not None
+        self.together = is_known and not watching
+
+    def _trainer(self, visits: int, threads: int) -> Any:
+        """For samples, or for whole batches where a sample alone is not enough."""
+        from ..jit.batches import BatchTrainer
+        from ..jit.problem import Coupled
+        from ..jit.training import Trainer
+        from ..tape import JitError
+
+        problem, l1, l2 = self.problem, self.problem.l1, self.problem.l2
+        given = {
+            "model": problem.model, "X": problem.X, "y": problem.y, "loss": problem.loss,
+            "optimizer": problem.optimizer, "penalised": self._weights(),
+            "penalty": (lambda w: l1 * abs(w) + l2 * w * w) if l1 or l2 else None,
+            "max_norm": problem.max_norm, "batch_size": problem.batch_size,
+        }  # fmt: skip
+        try:
+            return Trainer(**given, threads=threads)
+        except Coupled as error:
+            size = min(problem.batch_size, len(problem.X))
+            if self.jit == "auto" and not is_worth_compiling(self.work * size, visits // size):
+                raise JitError(f"{error}; there is too little work for whole batches") from None
+            try:
+                return BatchTrainer(**given)
+            except JitError as other:
+                raise JitError(f"{error}; as a whole batch: {other}") from None
+
+    def _evaluation(self) -> Any:
+        """For the held-out data; None where Python is to do it."""
+        from ..jit.evaluation import Evaluation
+
+        if self.look is None or not self.look.held_out:
+            return None
+        X, y = self.look.held_out
+        try:
+            return Evaluation(self.trainer, X, y)
+        except Exception:  # of any kind: Python will say what it thinks of it
+            return None
+
+    def _look(self, order: list[int], said: Any = None) -> None:
+        if said is None and self.evaluation and self.says == "compiled":
+            said = self.evaluation(self.trainer.numbers())
+        super()._look(order, said)
 
     def _train(self, orders: list[list[int]]) -> Columns:
         if self.watching and self.says == "compiled":
@@ -197,11 +276,50 @@ class Compiled(Steps):
             self.problem.model.train()
         if not self.done:
             self.problem.check_reached(self.own, [self.trainer.problem.reached])
-        losses, norms, finite = self.trainer.epochs(orders)
+        looking = partial(self._look_inside, orders) if self.look and self.together else None
+        try:
+            rates, put_back = self._rates(len(orders))
+        except Exception as error:  # of the user's schedule: in Python it comes at its step
+            self.says = f"compiled; in Python from epoch {self.done + 1} on: {error}"
+            return super()._train(orders)
+        losses, norms, finite = self.trainer.epochs(orders, rates, looking)
         if finite < losses.size:
+            put_back(finite)
             raise self._not_finite(losses.flat[finite], *divmod(finite, losses.shape[1]))
         means = losses @ [len(some) for some in self.problem.batches(orders[0])] / len(orders[0])
-        return {"loss": means.tolist(), "grad_norm": norms.mean(axis=1).tolist()}
+        lr = [rates[i * len(rates) // len(orders) - 1] for i in range(1, len(orders) + 1)]
+        return {"loss": means.tolist(), "grad_norm": norms.mean(axis=1).tolist(), "lr": lr}
+
+    def _rates(self, epochs: int) -> tuple[list[float], Callable[[int], None]]:
+        """The learning rate of every step, and what to do where there were fewer."""
+        from ..tape.surroundings import Surroundings
+
+        optimizer, schedule = self.problem.optimizer, self.problem.schedule
+        steps = epochs * len(self.problem.batches(self.problem.X))
+        if not schedule:
+            return [optimizer.lr] * steps, lambda done: None
+        around = Surroundings(schedule, optimizer, without={"params", "state"})
+
+        def rate() -> float:
+            lr: float = optimizer.lr
+            schedule.step()
+            return lr
+
+        def put_back(done: int) -> None:
+            around.put_back()
+            for _ in range(done):
+                schedule.step()
+
+        try:
+            return [rate() for _ in range(steps)], put_back
+        except Exception:
+            around.put_back()
+            raise
+
+    def _look_inside(self, orders: list[list[int]], numbers: Any) -> None:
+        """Measures between two epochs: the parameters have these numbers, the Values others."""
+        said = self.evaluation and self.evaluation(numbers)
+        self._look(orders[len(self.seen)], said)
 
     def _follow(self, sample: int) -> None:
         """Makes it again what Python computes, which one sample and all that can be seen tell."""
@@ -211,12 +329,16 @@ class Compiled(Steps):
         try:
             problem.model.train()
             _check_own_ways(problem)
+            evaluation = self.evaluation
             if trainer.is_current(sample):
+                if evaluation and not evaluation.agrees(sample):
+                    self.evaluation = self._evaluation()
                 return
-            paid = len(problem.optimizer.params) * len(problem.X) * self.done
-            if self.jit == "auto" and not is_worth_compiling(paid // trainer.compilations):
+            times = len(problem.X) * self.done // trainer.compilations
+            if self.jit == "auto" and not is_worth_compiling(self.work, times):
                 raise JitError("something that the steps read has changed too often")
             trainer.follow(self._weights())
+            self.evaluation = self._evaluation()
             if not trainer.is_current(sample):
                 raise JitError("the model, the loss or the optimizer is another at every call")
         except Exception as error:
@@ -236,6 +358,12 @@ def _check_own_ways(problem: Problem) -> None:
     optimizer, ways = problem.optimizer, ["zero_grad", "step", "_check_leaves"]
     own = [w for w in ways if getattr(type(optimizer), w, None) is not getattr(Optimizer, w)]
     own += [way for way in [*ways, "update"] if way in vars(optimizer)]
+    schedule = problem.schedule
+    if schedule and getattr(type(schedule), "step", None) is not Scheduler.step:
+        raise JitError(
+            f"the {type(schedule).__name__} has a step() of its own, which only Python can run at "
+            "every batch"
+        )
     train = getattr(type(problem.model), "train", None)
     package = (getattr(train, "__module__", None) or "").partition(".")[0]
     if own or package != __name__.partition(".")[0] or "train" in vars(problem.model):
@@ -244,25 +372,32 @@ def _check_own_ways(problem: Problem) -> None:
 
 
 def choose(
-    problem: Problem, jit: bool | str, epochs: int, threads: int = 1, watching: bool = True
-) -> Steps:
+    problem: Problem, jit: bool | str, epochs: int, threads: int = 1, watching: bool = True,
+    look: Any = None,
+) -> Steps:  # fmt: skip
     """Who runs the steps; ``says`` is the sentence about it for the history."""
     if not jit:
-        return Steps(problem)
-    work = len(problem.optimizer.params) * len(problem.X) * epochs
-    if jit == "auto" and not is_worth_compiling(work):
-        return Steps(problem, "in Python: there is too little work for compiling to pay")
+        return Steps(problem, look=look)
+    work = problem.work() if jit == "auto" else 0
+    if jit == "auto" and not is_worth_compiling(work, len(problem.X) * epochs):
+        return Steps(problem, "in Python: there is too little work for compiling to pay", look)
     try:
-        return Compiled(problem, jit, threads, watching)
+        return Compiled(problem, jit, work, epochs, threads, watching, look)
     except Exception as error:  # of any kind: the steps in Python will say what they think of it
         if jit is True:
             raise
-        return Steps(problem, f"in Python: {error}")
+        return Steps(problem, f"in Python: {error}", look)
 
 
-def is_worth_compiling(work: int) -> bool:
-    """Whether compiling pays for so many products of a parameter, a sample and an epoch."""
-    return work >= WORTH_COMPILING
+def is_worth_compiling(work: int, times: int) -> bool:
+    """Whether compiling pays for nodes with so many inputs, computed so many times."""
+    return min(work, LONG) * times >= WORTH_COMPILING
+
+
+def inputs_of(outs: Iterable[Any]) -> int:
+    """How many inputs the nodes have that these were made of: the work for them."""
+    roots = [out for out in outs if isinstance(out, Value)]
+    return sum([len(v.inputs) for v in {v for out in roots for v in topological_order(out)}])
 
 
 def check_jit(jit: Any) -> None:
@@ -272,8 +407,12 @@ def check_jit(jit: Any) -> None:
 
 
 def numbers(outs: Any) -> Any:
-    """The plain numbers of outputs, in the same nesting."""
-    return map_nested(lambda out: out.data if isinstance(out, Value) else out, outs)
+    """The plain numbers of outputs, in nested lists."""
+    if type(outs) is float:  # the most
+        return outs
+    if is_list(outs):
+        return [numbers(part) for part in parts(outs)]
+    return outs.data if isinstance(outs, Value) else outs
 
 
 def mean(numbers: Sequence[float]) -> float:

@@ -16,6 +16,8 @@ import micrograd_like.functional as F
 from micrograd_like import MLP, Module, Neuron, Value, hinge_loss, micrograd, no_grad
 from micrograd_like.engine import grad, topological_order
 from micrograd_like.explore import explore
+from micrograd_like.explore.layout import WIDTH
+from micrograd_like.explore.layout import layout as laid_out
 from micrograd_like.train import History
 from micrograd_like.train.history import RecordedEpoch
 
@@ -177,16 +179,16 @@ def assert_well_laid_out(data):
     """No two cards overlap, every edge goes left to right, views show each Value's home."""
     width, height, _ = data["card"]
     for layout in data["layouts"]:
-        places = sorted(zip(layout["x"], layout["y"]))
         if layout.get("big"):
-            assert len(set(places)) == len(places)
+            assert len(set(zip(layout["x"], layout["y"]))) == len(layout["x"])
             continue
+        left = [layout["left"][column] for column in layout["x"]]
+        places = sorted(zip(left, layout["y"]))
         for (x, y), (x2, y2) in pairwise(places):
             assert x2 >= x + width or (x2 == x and y2 >= y + height)
         for a, b, *rails in layout["e"]:
-            assert layout["x"][a] + width < layout["x"][b]
-            step = width + layout["gap"]
-            columns = range(layout["x"][a] + step, layout["x"][b], step)  # that it passes
+            assert left[a] + width < left[b]
+            columns = [x for x in layout["left"] if left[a] < x < left[b]]
             for x, rail in zip(columns, rails, strict=True):
                 assert all(abs(y - rail) > height / 2 for u, y in places if u == x)
     for i, home in enumerate(data["home"]):
@@ -226,11 +228,11 @@ def test_sums_inside_of_copies_stay_groups():
     assert_well_laid_out(data)
 
 
-def test_copies_whose_output_comes_back_to_others_stay_apart():
+def test_copies_whose_output_comes_back_to_others_are_folded_apart():
     x = Value(0.5, label="x")
     middle = F.sum([x.sin() for _ in range(30)])
     data = data_of(explore(F.sum([middle.sin() for _ in range(30)])))
-    assert group_names(data) == []  # sin x 60 would be before and after the sum in the middle
+    assert group_names(data) == ["sin x 30"] * 2  # sin x 60 would be before and after the middle
     assert_well_laid_out(data)
 
 
@@ -390,6 +392,16 @@ def test_the_static_picture_is_well_formed_for_any_label(label, tmp_path):
 def test_a_backslash_in_a_label_stays_one_in_the_static_picture():
     svg = explore(Value(1.0, label=r"\alpha <&>")).svg
     assert r">\alpha &lt;&amp;&gt;</text>" in svg
+
+
+def test_a_card_does_not_say_its_op_twice():
+    explorer = explore(F.logsumexp([Value(float(i)) for i in range(30)]) * Value(2.0, label="a"))
+    assert explorer.svg.count(">logsumexp<") == 1
+
+
+def test_columns_are_further_apart_where_lines_are_steep():
+    flat, steep = laid_out(2, [(0, 1)]), laid_out(17, [(i, 16) for i in range(16)])
+    assert 10 < flat["left"][1] - WIDTH < 40 < 100 < steep["left"][1] - WIDTH < 250
 
 
 def test_a_notebook_gets_a_sandboxed_frame_and_a_picture():

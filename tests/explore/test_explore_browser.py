@@ -14,7 +14,16 @@ import urllib.request
 import xml.etree.ElementTree as ET
 
 import pytest
-from helpers.pages import HOSTILE, chain, data_of, random_graph, samples, spelled_out, trained
+from helpers.pages import (
+    HOSTILE,
+    Letters,
+    chain,
+    data_of,
+    random_graph,
+    samples,
+    spelled_out,
+    trained,
+)
 from helpers.right_and_wrong import RIGHT, a_training_loop, backward_twice
 
 import micrograd_like.functional as F
@@ -225,6 +234,51 @@ def test_the_page_computes_pythons_gradients_bit_for_bit(browser, seed):
     browser.show(explore(root))
     ours = [g or 0.0 for g in exact(browser.js(PAGE_GRADIENTS))]
     assert_same(ours, grad(root, topological_order(root)))
+
+
+def test_a_page_of_a_functions_calls_is_exact_and_is_stepped_through_call_by_call(browser):
+    model, kept = Letters(8, 10), []
+    browser.show(explore(lambda: kept.append(model.loss([3, 1, 4, 1, 5, 9, 2, 6, 5])) or kept[0],
+                         names=model.names()))  # fmt: skip
+    nodes = topological_order(kept[0])
+    assert_same([g or 0.0 for g in exact(browser.js(PAGE_GRADIENTS))], grad(kept[0], nodes))
+    browser.press("n")
+    assert browser.text("#step h2").startswith("Step 1: loss = ")
+    places = set()
+    for _ in range(40):
+        browser.press("n")
+        places.add(browser.text("#crumbs"))
+        assert browser.js("cards.has(itemIn(view, n - step))")  # what is told is in view
+    way = ["graphdifference x 8", "graphlogits 8", "graphlogits 8attentionsoftmax 2"]
+    assert places > set(way)
+    browser.js("enter(0)")
+    browser.js(f"visit({len(nodes)})")  # a number in a row of a table of the parameters
+    assert browser.js("view") == 0
+    assert browser.js("matches('wq 3').length") == 0
+    assert browser.js("name(matches('q3')[0])") == "q3"
+
+
+def test_lines_go_from_card_to_card_and_through_none(browser, network):
+    words = explore(lambda: Letters(8, 10).loss([3, 1, 4, 1, 5, 9]))
+    for page in (network, words):
+        browser.show(page)
+        through = """edges.map(e => {
+            const at = k => e.path.getPointAtLength(k * e.path.getTotalLength());
+            const inside = c => [...Array(99).keys()].map(k => at((k + 1) / 100)).some(
+                ({x, y}) => x > c.x + 1 && x < c.x + W - 1 && abs(y - c.y) < H / 2 - 1);
+            return [at(0).x - cards.get(e.a).x - W, at(1).x - cards.get(e.b).x,
+                    at(0).y - cards.get(e.a).y, at(1).y - cards.get(e.b).y,
+                    +[...cards.values()].some(inside)];
+        })"""
+        lines = browser.js(through)
+        assert len(lines) > 5
+        assert all(abs(number) < 0.1 for line in lines for number in line)
+
+
+def test_a_card_does_not_say_its_op_twice(browser):
+    browser.show(explore(F.logsumexp([Value(float(i)) for i in range(30)]) * Value(2.0, label="a")))
+    names = browser.js("[...document.querySelectorAll('.card .name')].map(e => e.textContent)")
+    assert "logsumexp" in names  # whole: no room is kept for the op
 
 
 def stopped_after(root, visits):

@@ -90,3 +90,42 @@ def trained(epochs, widths=(16, 16, 1), inputs=2, record=1):
     model = MLP(inputs, list(widths), output_activation="linear", rng=0)
     return fit(model, X, y, hinge_loss, SGD(model.parameters(), lr=0.1), epochs=epochs,
                batch_size=20, record=record, jit=False, progress=False)  # fmt: skip
+
+
+class Letters:
+    """A small model of language: one layer of attention, number by number."""
+
+    def __init__(self, width, letters):
+        rng = random.Random(0)
+        self.tables = {name: [[Value(rng.gauss(0.0, 0.3)) for _ in range(width)] for _ in range(n)]
+                       for name, n in [("letters", letters), ("q", width), ("k", width),
+                                       ("v", width), ("out", letters)]}  # fmt: skip
+        self.width = width
+
+    def names(self):
+        return {f"{name}.{i}.{j}": v for name, rows in self.tables.items()
+                for i, row in enumerate(rows) for j, v in enumerate(row)}  # fmt: skip
+
+    def attention(self, x, seen):
+        query, width = linear(self.tables["q"], x), self.width
+        seen.append((linear(self.tables["k"], x), linear(self.tables["v"], x)))
+        said = []
+        for part in (slice(0, width // 2), slice(width // 2, width)):
+            scores = [functional.dot(query[part], k[part]) / width**0.5 for k, _ in seen]
+            shares = functional.softmax(scores)
+            said += [functional.dot(shares, column) for column in zip(*[v[part] for _, v in seen])]
+        return said
+
+    def logits(self, token, seen):
+        x = self.tables["letters"][token]
+        return linear(self.tables["out"], [a + b for a, b in zip(self.attention(x, seen), x)])
+
+    def loss(self, tokens):
+        seen = []
+        after = [self.logits(token, seen) for token in tokens]
+        pairs = zip(after, tokens[1:])
+        return functional.mean([functional.logsumexp(x) - x[next] for x, next in pairs])
+
+
+def linear(rows, x):
+    return [functional.dot(row, x) for row in rows]

@@ -3,20 +3,28 @@
 import copy
 import functools
 import inspect
+import math
 import pickle
 import random
+import re
 import threading
 import time
 import weakref
 
 import numpy as np
 import pytest
+from helpers.interrupts import outcomes
 
-from micrograd_like import Value, engine, nesting
+from micrograd_like import MLP, SGD, Value, engine, nesting
+from micrograd_like.functional import take
 from micrograd_like.jit import JitError, compiled, jit
 from micrograd_like.jit.native import BLOCK
 from micrograd_like.jit.vectormath import host_width
+from micrograd_like.losses import mse_loss
 from micrograd_like.nesting import flatten
+from micrograd_like.nn import Module
+from micrograd_like.tape.surroundings import Surroundings
+from micrograd_like.train import fit
 from micrograd_like.transforms import grad
 
 X = np.array([1.0, 2.0, -3.0])
@@ -103,6 +111,20 @@ def test_an_argument_is_the_same_by_name_and_by_position():
     assert len(f.known.programs.made) == 1
 
 
+def test_names_may_come_in_any_order_again_and_again():
+    f = jit(plain)
+    for _ in range(3):
+        assert f(w=X, x=X + 1.0, b=2.0).tolist() == (X * (X + 1.0) + 2.0).tolist()
+        assert f(b=X + 1.0, w=X, x=2.0).tolist() == (X * 2.0 + (X + 1.0)).tolist()
+
+
+def test_a_wrapper_takes_the_names_that_it_takes_and_not_those_of_what_it_wraps():
+    slope = grad(plain)
+    for f in (slope, jit(slope)):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'x'"):
+            f(x=2.0)
+
+
 @pytest.mark.parametrize("batch", [[True, True, False], [True, True]])
 def test_batch_finds_an_argument_by_name(batch):
     f = jit(lambda x, v=(1.0, 2.0), b=0.0: x * v[0] + v[1] + b, batch=batch)
@@ -183,7 +205,7 @@ def test_methods_are_inherited_and_overridden():
 def test_a_method_is_compiled_once_for_an_instance_and_lives_as_long_as_it():
     m = Model(2.0)
     m(X), m(X), m(X + 1.0)
-    (table,) = [vars(Model)["__call__"].of_instances]
+    table = Model.__call__.known.instances
     known = table[id(m)][1]
     assert len(known.programs.made) == 1
     assert m.__call__.known is known
@@ -316,6 +338,13 @@ def test_a_compiled_function_is_part_of_the_one_that_calls_it():
     assert "tanh" in str(f.tape(X))
 
 
+def test_a_list_for_the_one_within_is_one_sample():
+    w = Value(0.5)
+    inner = jit(lambda v: [v[0] * w, v[1]])
+    f = jit(lambda x: inner([x, 3.0])[0] + inner([2.0, 3.0])[0] * inner([1.0, 2.0])[1])
+    assert f(X).tolist() == (X * 0.5 + 1.0 * 2.0).tolist()
+
+
 def test_the_gradient_of_a_compiled_function_can_be_compiled():
     assert jit(grad(jit(lambda x: x**3)))(X).tolist() == (3.0 * X**2).tolist()
 
@@ -327,6 +356,49 @@ def test_called_with_values_it_is_the_function_itself():
     assert engine.grad(out, [w, x]) == [10.0, 15.0]
     with pytest.raises(TypeError, match=r"argument 0\[0\] must be numbers, got Value"):
         f.backward([x, 5.0])
+
+
+class Net(Module):
+    """With a compiled function, a compiled method, and one that it holds."""
+
+    def __init__(self):
+        self.hidden = MLP(2, [3, 1], rng=1)
+        self.fast = jit(self.forward)
+
+    @jit(batch=[True])
+    def twice(self, z):
+        return z * 2.0
+
+    def forward(self, x):
+        return self.twice(line(self.hidden(x)))
+
+    __call__ = forward
+
+
+@pytest.mark.parametrize("how", [True, False], ids=["compiled", "in Python"])
+def test_a_model_of_compiled_parts_is_trained_and_called_meanwhile(how):
+    inputs = np.random.default_rng(0).normal(size=(12, 2))
+    targets = [a * b for a, b in inputs.tolist()]
+    net, plain_net = Net(), MLP(2, [3, 1], rng=1)
+
+    def look(model, history):
+        seen.append(net.fast(inputs[: 2 + len(seen)]).tolist())
+
+    seen = [net.fast(inputs[:2]).tolist()]
+    settings = {"epochs": 3, "shuffle": False, "progress": False, "optimizer": SGD}
+    ours = fit(net, inputs, targets, mse_loss, callbacks=[look], jit=how, **settings)
+    parts = lambda outs, ys: mse_loss([plain(o) * 2.0 for o in outs], ys)  # noqa: E731
+    theirs = fit(plain_net, inputs, targets, parts, jit=how, **settings)
+    assert ours["loss"] == pytest.approx(theirs["loss"], rel=1e-12)
+    assert (ours.jit == "compiled") == how
+    assert seen[-1] == pytest.approx([net(x).data for x in inputs.tolist()[:5]])
+
+
+def test_what_it_keeps_is_no_change_of_what_holds_it():
+    net, x = Net(), np.ones((3, 2))
+    around = Surroundings(net, line)
+    net.fast(x), net.twice(X), line(x[:, 0])
+    assert around.changes() == []
 
 
 def test_a_function_that_calls_itself_for_ever_is_a_recursion_error():
@@ -405,12 +477,84 @@ def test_threads_that_want_the_same_compile_it_once():
     assert len(calls) == 2 + 3  # traced twice, and compared for each of the samples
 
 
+def test_a_result_stays_what_it_is():
+    for f in (jit(lambda x: x * 2.0), jit(lambda x: {"a": x * 2.0, "b": [x, x]})):
+        results = [f(X + i) for i in range(3)]
+        found = [r["a"] if isinstance(r, dict) else r for r in results]
+        assert [r.tolist() for r in found] == [(2.0 * (X + i)).tolist() for i in range(3)]
+
+
+def test_arrays_are_assigned_as_lists_are():
+    values = [Value(1.0), Value(2.0)]
+    engine.assign(values, grad=np.array([0.5, -0.0]))
+    assert [(v.grad, type(v.grad)) for v in values] == [(0.5, float), (-0.0, float)]
+    engine.assign(values, grad=np.array([1, 2]))
+    assert [type(v.grad) for v in values] == [float, float]
+    for wrong in (np.ones(3), np.ones(1)):
+        with pytest.raises(ValueError, match="zip"):
+            engine.assign(values, grad=wrong)
+    assert [v.grad for v in values] == [1.0, 2.0]
+
+
 def test_a_call_within_a_call_has_memory_of_its_own():
     f = jit(lambda x: x * 2.0)
     f(X)
-    _, buffers = f._run("values", [X], {})  # as far as a signal handler may find it
+    buffers = f._run("values", [X], {})  # as far as a signal handler may find it
     assert f(X + 1.0).tolist() == (2.0 * (X + 1.0)).tolist()
     assert buffers.outputs.tolist() == [(2.0 * X).tolist()]
+
+
+def test_an_interrupt_leaves_all_gradients_or_none():
+    def make():
+        weights = [Value(x) for x in (1.0, 2.0, 3.0)]
+        loss = jit(lambda x: (weights[0] * x - weights[1]) * weights[2])
+        loss.backward(X)
+        engine.assign(weights, grad=[0.5, 0.5, 0.5])
+        return lambda: loss.backward(X), lambda: tuple(w.grad for w in weights)
+
+    before, after, found = outcomes(make)
+    assert before != after
+    assert set(found) == {before, after}
+    assert len(found) > 50
+
+
+# --- indices ---
+
+
+TABLE = [Value(float(i)) for i in range(5)]
+INDICES = {
+    "in a list": (lambda x, i: take(TABLE, i[1]) * x, lambda i: [[0, i]] * 3, "1[1] of sample 0"),
+    "by name": (lambda x, *, i: take(TABLE, i) * x, lambda i: [1, 0, i], "'i' of sample 2"),
+    "of all": (lambda x, i: take(TABLE, i["k"]) * x, lambda i: {"k": i}, "1['k']"),
+    "a row": (lambda x, i: take([[x, 0.0]] * 5, i)[0], lambda i: [4, i, 0], "1 of sample 1"),
+}
+
+
+@pytest.mark.parametrize(("f", "index", "name"), INDICES.values(), ids=INDICES)
+@pytest.mark.parametrize("wrong", [5, -1, 0.5, math.nan, math.inf])
+@pytest.mark.parametrize("array", [np.asarray, list])
+def test_an_index_that_no_table_has_is_named_before_anything_runs(f, index, name, wrong, array):
+    fast = jit(f)
+
+    def call(i):
+        i = index(i)
+        i = array(i) if isinstance(i, list) else i
+        return fast(X, i=i) if name[0] == "'" else fast(X, i)
+
+    message = re.escape(
+        f"argument {name} is an index of a table of 5, got {float(wrong)}: expected"
+    )
+    for _ in range(2):
+        with pytest.raises(IndexError, match=message):
+            call(wrong)
+        assert call(2).shape == (3,)
+
+
+def test_an_index_alone_is_checked_too():
+    f = jit(lambda i: take(TABLE, i))
+    assert f(3.0) == 3.0
+    with pytest.raises(IndexError, match=r"argument 0 is an index of a table of 5, got 7.0"):
+        f(7.0)
 
 
 # --- any number of samples ---
@@ -456,14 +600,52 @@ def test_what_is_kept_for_ever_new_shapes_is_bounded(monkeypatch):
     monkeypatch.setattr(compiled, "SHAPES", 3)
     monkeypatch.setattr(compiled, "READY", 4)
     f = jit(lambda x: x[0] * 2.0)
-    for n in [1, 2, 1, 3, 1, 4]:
-        assert f(np.ones((2, n)).tolist()).tolist() == [2.0, 2.0]
+    for i, n in enumerate([1, 2, 1, 3, 1, 4], 1):
+        assert f(np.ones((i, n))).tolist() == [2.0] * i
     assert len(f.known.programs.made) == 3
-    first = next(iter(f.known.programs.made))
-    assert "(3,)" in first  # 2 went: 1 was asked for again
-    for n in range(1, 10):
-        assert f(np.ones((n, 1))).tolist() == [2.0] * n
+    assert "(3,)" in next(iter(f.known.programs.made))  # 2 went: 1 was asked for again
     assert len(f.known.ready) == 4
+
+
+def test_the_memory_that_is_kept_is_bounded(monkeypatch):
+    monkeypatch.setattr(compiled, "ROOM", 800)
+    f, x = jit(lambda x: x * 2.0), np.linspace(0.0, 1.0, 200)
+    for n in [*range(1, 50), 200, 49]:
+        assert f(x[:n]).tolist() == (x[:n] * 2.0).tolist()
+    sizes = [buffers.size for buffers in f.known.ready.values()]
+    assert 400 < sum(sizes) <= 800
+    assert max(sizes) <= 101  # what is larger is not kept
+
+
+def test_every_thread_has_memory_of_its_own():
+    f, used = jit(lambda x: x * 2.0), []
+    for _ in range(2):
+        thread = threading.Thread(target=lambda: (f(X), f(X)))
+        thread.start()
+        f(X), f(X.tolist())
+        thread.join()
+        used = {key[1]: buffers for key, buffers in f.known.ready.items()}
+    assert len(used) >= 2
+    assert len({id(buffers) for buffers in used.values()}) == len(used)
+
+
+def test_one_sample_alone_has_no_axis_and_a_batch_of_one_has():
+    f = jit(lambda x: x * 2.0)
+    for one, batch in [(3, [3]), (3.0, np.array([3.0])), (np.array(3.0), [3.0])] * 2:
+        assert (np.shape(f(one)), np.shape(f(batch))) == ((), (1,))
+    g = jit(lambda x: x["a"] * 2.0)
+    for _ in range(2):
+        assert (np.shape(g({"a": 3.0})), np.shape(g({"a": [3.0]}))) == ((), (1,))
+
+
+def test_a_call_that_was_interrupted_does_not_stand_in_the_way():
+    f = jit(lambda x: x * 2.0)
+    f(X).tolist()
+    for buffers in f.known.ready.values():
+        buffers.is_used = True
+    for i in range(3):
+        assert f(X + i).tolist() == (2.0 * (X + i)).tolist()
+    assert not any(buffers.is_used for buffers in f.known.ready.values())
 
 
 # --- random arguments ---

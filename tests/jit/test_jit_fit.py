@@ -16,7 +16,7 @@ import pytest
 from micrograd_like import MLP, Value, functional, train
 from micrograd_like.anomaly import detect_anomaly
 from micrograd_like.estimators import MLPClassifier, MLPRegressor
-from micrograd_like.jit import JitError
+from micrograd_like.jit import JitError, training
 from micrograd_like.jit.training import Trainer
 from micrograd_like.losses import (
     binary_cross_entropy_with_logits,
@@ -306,14 +306,21 @@ def test_training_goes_on_from_a_file(tmp_path):
 
 
 @pytest.mark.parametrize("model", [network, with_dropout_and_one_output, Deaf])
-def test_the_number_of_threads_changes_no_bit(model):
+def test_the_number_of_threads_changes_no_bit(model, monkeypatch):
+    monkeypatch.setattr(training, "SPREAD", 0)
+    used = []
+    own = training._Cores.work
+    monkeypatch.setattr(training._Cores, "work", lambda *a, **k: used.append(1) or own(*a, **k))
+
     def bits(threads):
         settings = {"X": X * 15, "y": Y * 15, "batch_size": 300, "epochs": 3, "metrics": ["mae"]}
         return repr(left(*run(True, model, partial(Adam, lr=0.02), threads=threads, **settings)))
 
     one = bits(1)
+    assert not used
     assert bits(2) == one
     assert bits(3) == one
+    assert used
 
 
 # --- when something happens ---
@@ -558,7 +565,6 @@ def spread(outs, targets):
 
 
 REFUSED = {
-    "BatchNorm": ({"model": with_batch_norm, **SCORES}, "BatchNorm needs the whole batch"),
     "one generator": ({"model": with_one_generator, **SCORES}, "two Dropouts share a random gener"),
     "a branch": ({"model": Branching}, "may not branch on a Value.*use functional.where"),
     "a hidden branch": ({"model": Peeking}, "may not branch on a Value.*use functional.where"),
@@ -566,15 +572,6 @@ REFUSED = {
     "ragged samples": (
         {"model": Sums, "X": [x + [1.0] * (i % 2) for i, x in enumerate(X)]},
         "the samples are not numbers in lists of one shape",
-    ),
-    "coupled samples": ({"loss": spread}, "only a mean over independent samples can be compiled"),
-    "coupled, with dropout": (
-        {"loss": spread, "model": with_dropout_and_one_output},
-        "only a mean over independent samples can be compiled",
-    ),
-    "a sum": (
-        {"loss": partial(mse_loss, reduction="sum"), "optimizer": partial(SGD, lr=0.001)},
-        "only a mean over independent samples can be compiled",
     ),
 }
 
@@ -613,9 +610,9 @@ def test_jit_must_be_true_false_or_auto():
 
 
 def test_a_refused_training_leaves_the_mode_of_the_model():
-    model = network().eval()
+    model = Branching().eval()
     with pytest.raises(JitError):
-        run(True, model, loss=spread)
+        run(True, model)
     assert not model.training
 
 

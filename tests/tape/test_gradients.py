@@ -6,15 +6,16 @@ import sys
 import pytest
 from helpers.checklist import COMPLETE
 from helpers.known_ops import KNOWN
-from helpers.programs import random_program, run
+from helpers.programs import KINDS, random_program, run
 from helpers.values import bits
 
 from micrograd_like import MLP, Value, losses
 from micrograd_like.engine import apply, as_value, grad, no_grad
 from micrograd_like.functional import dot, gt, softmax, where
 from micrograd_like.functional import sum as total
-from micrograd_like.ops import OPS
+from micrograd_like.ops import OPS, Op
 from micrograd_like.tape import trace
+from micrograd_like.tape.gradients import _rule
 
 
 def assert_the_same(f, parameters, sample=()):
@@ -37,10 +38,14 @@ def assert_the_same(f, parameters, sample=()):
 
 
 @pytest.mark.parametrize("kind", ["tame", "wild", "integers"])
-def test_gradients_of_random_programs_are_the_engines_bit_for_bit(kind):
+@pytest.mark.parametrize(
+    "seeds", [range(40), pytest.param(range(40, 2040), marks=pytest.mark.slow)]
+)
+def test_gradients_of_random_programs_are_the_engines_bit_for_bit(kind, seeds):
+    names = [name for name in KINDS[kind].names if name != "powc"]  # on a tape x**3 is a product
     lengths = []
-    for seed in range(40):
-        program = random_program(seed, kind, longest=60)
+    for seed in seeds:
+        program = random_program(seed, kind, longest=60, names=names)
         leaves = [Value(x) for x in program.leaves]
 
         def f(_, program=program, leaves=leaves):
@@ -69,6 +74,8 @@ def test_gradients_of_every_op_are_the_engines_bit_for_bit(name):
         assert_the_same(f, leaves[::2] if few else leaves, [-1.5])
 
 
+RULES = {"dot": lambda g, out, *wx: (g * out,) * len(wx), "relu": lambda g, out, x: (g * x,)}
+OWN = {k: Op(k, "", OPS[k].arity, OPS[k].forward, rule) for k, rule in RULES.items()}
 W, V = Value(0.7), Value(-1.2)
 NET = MLP(2, [3, 3, 2], activation="gelu", rng=0)
 PARAMETERS = [p for layer in NET.layers for p in layer.parameters()]
@@ -83,6 +90,7 @@ FUNCTIONS = {
     "a softmax": lambda x: softmax([W, V, W * V, x[0]])[1].log(),
     "a node of many users": lambda x: total([(W * V) * k for k in map(float, range(4))]) / (W * V),
     "a gradient in the function": lambda x: grad(W.tanh() * x[0] * V, W, create_graph=True) * V,
+    "ops with rules of their own": lambda x: apply(OWN["dot"], V, apply(OWN["relu"], W), W, x[0]),
     "without recording": no_grad()(lambda x: W * x[0]),
     "a leaf of its own": lambda x: Value(2.0) * W * x[1],
 }
@@ -99,6 +107,14 @@ def test_the_outputs_stay_and_only_the_first_sum_is_differentiated():
     assert traced.tape.run([2.0], [5.0, 7.0]) == ([10.0], [25.0, 7.0])
     assert traced.gradients().run([2.0], [5.0, 7.0]) == ([10.0], [25.0, 10.0, 0.0])
     assert traced.gradients([V, W]).run([2.0], [5.0, 7.0]) == ([10.0], [25.0, 0.0, 10.0])
+
+
+def test_gradients_are_the_same_inside_no_grad():
+    traced = trace(lambda x, _: ([], [(W * x[0]).tanh() * V]), [[2.0], [3.0]], [], [W, V])
+    wanted = traced.gradients()
+    _rule.cache_clear()
+    with no_grad():
+        assert traced.gradients().code == wanted.code
 
 
 def test_the_function_is_called_twice_whatever_is_asked():

@@ -194,6 +194,15 @@ def test_an_intermediate_sum_that_is_an_output_survives():
     assert reroll(tape).run([3.0, 5.0, 7.0])[0] == tape.run([3.0, 5.0, 7.0])[0] == [50.0, 71.0]
 
 
+def test_a_product_that_is_used_elsewhere_survives():
+    def f(x, _):
+        product = x[1] * x[2]
+        return [x[0] * x[1] + product + x[2] * x[0], product.exp()], []
+
+    tape = trace(f, [[1.0, 2.0, 3.0], [2.0, 1.0, 5.0]], []).tape
+    assert reroll(tape).run([0.5, 0.25, 2.0]) == tape.run([0.5, 0.25, 2.0])
+
+
 # --- size ---
 
 

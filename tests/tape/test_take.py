@@ -61,6 +61,7 @@ def test_what_cannot_be_taken_is_said_in_a_sentence(table, index, error, message
 
 ROWS = [[Value(0.3 * i - 0.2 * j) for j in range(2)] for i in range(5)]
 BIAS = [Value(0.1 * i) for i in range(5)]
+W = Value(0.9)
 TIED = [BIAS[0], BIAS[3], BIAS[0]]
 
 
@@ -82,6 +83,8 @@ FUNCTIONS = {
     "what is computed": lambda take, x: take([v * x[3] for v in BIAS], x[0]).sin() * BIAS[3],
     "inputs": lambda take, x: take([x[3], x[4], x[3] * x[3]], x[2]) * BIAS[0],
     "tables in tables": lambda take, x: take([[BIAS[:2]], [ROWS[1]]], x[5])[0][1] * 3.0,
+    "a slope that is also added to others": lambda take, x: (
+        (take(BIAS[:3], x[2]) + W) * x[3] * x[1] + W * x[0] * x[1] + W * x[0] * x[3]) * BIAS[3],
     "the element alone": lambda take, x: take(BIAS, x[1]),
     "a detached element": lambda take, x: take(BIAS, x[1]).detach() * take(BIAS, x[0]),
     "a detached index": lambda take, x: take(BIAS, x[1].detach()) * take(BIAS, x[0].data),
@@ -89,7 +92,7 @@ FUNCTIONS = {
     "a gradient inside": lambda take, x: gradient(
         take(BIAS, x[0]).exp() * BIAS[2], [BIAS[1], BIAS[2]], create_graph=True)[1] * 2.0,
 }  # fmt: skip
-PARAMETERS = [*BIAS, *[p for row in ROWS for p in row]]
+PARAMETERS = [W, *BIAS, *[p for row in ROWS for p in row]]
 SAMPLES = [
     [a, b, min(a, 2.0), 0.7, 0.0, min(b, 1.0)] for a, b in itertools.product(range(5), [3, 1])
 ]

@@ -108,7 +108,8 @@ def test_compiled_epochs_that_nobody_looks_at_are_computed_together():
     assert epochs_in_one_go(record=50) > 10
     assert epochs_in_one_go(progress=True) > 10
     assert epochs_in_one_go(callbacks=[lambda model, history: None]) == 1
-    assert epochs_in_one_go(metrics=["mae"]) == 1
+    assert epochs_in_one_go(metrics=["mae"], validation=(X[:5], Y[:5])) > 10
+    assert epochs_in_one_go(metrics=[lambda outputs, targets: 0.0]) == 1
 
 
 def test_a_callback_can_end_training_with_a_reason():

@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 import torch
+from helpers.compare import differences
 from helpers.training import X, Y, network
 from helpers.trainings import CASES, outcome
 from hypothesis import given, settings
@@ -20,19 +21,6 @@ from micrograd_like.nn import MLP, Module
 from micrograd_like.optim import SGD, Adam, RMSprop
 from micrograd_like.train import fit
 from micrograd_like.transforms import grad
-
-
-def differences(one, two, at=""):
-    """Where two nestings are not equal to 1e-9."""
-    if isinstance(one, dict) and isinstance(two, dict) and one.keys() == two.keys():
-        return [d for key in one for d in differences(one[key], two[key], f"{at}.{key}")]
-    if isinstance(one, list | tuple) and isinstance(two, list | tuple) and len(one) == len(two):
-        return [d for i, (a, b) in enumerate(zip(one, two)) for d in differences(a, b, f"{at}.{i}")]
-    if isinstance(one, float) and isinstance(two, float):
-        same = math.isclose(one, two, rel_tol=1e-9, abs_tol=1e-9) or (one != one and two != two)
-    else:
-        same = one == two
-    return [] if same else [f"{at}: {one!r} is not {two!r}"]
 
 
 @pytest.fixture(autouse=True)

@@ -12,13 +12,11 @@ it, nor the states of random generators: a program reads and draws those wheneve
 
 import random
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from operator import is_
 from types import BuiltinMethodType, CellType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from ..engine import Value
 
@@ -26,7 +24,6 @@ Content = dict[Any, Any]  # what is in an object, by name or place
 OURS = __package__.partition(".")[0]
 PLAIN = (bool, int, float, complex, str, bytes, type(None))  # told apart by what they are
 NOTHING = (*PLAIN, Value, ModuleType, CodeType)  # nothing in them counts
-GENERATORS = (random.Random, np.random.RandomState, np.random.Generator)
 CLASS = object()
 
 
@@ -41,12 +38,17 @@ class Surroundings:
     def __init__(self, *roots: Any, without: Collection[str] = ()) -> None:
         self.roots, self.without = set(map(id, roots)), without
         self.found: dict[int, tuple[Any, Kind, Content]] = {}
-        waiting = [*roots, random.random.__self__, np.random.rand.__self__]  # type: ignore
+        kinds, looked_at = [*KINDS, *_of_numpy()], dict[type, Kind | None]()
+        waiting = [*roots, *[kind.own for kind in kinds if kind.own]]
         while waiting:
             x = waiting.pop()
-            if not isinstance(x, NOTHING) and id(x) not in self.found and (kind := _kind(x)):
+            cls = type(x)
+            if cls not in looked_at:
+                looked_at[cls] = _kind(cls, kinds)
+            kind = looked_at[cls]
+            if kind is not None and id(x) not in self.found and kind.counts(x):
                 self.found[id(x)] = x, kind, self._content(x, kind)
-                waiting += self.found[id(x)][2].values()
+                waiting += () if kind.draws else self.found[id(x)][2].values()
 
     def __contains__(self, x: Any) -> bool:
         return id(x) in self.found
@@ -55,7 +57,7 @@ class Surroundings:
         """What is no longer as it was: attributes and globals by name, the rest by type."""
         return [
             repr(key) if isinstance(key, str) else f"a {type(x).__name__}"
-            for x, kind, then in self.found.values() if not isinstance(x, GENERATORS)
+            for x, kind, then in self.found.values() if not kind.draws
             for key in _differ(then, self._content(x, kind))
         ]  # fmt: skip
 
@@ -95,14 +97,17 @@ class Kind(NamedTuple):
     types: Any
     read: Callable[[Any], Content]
     write: Callable[[Any, Content, Content], Any] = lambda x, then, now: None
+    counts: Callable[[Any], bool] = lambda x: True
+    draws: bool = False  # random numbers
+    own: Any = None  # the one that a module's functions draw from
 
 
-def _kind(x: Any) -> Kind | None:
-    """How to look into an object; None for what holds nothing, and what others have made."""
-    kind = next((kind for kind in KINDS if isinstance(x, kind.types)), INSTANCE)
-    if kind is INSTANCE:
-        return kind if hasattr(x, "__dict__") and not _is_foreign(type(x)) else None
-    return None if kind.types in (FunctionType, type) and not _is_users(x) else kind
+def _kind(cls: type, kinds: Sequence[Kind]) -> Kind | None:
+    """How to look into objects of a class; None for what holds nothing, and what others made."""
+    if issubclass(cls, NOTHING):
+        return None
+    kind = next((kind for kind in kinds if issubclass(cls, kind.types)), INSTANCE)
+    return None if kind is INSTANCE and _is_foreign(cls) else kind
 
 
 def _file(x: Any) -> tuple[str, str]:
@@ -169,7 +174,21 @@ def _of_array(x: Any) -> Content:
     return dict(enumerate(x.flat)) if x.dtype.hasobject else {"data": x.tobytes()}
 
 
+def _of_numpy() -> list[Kind]:
+    """Arrays and generators, where anybody can have made one."""
+    np = sys.modules.get("numpy")
+    return [] if np is None else [
+        Kind(np.ndarray, _of_array, _write_array),
+        Kind(np.random.RandomState, lambda x: {0: x.get_state()},
+            lambda x, then, now: x.set_state(then[0]), draws=True, own=np.random.rand.__self__),
+        Kind(np.random.Generator, lambda x: {0: x.bit_generator.state},
+            lambda x, then, now: setattr(x.bit_generator, "state", then[0]), draws=True),
+    ]  # fmt: skip
+
+
 def _write_array(x: Any, then: Content, now: Content) -> None:
+    import numpy as np
+
     x[...] = np.frombuffer(then["data"], x.dtype).reshape(x.shape)
 
 
@@ -179,7 +198,7 @@ KINDS = [
     Kind((tuple, frozenset), lambda x: dict(enumerate(x))),
     Kind(dict, dict, _write_items),
     Kind(set, lambda x: dict(zip(x, x)), lambda x, then, now: (x.clear(), x.update(then))),
-    Kind(FunctionType, _of_function, _write_globals),
+    Kind(FunctionType, _of_function, _write_globals, counts=_is_users),
     Kind(MethodType, lambda x: {0: x.__func__, 1: x.__self__}),
     Kind((staticmethod, classmethod), lambda x: {0: x.__func__}),
     Kind(property, lambda x: {0: x.fget}),
@@ -187,15 +206,11 @@ KINDS = [
     Kind(CellType, lambda x: dict(enumerate(_inside(x))), lambda x, then, now: setattr(
         x, "cell_contents", then[0])),
     Kind(partial, lambda x: {0: x.func, 1: x.args, 2: x.keywords}),
-    Kind(type, _of_class, _write_attributes),
-    Kind(np.ndarray, _of_array, _write_array),
-    Kind(random.Random, lambda x: {0: x.getstate()}, lambda x, then, now: x.setstate(then[0])),
-    Kind(np.random.RandomState, lambda x: {0: x.get_state()}, lambda x, then, now: x.set_state(
-        then[0])),
-    Kind(np.random.Generator, lambda x: {0: x.bit_generator.state}, lambda x, then, now: setattr(
-        x.bit_generator, "state", then[0])),
+    Kind(type, _of_class, _write_attributes, counts=_is_users),
+    Kind(random.Random, lambda x: {0: x.getstate()}, lambda x, then, now: x.setstate(then[0]),
+        draws=True, own=random.random.__self__),  # type: ignore[attr-defined]
 ]  # fmt: skip
-INSTANCE = Kind(object, _of_instance, _write_attributes)
+INSTANCE = Kind(object, _of_instance, _write_attributes, counts=lambda x: hasattr(x, "__dict__"))
 
 
 def _inside(cell: Any) -> list[Any]:
