@@ -139,7 +139,7 @@ class Bound(NamedTuple):
 
     run: Callable[[], float]
     places: list[Array]  # where the arguments go
-    check: Callable[[], None]  # of what are indices of tables
+    check: Any  # a function that looks at the indices of tables, if there are any
     behind: Array  # memory behind the parameters,
     numbers: Array  # and what belongs there
     kept: Any  # what the machine code works on
@@ -236,7 +236,8 @@ class Step:
                 self.behind = bound
             for place, x in zip(bound.places, arrays):
                 place[...] = x
-            bound.check()
+            if bound.check:
+                bound.check()
             loss: float = bound.run()
         if loss - loss != 0.0:
             raise FloatingPointError(
@@ -343,7 +344,7 @@ class Step:
         }  # fmt: skip
         run = loops().get(STEP).prepared(arguments=_packed(given))  # type: ignore[attr-defined]
         behind, places = scalars[shared + n :], call.places(data, scalars)
-        check = partial(program.check_indices, data, scalars, call)
+        check = program.indices and partial(program.check_indices, data, scalars, call)
         bound = Bound(run, places, check, behind, behind.copy(), given)
         self.bound[key] = self.behind = bound
         return bound
