@@ -129,6 +129,7 @@ class Code:
     def __init__(self, compiled: bytes) -> None:
         head, code = compiled.split(b"\n", 1)
         self.facts = json.loads(head)
+        self.addresses: dict[str, int] = {}  # of its functions: a step asks for them
         calls = {name: address(name) for name in self.facts["calls"]}
         if missing := [name for name, found in calls.items() if not found]:
             raise LookupError(f"no function {missing[0]} in this platform's math library")
@@ -147,8 +148,11 @@ class Code:
 
     def address(self, signature: Signature) -> int:
         """Where the function is, as long as somebody holds this."""
-        with compiling:
-            return int(self.engine.get_function_address(signature.name))
+        if signature.name not in self.addresses:
+            with compiling:
+                place = int(self.engine.get_function_address(signature.name))
+            self.addresses[signature.name] = place
+        return self.addresses[signature.name]
 
 
 def _free(engine: Any) -> None:
