@@ -59,11 +59,11 @@ class BatchTrainer:
 
     def epochs(
         self, orders: list[list[int]], rates: Sequence[float] | None = None,
-        look: Callable[[Any], None] | None = None,
+        look: Callable[[Any], None] | None = None, keep: bool = False,
     ) -> tuple[Array, Array, int]:  # fmt: skip
         """Trains one epoch for each order of the samples: see Trainer."""
         if len(self.trainers) == 1 and look is None:
-            return self.trainers[0].epochs(orders, rates)
+            return self.trainers[0].epochs(orders, rates, keep=keep)
         whole = self.whole // self.trainers[0].size
         shape = len(orders), whole + len(self.trainers) - 1
         losses, norms, done = np.full(shape, np.nan), np.zeros(shape), 0
@@ -79,6 +79,10 @@ class BatchTrainer:
             if look:
                 look(self.numbers())
         return losses, norms, done
+
+    def write(self) -> None:
+        """Gives the Values what epochs has kept."""
+        self.trainers[0].write()
 
     def outputs(self) -> list[Any]:
         """What the model computed for each sample of the last epoch, before its step."""

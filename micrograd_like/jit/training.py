@@ -50,6 +50,7 @@ class Trainer:
         self.batch_size = self.given // size
         self.compilations, self.shown, self.loop = 0, np.empty((0, 0)), loops().get(LOOP)
         self.memory: Any = None
+        self.pending = False  # whether the memory has what the Values do not have yet
         self.shape: Any = None  # of what is compiled
         self.follow(penalised)
 
@@ -109,12 +110,14 @@ class Trainer:
         self.shape = shape
 
     def numbers(self) -> list[float]:
-        """Of the parameters, as they are in the Values."""
+        """Of the parameters."""
+        if self.pending:
+            return self.memory.p[: len(self.memory.params)].tolist()  # type: ignore[no-any-return]
         return [p.data for p in self.optimizer.params]
 
     def epochs(
         self, orders: list[list[int]], rates: Sequence[float] | None = None,
-        look: Callable[[Any], None] | None = None,
+        look: Callable[[Any], None] | None = None, keep: bool = False,
     ) -> tuple[Array, Array, int]:  # fmt: skip
         """Trains one epoch for each order of the samples.
 
@@ -123,6 +126,7 @@ class Trainer:
             rates: the learning rate of every step; without them that of the optimiser.
             look: called after every epoch with the numbers of the parameters, which the Values do
                 not have yet.
+            keep: the Values get their numbers only from write(), which is to be called.
 
         Returns:
             The loss of every step and the norm of its gradients, a row for each epoch; and how many
@@ -130,8 +134,10 @@ class Trainer:
             parameters are those of the last step whose loss was finite.
         """
         memory, masks = self.memory, self.problem.masks
-        memory.read()
-        scalars = memory.around(self.native, 0, self.problem.numbers()[len(memory.params) :])
+        if not self.pending:
+            memory.read()
+        others = [v.data for v in self.problem.read[len(memory.params) :]]
+        scalars = memory.around(self.native, 0, others)
         same = all(order is orders[0] for order in orders)
         order = np.array(orders[:1] if same else orders, dtype=np.int64)
         order = np.repeat(order, len(orders) // len(order), axis=0)
@@ -156,12 +162,20 @@ class Trainer:
                 if look:
                     look(memory.p[: len(memory.params)])
         finally:
-            memory.write()
+            self.pending = True
+            if not keep:
+                self.write()
         if done < losses.size:  # nothing was drawn for what has not been computed
             epoch, batch = divmod(done, losses.shape[1])
             masks.draw_again(drawn, epoch * samples + min((batch + 1) * self.batch_size, samples))
         self.problem.keep(self.shown[:, : done + 1])
         return losses, norms, done
+
+    def write(self) -> None:
+        """Gives the Values what epochs has kept."""
+        if self.pending:
+            self.memory.write()
+            self.pending = False
 
     def outputs(self) -> list[Any]:
         """What the model computed for each sample of the last epoch, before its step."""

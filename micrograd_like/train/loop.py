@@ -118,9 +118,13 @@ def fit(
                 bar is not None and partial(show, bar),
             ]
             every = 1 if callbacks or scheduler or not steps.together else record or epochs
+            steps.keep = not (callbacks or scheduler or record)  # a bar looks at the history only
             callbacks = [*filter(None, own), *callbacks]
             _call_all(callbacks, "start", model, history)
-            _run(model, steps, orders, callbacks, history, epochs, every)
+            try:
+                _run(model, steps, orders, callbacks, history, epochs, every)
+            finally:
+                steps.write()
     _call_all(callbacks, "finish", model)
     return history
 

@@ -104,6 +104,7 @@ class Steps:
     """Trains epoch after epoch as one would write it by hand, and remembers the last one."""
 
     together = False  # whether several epochs may be one call
+    keep = False  # whether nobody looks at the Values before write()
 
     def __init__(
         self, problem: Problem, says: str = "in Python, as asked", look: Any = None
@@ -131,6 +132,9 @@ class Steps:
     def _look(self, order: list[int], said: Any = None) -> None:
         """Measures after an epoch."""
         self.seen.append(self.look(self.problem.model, self.outputs, order, said))
+
+    def write(self) -> None:
+        """The Values get the numbers that the steps have kept."""
 
     def outputs(self) -> list[Any]:
         """What the model said of each sample of the last epoch, before its step."""
@@ -282,7 +286,7 @@ class Compiled(Steps):
         except Exception as error:  # of the user's schedule: in Python it comes at its step
             self.says = f"compiled; in Python from epoch {self.done + 1} on: {error}"
             return super()._train(orders)
-        losses, norms, finite = self.trainer.epochs(orders, rates, looking)
+        losses, norms, finite = self.trainer.epochs(orders, rates, looking, self.keep)
         if finite < losses.size:
             put_back(finite)
             raise self._not_finite(losses.flat[finite], *divmod(finite, losses.shape[1]))
@@ -349,6 +353,9 @@ class Compiled(Steps):
 
     def outputs(self) -> list[Any]:
         return self.trainer.outputs() if self.says == "compiled" else super().outputs()
+
+    def write(self) -> None:
+        self.trainer.write()
 
 
 def _check_own_ways(problem: Problem) -> None:
