@@ -136,6 +136,7 @@ class Trainer:
         memory, masks = self.memory, self.problem.masks
         if not self.pending:
             memory.read()
+        self.pending |= keep
         others = [v.data for v in self.problem.read[len(memory.params) :]]
         scalars = memory.around(self.native, 0, others)
         same = all(order is orders[0] for order in orders)
@@ -162,9 +163,9 @@ class Trainer:
                 if look:
                     look(memory.p[: len(memory.params)])
         finally:
-            self.pending = True
             if not keep:
-                self.write()
+                memory.write()
+                self.pending = False
         if done < losses.size:  # nothing was drawn for what has not been computed
             epoch, batch = divmod(done, losses.shape[1])
             masks.draw_again(drawn, epoch * samples + min((batch + 1) * self.batch_size, samples))

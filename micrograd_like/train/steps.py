@@ -226,8 +226,11 @@ class Compiled(Steps):
         self.jit, self.work, self.watching = jit, work, watching
         self.trainer = self._trainer(epochs * len(problem.X), threads)
         self.evaluation = self._evaluation()
-        is_known = look is None or not look.held_out or self.evaluation is not None
-        self.together = is_known and not watching
+        self.together = self._measures_itself() and not watching
+
+    def _measures_itself(self) -> bool:
+        """Whether what is measured after an epoch needs nothing that Python computes."""
+        return self.look is None or not self.look.held_out or self.evaluation is not None
 
     def _trainer(self, visits: int, threads: int) -> Any:
         """For samples, or for whole batches where a sample alone is not enough."""
@@ -286,7 +289,8 @@ class Compiled(Steps):
         except Exception as error:  # of the user's schedule: in Python it comes at its step
             self.says = f"compiled; in Python from epoch {self.done + 1} on: {error}"
             return super()._train(orders)
-        losses, norms, finite = self.trainer.epochs(orders, rates, looking, self.keep)
+        keep = self.keep and self._measures_itself()
+        losses, norms, finite = self.trainer.epochs(orders, rates, looking, keep)
         if finite < losses.size:
             put_back(finite)
             raise self._not_finite(losses.flat[finite], *divmod(finite, losses.shape[1]))
