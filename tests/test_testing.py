@@ -39,8 +39,8 @@ def calls(op):
         n = len(args) - op.constants
         if not KNOWN[op.name].smooth(*args):
             continue
-        if op.name == "where":  # the condition is 0, -1.3 or 2: a constant of a function of two
-            yield lambda x, y, cond=args[0]: apply(op, cond, x, y), args[1:]
+        if op.name in ("where", "take"):  # the condition or the index: a constant of the function
+            yield lambda *xs, first=args[0]: apply(op, first, *xs), args[1:]
         else:
             yield lambda *xs, k=args[n:]: apply(op, *xs, *k), args[:n]
 

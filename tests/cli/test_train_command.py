@@ -110,7 +110,8 @@ def test_training_stops_when_the_held_out_loss_gets_worse_and_keeps_the_best(run
     after, best = numbers(r"after (\d+) epochs; epoch (\d+) was best and is kept\n", out)
     assert after == best + 4 < 200
     run(*words, "--epochs", int(best), "--save", "best.json")
-    assert load("stopped.json").state_dict() == load("best.json").state_dict()
+    stopped, best = [load(f"{name}.json").state_dict() for name in ("stopped", "best")]
+    assert stopped == pytest.approx(best, rel=1e-9)  # one of them may be compiled, one in Python
 
 
 @pytest.mark.parametrize(
