@@ -15,7 +15,8 @@ are nests too, with the strips innermost and the sum in a register. One sample a
 then the rows of a group are the lanes of the vectors (lanes.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any, NamedTuple
 
 from ..tape import Instruction, Tape
@@ -41,10 +42,12 @@ def lower(tape: Tape, module: Any, name: str, layout: Layout) -> tuple[Signature
     lowering = _Lowering(tape, module, name, layout)
     alone = _Lowering(tape, module, f"{name}_shared", Layout(1, 1, 1))
     plan = make_plan(tape, lowering.varies, layout.width == 1)
-    shared = [alone.nest(*nest) for nest in plan.shared]
-    nests = [lowering.nest(*nest) for nest in plan.nests]
-    nests += [lowering.sums(r) for r in plan.reductions]
-    nests += [Puts(lowering, scatter) for scatter in plan.scatters]
+    shared = (alone.nest(*nest) for nest in plan.shared)
+    nests = chain(  # one after the other: what was emitted need not be kept
+        (lowering.nest(*nest) for nest in plan.nests),
+        map(lowering.sums, plan.reductions),
+        (Puts(lowering, scatter) for scatter in plan.scatters),
+    )
     return alone.function(shared), lowering.function(nests)
 
 
@@ -69,7 +72,7 @@ class _Lowering:
         alone = self.layout.stride == 1 and reduction.code.count >= FEWEST
         return (RowSums if alone else ColumnSums)(self, reduction)
 
-    def function(self, nests: Sequence[Any]) -> Signature:
+    def function(self, nests: Iterable[Any]) -> Signature:
         """A function that calls every nest, each a function of its own."""
         #   call tape_0(rows, scalars, sums, columns);  call tape_1(rows, ...);  ...
         parts = [self._part(f"{self.name}_{i}", nest) for i, nest in enumerate(nests)]
@@ -89,4 +92,5 @@ class _Lowering:
             memory.add_attribute("noalias")
         nest.emit(b, args)
         b.ret_void()
+        b.function.finish()
         return part
