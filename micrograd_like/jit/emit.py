@@ -233,6 +233,17 @@ class Table:
         return at(b, self.memory, row if j is None else b.add(row, b.mul(j, INT(rows))), INT32)
 
 
+class OnePlace:
+    """As a Table of one row and one term."""
+
+    def __init__(self, place: Any) -> None:
+        self.place = INT(int(place))
+
+    def at(self, *_: Any) -> Any:
+        """The place."""
+        return self.place
+
+
 def _sum(b: Any, start: Any, *terms: tuple[Any, int]) -> Any:
     """start + index * step + ..., without the steps that are 0."""
     return reduce(lambda x, term: plus(b, x, times(b, *term)), [t for t in terms if t[1]], start)

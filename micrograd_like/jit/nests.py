@@ -13,7 +13,20 @@ import numpy as np
 from llvmlite import ir
 
 from ..tape import Instruction
-from .emit import DOUBLE, INT, Table, accumulate, at, either, loop, plus, read, row_length, times
+from .emit import (
+    DOUBLE,
+    INT,
+    OnePlace,
+    Table,
+    accumulate,
+    at,
+    either,
+    loop,
+    plus,
+    read,
+    row_length,
+    times,
+)
 from .plan import Reduction, Scatter
 from .vectormath import COSTLY, LANES, Called, Vectors
 
@@ -170,7 +183,7 @@ class Nest:
         if start in self.known:
             return self.known[start]  # type: ignore[no-any-return]
         number = self.lowering.tape.constant(slot)
-        if number is not None and (np.asarray(table) == slot).all():
+        if number is not None and (self.count == 1 or (np.asarray(table) == slot).all()):
             found = [[self.math.constant(number)] * len(self.vectors)] * len(self.members)
         else:
             varies, home = self.lowering.varies[slot], self._home(c, a, slot)
@@ -179,11 +192,9 @@ class Nest:
             self.known[slot] = found
         return found
 
-    def _home(self, c: Instruction, a: Any, slot: int) -> Table:
+    def _home(self, c: Instruction, a: Any, slot: int) -> Any:
         """Where the rows of a table are; of a single instruction's, the slot's place."""
-        if self.count > 1:
-            return self.table[c.start, a]  # type: ignore[no-any-return]
-        return Table(self.lowering.module, np.array([[self.lowering.places[slot]]]), 1)
+        return self.table[c.start, a] if self.count > 1 else OnePlace(self.lowering.places[slot])
 
     def _fetch(self, table: Table, varies: bool, i: Any, k: Any, j: Any = None) -> list[Any]:
         """The vectors of a row of a table, or of a term of it."""
