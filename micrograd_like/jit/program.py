@@ -114,6 +114,7 @@ class Program:
                     f"{length - 1}"
                 )
 
+    @uncollected()
     def _gradients(self) -> Tape:
         if (n := len(self.values.outputs)) != 1:
             raise JitError(
