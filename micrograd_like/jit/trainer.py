@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
 from functools import partial
+from itertools import repeat
 from operator import attrgetter
 from threading import RLock
 from typing import Any, NamedTuple
@@ -129,7 +130,8 @@ class Memory:
         if self.rules.counts:
             columns["step"] = [float(self.settings[0, STEPS])] * n
         if columns and not self.first[0]:  # there is something to keep
-            state = [dict(zip(columns, row)) for row in zip(*columns.values())]
+            pairs = [zip(repeat(key), column) for key, column in columns.items()]
+            state = list(map(dict, zip(*pairs)))
         also = [(self.optimizer, "state", state), (self, "seen", (numbers, state))]
         assign(self.params, data=numbers, grad=grads, also=also)
 
@@ -210,7 +212,6 @@ class Step:
         self.behind: Any = None  # whose numbers lie behind the parameters
         self.fixed: dict[Value, float] = {}  # what the programs read and do not train
         self.watched: list[Any] = []  # the optimiser's attributes at the last step
-        self.others: dict[str, Any] = {}  # of these, all but lr
         self._look()
         _entered.add(self)
         self.entered = True
@@ -223,8 +224,9 @@ class Step:
                 raise RuntimeError("a step outside of its block: write `with trainer as step:`")
             if swapped.in_use:  # by anybody, in any thread
                 check_nobody_watches()
-            if self.watched != [*vars(self.optimizer).values()]:
-                self._follow()
+            now = [*vars(self.optimizer).values()]
+            if now != self.watched:
+                self._follow(now)
             key, arrays = None if named else _key(args), list(args)
             if key is None:
                 call = self.call(args, named)
@@ -295,13 +297,14 @@ class Step:
         changed = any(v.data != x for v, x in self.fixed.items())
         return "a Value that the loss reads" if changed else ""
 
-    def _follow(self) -> None:
+    def _follow(self, now: list[Any]) -> None:
         """Takes the optimiser's settings as they are now."""
         memory, optimizer = self.memory, self.optimizer
-        others = {name: x for name, x in vars(optimizer).items() if name != "lr"}
-        if self.is_flat and others == self.others:  # a schedule
-            self.rates[0], self.watched = optimizer.lr, [*vars(optimizer).values()]
-            return
+        if self.is_flat and len(now) == len(self.watched):
+            self.watched[self.rate] = now[self.rate]
+            if now == self.watched:  # a schedule
+                self.rates[0] = optimizer.lr
+                return
         if optimizer.state is not memory.seen[1] or optimizer.params != memory.params:
             raise RuntimeError(f"{self._changed()} was changed inside the block: leave it for that")
         if self.around.changes():
@@ -310,15 +313,16 @@ class Step:
                 memory.read()
                 self.bound, self.behind = {}, None
             self._look()
-        self.rates[0], self.others = optimizer.lr, others
+        self.rates[0] = optimizer.lr
         # what lies deeper than an attribute is looked at before every step
-        self.watched = [*vars(optimizer).values()] if self.is_flat else [object()]
+        self.watched = now if self.is_flat else [object()]
 
     def _look(self) -> None:
         """What the optimiser's rule depends on, as it is now."""
         optimizer, own = self.optimizer, {"lr", "state", "params"}
         self.around = Surroundings(optimizer, without=own)
         settings = [x for name, x in vars(optimizer).items() if name not in own]
+        self.rate = list(vars(optimizer)).index("lr")
         self.is_flat = _is_ours(type(optimizer).update) and all(map(_is_flat, settings))
 
     # --- programs for arguments of some shapes ---
