@@ -113,7 +113,7 @@ class Module:
 
     def modules(self) -> list[Module]:
         """This module and those in it, at any depth."""
-        return [m for _, _, _, m in _walk(self) if isinstance(m, Module)]
+        return list(_modules(self))
 
     def _parameters(self) -> list[_Place]:
         places: dict[Value, _Place] = {}
@@ -212,6 +212,20 @@ def _walk(module: Module, name: str = "", tensor: str = "") -> Iterator[_Place]:
         else:
             path = f"{tensor}{key}"
             yield from _inside(x, f"{name}{key}", path, path, key not in cls.biases)
+
+
+def _modules(x: Any) -> Iterator[Module]:
+    """The modules that _walk meets, without a look at every Value."""
+    if isinstance(x, Module):
+        yield x
+        x = vars(x)
+    if isinstance(x, dict):
+        x = x.values()
+    elif not isinstance(x, list | tuple):
+        return
+    for part in x:
+        if not isinstance(part, Value):
+            yield from _modules(part)
 
 
 def _inside(x: Any, name: str, tensor: str, path: str, weight: bool) -> Iterator[_Place]:
