@@ -370,8 +370,8 @@ def jit_section(quick: bool) -> list[Row]:
         rows += kernel_rows(network, *((1, 1) if quick else (20, 15)))
     if not quick:
         for network in ("2-64-64-1 relu", "2-64-64-1 tanh", "64-64-10 relu", "64-64-10 tanh"):
-            rows += step_rows(network, 2000, 5)
-        rows += step_rows("784-64-10 relu", 100, 3)
+            rows += step_rows(network, 5000, 5)
+        rows += step_rows("784-64-10 relu", 1000, 3)
     return rows
 
 
