@@ -2,9 +2,9 @@
 
     python demos/microgpt.py                # [FILE] [--steps 1000] [--eager] [--seed 42]
 
-Model, settings and, from the same seed, every loss and name are those of Andrej Karpathy's
-microgpt.py (2026): one layer of four heads, 16 numbers a letter, RMSNorm, ReLU, no biases. There is
-no array: tokens go in, one number comes out; jit makes machine code of that, --eager does without.
+Model, settings, losses and names are those of Andrej Karpathy's microgpt.py (2026): one layer, four
+heads, 16 numbers a letter, RMSNorm, ReLU, no biases. There is no array: tokens go in, one number
+comes out; jit makes machine code of that, --eager does without.
 """
 
 import argparse
@@ -21,10 +21,9 @@ from micrograd_like.functional import dot, logsumexp, relu, softmax, take
 NAMES = Path(__file__).parent / "data" / "names.txt"
 EMBEDDING, HEADS, BLOCK = 16, 4, 16
 LENGTHS = 8, BLOCK  # a name is filled up to one of them; each is compiled once
-Vector = list[Any]
 
 
-def example(name: str, letters: str, lengths: Sequence[int] = LENGTHS) -> list[Vector]:
+def example(name: str, letters: str, lengths: Sequence[int] = LENGTHS) -> list[list[Any]]:
     """Its tokens, those that follow, and their weights: none for what it is filled up with."""
     end = len(letters)  # the token before and after every name
     tokens = [end, *map(letters.index, name), end][: BLOCK + 1]
@@ -37,7 +36,7 @@ class GPT:
     """From the tokens so far to a score for every token that may follow."""
 
     def __init__(self, vocabulary: int, rng: Any) -> None:
-        def matrix(rows: int, columns: int) -> list[Vector]:
+        def matrix(rows: int, columns: int) -> list[list[Any]]:
             return [[Value(rng.gauss(0.0, 0.08)) for _ in range(columns)] for _ in range(rows)]
 
         n = EMBEDDING
@@ -49,16 +48,16 @@ class GPT:
         """All of them, matrix by matrix."""
         return [w for matrix in vars(self).values() for row in matrix for w in row]
 
-    def logits(self, token: Any, seen: list[Any]) -> Vector:
+    def logits(self, token: Any, seen: list[Any]) -> list[Any]:
         """The scores after one more token; its key and value join those that were seen."""
         x = rms_norm(plus(take(self.wte, token), self.wpe[len(seen)]))
         x = plus(self.attention(rms_norm(x), seen), x)
         hidden = [relu(h) for h in linear(self.fc1, rms_norm(x))]
         return linear(self.lm_head, plus(linear(self.fc2, hidden), x))
 
-    def attention(self, x: Vector, seen: list[Any]) -> Vector:
+    def attention(self, x: list[Any], seen: list[Any]) -> list[Any]:
         """What the tokens so far have to say: each head looks at its part of their vectors."""
-        query, size, said = linear(self.wq, x), EMBEDDING // HEADS, []
+        query, size, said = linear(self.wq, x), EMBEDDING // HEADS, list[Any]()
         seen.append((linear(self.wk, x), linear(self.wv, x)))
         for i in range(0, EMBEDDING, size):
             part = slice(i, i + size)
@@ -83,15 +82,15 @@ class GPT:
         return "".join(letters[token] for token in tokens if token != tokens[0])
 
 
-def linear(weights: list[Vector], x: Vector) -> Vector:  # noqa: D103
+def linear(weights: list[list[Any]], x: list[Any]) -> list[Any]:  # noqa: D103
     return [dot(row, x) for row in weights]
 
 
-def plus(x: Vector, y: Vector) -> Vector:  # noqa: D103
+def plus(x: list[Any], y: list[Any]) -> list[Any]:  # noqa: D103
     return [a + b for a, b in zip(x, y)]
 
 
-def rms_norm(x: Vector) -> Vector:  # noqa: D103
+def rms_norm(x: list[Any]) -> list[Any]:  # noqa: D103
     scale = (dot(x, x) / len(x) + 1e-5) ** -0.5
     return [a * scale for a in x]
 
@@ -137,7 +136,9 @@ def main() -> None:  # noqa: D103
     parser.add_argument("--eager", action="store_true", help="without the compiler")
     parser.add_argument("--seed", type=int, default=42)
     options = parser.parse_args()
-    rng, names = random.Random(options.seed), options.file.read_text(encoding="utf-8").split()
+    if not options.file.is_file() or options.steps < 1:
+        parser.error("it takes a file with a name on each line, and at least one step")
+    rng, names = random.Random(options.seed), options.file.read_text("utf-8").split()
     rng.shuffle(names)
     letters = "".join(sorted(set("".join(names))))
     gpt, lengths = GPT(len(letters) + 1, rng), () if options.eager else LENGTHS
