@@ -3,8 +3,7 @@
     python demos/microgpt.py                # [FILE] [--steps 1000] [--eager] [--seed 42]
 
 Model, settings, losses and names are those of Andrej Karpathy's microgpt.py (2026): one layer, four
-heads, 16 numbers a letter, RMSNorm, ReLU, no biases. There is no array: tokens go in, one number
-comes out; jit makes machine code of that, --eager does without.
+heads, RMSNorm, ReLU, no biases. Tokens go in, one number comes out; jit makes machine code of that.
 """
 
 import argparse
