@@ -288,6 +288,7 @@ class Compiled(Steps):
             rates, put_back = self._rates(len(orders))
         except Exception as error:  # of the user's schedule: in Python it comes at its step
             self.says = f"compiled; in Python from epoch {self.done + 1} on: {error}"
+            self.write()
             return super()._train(orders)
         keep = self.keep and self._measures_itself()
         losses, norms, finite = self.trainer.epochs(orders, rates, looking, keep)
