@@ -20,7 +20,7 @@ import numpy as np
 from llvmlite import binding as llvm
 from llvmlite import ir
 
-from ..tape import Tape, reroll
+from ..tape import JitError, Tape, reroll
 from . import cache
 from .emit import INT, Signature, at, in_memory, loop, read
 from .lower import Layout, lower
@@ -232,9 +232,17 @@ class Native:
         tape: as traced.
         samples: how many will usually be computed at once.
         vector_library: False forces libm for each lane.
+        pays: asked before anything is compiled anew, with the number of instructions after reroll.
+
+    Raises:
+        JitError: compiling does not pay.
     """
 
-    def __init__(self, tape: Tape, samples: int, vector_library: bool = True) -> None:
+    def __init__(
+        self, tape: Tape, samples: int, vector_library: bool = True,
+        pays: Callable[[int], bool] = lambda instructions: True,
+    ) -> None:  # fmt: skip
+        self.pays = pays
         self.layout = layout_for(samples)._replace(vector_library=vector_library)
         self.traced = tape
         shape = cache.digest(shape_of(tape), repr(self.layout).encode())
@@ -251,6 +259,8 @@ class Native:
     def _emit(self) -> tuple[Module, dict[str, Any]]:
         """The module, and what is to be known of it."""
         module, tape = Module(), self.tape
+        if not self.pays(n := len(tape.code)):
+            raise JitError(f"to compile {n:,} instructions would take longer than it saves")
         scalars = max(1, tape.size - sum(tape.varies()))
         rows = _emit_work(module, tape, self.layout)
         facts: dict[str, Any] = {"rows": rows, "scalars": scalars, "constants": tape.constants}

@@ -33,6 +33,7 @@ class Trainer:
         penalised: the parameters that it applies to.
         threads: over how many cores to spread the blocks of a batch; the others are fit's.
         size: how many samples to compile as one, of which a batch then is made.
+        pays: see Native.
 
     Raises:
         JitError: why it cannot be compiled.
@@ -43,10 +44,11 @@ class Trainer:
         optimizer: Any, penalty: Callable[[Any], Any] | None = None,
         penalised: Iterable[Value] = (), max_norm: float | None = None,
         batch_size: int = 32, threads: int = 1, size: int = 1,
+        pays: Callable[[int], bool] = lambda instructions: True,
     ) -> None:  # fmt: skip
         self.arguments, self.optimizer, self.threads = (model, X, y, loss), optimizer, threads
         self.penalty, self.max_norm = penalty, -1.0 if max_norm is None else float(max_norm)
-        self.given, self.size = min(batch_size, len(X)), size
+        self.given, self.size, self.pays = min(batch_size, len(X)), size, pays
         self.batch_size = self.given // size
         self.compilations, self.shown, self.loop = 0, np.empty((0, 0)), loops().get(LOOP)
         self.memory: Any = None
@@ -103,7 +105,7 @@ class Trainer:
             self.memory.follow(penalised)
         shape = shape_of(problem.tape)
         if shape != self.shape:
-            self.native = Native(problem.tape, self.batch_size)
+            self.native = Native(problem.tape, self.batch_size, pays=self.pays)
             self.rows = self.native.new_rows()
             self.compilations += 1
         problem.check_loss(self.native)

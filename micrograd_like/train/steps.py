@@ -26,6 +26,7 @@ __all__ = ["WORTH_COMPILING"]
 # has less inputs in all, or is computed less often than LONG fits into it, is faster without.
 WORTH_COMPILING = 700_000
 LONG = 7_000  # inputs, in the nodes of one sample
+AS_LONG = 4_000  # instructions after reroll: to compile them takes as long as those inputs
 
 Columns = dict[str, list[float]]  # of a History
 
@@ -246,6 +247,8 @@ class Compiled(Steps):
             "penalty": (lambda w: l1 * abs(w) + l2 * w * w) if l1 or l2 else None,
             "max_norm": problem.max_norm, "batch_size": problem.batch_size,
         }  # fmt: skip
+        if self.jit == "auto":
+            given["pays"] = partial(pays_after_reroll, self.work * visits)
         try:
             return Trainer(**given, threads=threads)
         except Coupled as error:
@@ -404,6 +407,11 @@ def choose(
 def is_worth_compiling(work: int, times: int) -> bool:
     """Whether compiling pays for nodes with so many inputs, computed so many times."""
     return min(work, LONG) * times >= WORTH_COMPILING
+
+
+def pays_after_reroll(inputs: int, instructions: int) -> bool:
+    """Whether to compile so many takes less time than so many inputs of nodes in Python."""
+    return inputs >= WORTH_COMPILING * (0.4 + instructions / AS_LONG)
 
 
 def inputs_of(outs: Iterable[Any]) -> int:

@@ -56,7 +56,7 @@ def branches(outputs, targets):
     return mse_loss(outputs, targets) * (2.0 if first.data > 0.0 else 1.0)
 
 
-def breaks(outputs, targets):
+def breaks(outputs, targets, **_):
     raise ZeroDivisionError("mine")
 
 

@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 import subprocess
 import sys
 
@@ -245,3 +246,36 @@ def test_what_cannot_be_stepped_after_every_batch_is_refused(jit):
             model, X, Y, mse_loss, sgd, scheduler=ReduceLROnPlateau(sgd), step_every="batch",
             **given,
         )  # fmt: skip
+
+
+class Irregular(Module):
+    """So many operations, of which no two neighbours are alike."""
+
+    def __init__(self, operations):
+        rng = random.Random(0)
+        self.w = [Value(rng.uniform(0.2, 0.9)) for _ in range(20)]
+        self.plan = [
+            (rng.randrange(4), rng.randint(1, 20), rng.randint(1, 20)) for _ in range(operations)
+        ]
+
+    def forward(self, x):
+        ways = [
+            lambda a, b: (a * b).tanh(), lambda a, b: 0.5 * (a + b),
+            lambda a, b: functional.sigmoid(a - b), lambda a, b: functional.softplus(-a) * b,
+        ]  # fmt: skip
+        values = [w * x[0] for w in self.w]
+        for way, i, j in self.plan:
+            values.append(ways[way](values[-i], values[-j]))
+        return functional.sum(values[-20:])
+
+
+def test_auto_compiles_no_program_whose_compilation_takes_longer_than_it_saves():
+    X, y = [[0.1 * i] for i in range(10)], [0.5] * 10
+
+    def said(epochs):
+        return fit(Irregular(700), X, y, mse_loss, epochs=epochs, progress=False).jit
+
+    assert re.fullmatch(
+        r"in Python: to compile [\d,]+ instructions would take longer than it saves", said(40)
+    )
+    assert said(100) == "compiled"
