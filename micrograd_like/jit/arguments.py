@@ -117,6 +117,17 @@ def name_of(slot: int, names: Sequence[str], leaves: Sequence[tuple[bool, Any]])
     raise LookupError(f"there is no number {slot}")
 
 
+def check_index(numbers: Any, length: int, name: Callable[[int], str]) -> None:
+    """Raises an IndexError, with a name for its place, when one is no index of so long a table."""
+    good = (numbers >= 0) & (numbers < length) & (numbers == np.floor(numbers))
+    if not good.all():
+        i = int(np.argmin(good))
+        raise IndexError(
+            f"{name(i)} is an index of a table of {length}, got {numbers[i].item()!r}: expected a "
+            f"whole number from 0 to {length - 1}"
+        )
+
+
 def _nested(numbers: Iterator[Any], shape: tuple[int, ...]) -> Any:
     if not shape:
         return next(numbers)

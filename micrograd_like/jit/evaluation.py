@@ -65,7 +65,7 @@ class Evaluation:
         shared = [x for m, name in self.buffers for x in getattr(m, name)]
         two = [self.data[:, i].tolist() for i in (0, -1)]
         traced = trace(self._one_sample, two, shared, problem.read)
-        check_indices(traced.tape, self.data, "a held-out sample or its target")
+        check_indices(traced.tape, self.data, "a number of a held-out sample or its target")
         self.read, self.n = traced.parameters, len(trainer.optimizer.params)
         same = self.is_mean and not shared and traced.tape.scalars == problem.traced.tape.scalars
         if same and shape_of(traced.tape) == shape_of(problem.traced.tape):

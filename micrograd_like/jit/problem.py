@@ -17,6 +17,7 @@ from ..engine import Value, as_value, grad, no_grad, topological_order
 from ..modes import Mode, replaced
 from ..nesting import flatten
 from ..tape import JitError, Tape, trace
+from .arguments import check_index
 from .native import Array, Native
 
 ALL = 200_000  # operations of a loss in Python: so many samples are compared, and every target
@@ -65,7 +66,7 @@ class Problem:
             two = [self._numbers(unit, x) for unit, x in factors]
             self.traced = trace(self._unit, two, [], params)
         self.tape, self.read = self.traced.gradients(params), self.traced.parameters
-        check_indices(self.tape, self.data, "a sample or its target")
+        check_indices(self.tape, self.data, "a number of a sample or its target")
         if size == 1 and self.statistics.ways:
             raise Coupled("the model keeps statistics of a batch")
         self._check()
@@ -228,14 +229,7 @@ def check_indices(tape: Tape, data: Array, what: str) -> None:
     for slot, length in tape.indices().items():
         if slot >= tape.inputs:
             raise JitError("an index of a table may be a number of a sample, but no parameter")
-        numbers = data[slot % len(data)]
-        good = (numbers >= 0) & (numbers < length) & (numbers == np.floor(numbers))
-        if not good.all():
-            i = int(np.argmin(good))
-            raise IndexError(
-                f"{what} has an index of a table of {length}: expected a whole number from 0 to "
-                f"{length - 1}, got {numbers[i].item()!r} in row {i}"
-            )
+        check_index(data[slot % len(data)], length, lambda i: f"{what} in row {i}")
 
 
 def is_close(one: Any, two: Any, absolute: float) -> bool:

@@ -14,7 +14,7 @@ from ..engine import Value, as_value
 from ..modes import setting, uncollected
 from ..nesting import flatten
 from ..tape import JitError, Tape, is_tracing, probes, trace
-from .arguments import Call, name_of
+from .arguments import Call, check_index, name_of
 from .lower import Layout
 from .native import Native, layout_for
 from .once import Once
@@ -104,15 +104,7 @@ class Program:
         for slot, length in self.indices.items():
             own = slot < len(inputs)
             numbers = inputs[slot] if own else shared[slot - len(inputs), None]
-            good = (numbers >= 0) & (numbers < length) & (numbers == np.floor(numbers))
-            if not good.all():
-                i = int(np.argmin(good))
-                of = f" of sample {i}" if own and call.has_axis else ""
-                raise IndexError(
-                    f"{name_of(slot, call.names, call.leaves)}{of} is an index of a table of "
-                    f"{length}, got {numbers[i].item()!r}: expected a whole number from 0 to "
-                    f"{length - 1}"
-                )
+            check_index(numbers, length, partial(_name, call, slot, own))
 
     @uncollected()
     def _gradients(self) -> Tape:
@@ -147,6 +139,12 @@ class Program:
                     f"{wanted!r:.80}: the function depends on something else than its arguments "
                     "and parameters, such as the type of a number or how often it was called"
                 )
+
+
+def _name(call: Any, slot: int, own: bool, sample: int) -> str:
+    """Of an index among the arguments."""
+    of = f" of sample {sample}" if own and call.has_axis else ""
+    return name_of(slot, call.names, call.leaves) + of
 
 
 def good_for(layout: Layout, samples: int) -> bool:

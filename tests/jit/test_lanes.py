@@ -7,7 +7,7 @@ import pytest
 
 from micrograd_like import Value
 from micrograd_like.engine import as_value, grad
-from micrograd_like.functional import dot, exp, relu, softmax
+from micrograd_like.functional import dot, exp, relu, softmax, take
 from micrograd_like.functional import sum as total
 from micrograd_like.jit import lanes
 from micrograd_like.jit.native import Native
@@ -94,3 +94,14 @@ def test_gradients_of_several_samples_are_added_up_one_after_the_other():
     _, once = Native(tape, 1)(np.array([x]).T, scalars)
     assert sums == pytest.approx(3.0 * once, rel=1e-12, abs=1e-14)
     assert np.ptp(outputs, axis=1).max() == 0.0
+
+
+@pytest.mark.parametrize("samples", [1, 3, 20])
+@pytest.mark.parametrize("wrong", [5.0, -1.0, np.nan, np.inf, -np.inf, 1e300])
+def test_machine_code_reads_and_writes_no_memory_of_others_whatever_the_index(wrong, samples):
+    table = [Value(0.1 * i) for i in range(5)]
+    found = trace(lambda x, _: ([], [take(table, x[0]) * 2.0]), [[0.0], [1.0]])
+    native = Native(found.gradients(), samples)
+    _, sums = native(np.full((1, samples), wrong), [p.data for p in found.parameters])
+    assert sums[0] in 2.0 * samples * np.array([0.1 * i for i in range(5)])
+    assert sorted(sums[1:]) == [0.0, 0.0, 0.0, 0.0, 2.0 * samples]

@@ -606,3 +606,22 @@ def test_nobody_watches_a_compiled_step():
         with detect_anomaly(), pytest.raises(JitError, match="detect_anomaly"):
             step([1.0])
         step([1.0])
+
+
+# --- indices ---
+
+
+@pytest.mark.parametrize("samples", [1, 9, 64, 65, 200])  # few are looked at one by one
+@pytest.mark.parametrize("wrong", [5.0, -1.0, 0.5, math.nan, 1e300])
+def test_an_index_that_no_table_has_is_refused_and_moves_nothing(wrong, samples):
+    table = [Value(0.1 * i) for i in range(5)]
+    loss = jit(lambda i, y: (functional.take(table, i) - y) ** 2)
+    indices, targets = np.arange(samples) % 5.0, np.zeros(samples)
+    with loss.trainer(SGD(table, lr=0.1)) as step:
+        first = step(indices, targets)
+        step.write_back()
+        before = [v.data for v in table]
+        with pytest.raises(IndexError, match=f"argument 0 of sample {samples - 1} is an index of"):
+            step([*indices[:-1].tolist(), wrong], targets)
+    assert [v.data for v in table] == before
+    assert first == pytest.approx(np.mean((0.1 * indices) ** 2))

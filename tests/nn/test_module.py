@@ -20,6 +20,7 @@ from micrograd_like.nn import (
     Module,
     Sequential,
 )
+from micrograd_like.nn.module import _walk
 
 
 def test_parameters_come_in_order_once_and_with_names():
@@ -233,3 +234,18 @@ def interrupted_at(count, function, *args):
     finally:
         sys.setprofile(None)
     return False
+
+
+def test_modules_are_those_that_the_walk_over_everything_meets():
+    class Own(Module):
+        def __init__(self):
+            self.parts = {"a": [Linear(2, 2, rng=0), (Dropout(0.5, rng=1), 3.0)], "b": "text"}
+            self.w, self.net = [[Value(1.0), [Value(2.0)]]], MLP(2, [3, 1], rng=0)
+
+        def forward(self, x):
+            return x
+
+    for model in (Own(), Sequential(Linear(2, 2, rng=0), BatchNorm(2), Own()), MLP(2, [2], rng=0)):
+        met = [m for _, _, _, m in _walk(model) if isinstance(m, Module)]
+        assert len(met) > 2
+        assert [*map(id, model.modules())] == [*map(id, met)]
