@@ -111,7 +111,7 @@ def test_an_index_that_no_table_has_is_refused_before_anything_runs(wrong):
     before = model.state_dict()
     for X, held in (([*indices[:7], wrong, *indices[8:]], indices), (indices, [wrong] * 20)):
         sgd = SGD(model.parameters(), lr=0.1)
-        with pytest.raises((IndexError, ValueError), match="a table of 5|whole number"):
+        with pytest.raises((IndexError, ValueError), match=r"a table of 5|whole number"):
             fit(model, X, indices, mse_loss, sgd, validation=(held, indices), **given)
         if X is not indices:
             assert model.state_dict() == before
