@@ -19,7 +19,7 @@ from weakref import WeakSet
 import numpy as np
 
 from ..checks import number
-from ..engine import Value, assign, swapped
+from ..engine import Value, as_float, assign, swapped
 from ..modes import uncollected
 from ..tape import JitError, check_nobody_watches
 from ..tape.surroundings import OURS, PLAIN, Surroundings
@@ -300,10 +300,11 @@ class Step:
     def _follow(self, now: list[Any]) -> None:
         """Takes the optimiser's settings as they are now."""
         memory, optimizer = self.memory, self.optimizer
+        rate = as_float(optimizer.lr)
         if self.is_flat and len(now) == len(self.watched):
             self.watched[self.rate] = now[self.rate]
             if now == self.watched:  # a schedule
-                self.rates[0] = optimizer.lr
+                self.rates[0] = rate
                 return
         if optimizer.state is not memory.seen[1] or optimizer.params != memory.params:
             raise RuntimeError(f"{self._changed()} was changed inside the block: leave it for that")
@@ -313,7 +314,7 @@ class Step:
                 memory.read()
                 self.bound, self.behind = {}, None
             self._look()
-        self.rates[0] = optimizer.lr
+        self.rates[0] = rate
         # what lies deeper than an attribute is looked at before every step
         self.watched = now if self.is_flat else [object()]
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engine import Value
+from ..engine import Value, as_float
 from ..modes import replaced, uncollected
 from ..tape import JitError, check_nobody_watches
 from ..tape.surroundings import Surroundings
@@ -148,7 +148,8 @@ class Trainer:
         samples = order.shape[1]  # or batches in their place
         shape = len(orders), -(-samples // self.batch_size)
         losses, norms, speeds = np.full(shape, np.nan), np.zeros(shape), np.empty(shape)
-        speeds[:] = self.optimizer.lr if rates is None else np.reshape(rates, shape)
+        each = [self.optimizer.lr] * losses.size if rates is None else rates
+        speeds.ravel()[:] = list(map(as_float, each))
         given = {
             **memory.arguments(), "data": data, "length": data.shape[1], "scalars": scalars,
             "max_norm": self.max_norm,

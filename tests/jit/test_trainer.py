@@ -625,3 +625,25 @@ def test_an_index_that_no_table_has_is_refused_and_moves_nothing(wrong, samples)
             step([*indices[:-1].tolist(), wrong], targets)
     assert [v.data for v in table] == before
     assert first == pytest.approx(np.mean((0.1 * indices) ** 2))
+
+
+# --- a learning rate that is none ---
+
+
+@pytest.mark.parametrize("rate", [None, "a", "0.1", Value(0.1), [0.1]], ids=repr)
+@pytest.mark.parametrize("kind", [SGD, Adam])
+def test_a_learning_rate_that_is_no_number_is_refused_as_in_python(kind, rate):
+    w = Value(1.0)
+    optimizer = kind([w], lr=0.1)
+    with jit(lambda x, y: (w * x - y) ** 2).trainer(optimizer) as step:
+        step([1.0], [2.0])
+        step.write_back()
+        before = left(optimizer)
+        optimizer.lr = rate
+        for _ in range(2):  # nor does the second one go on with the old rate
+            with pytest.raises(TypeError):
+                step([1.0], [2.0])
+        w.grad = before[1]
+    assert left(optimizer) == before
+    with pytest.raises(TypeError):
+        in_python(lambda x, y: (w * x - y) ** 2, optimizer, ([1.0], [2.0]))
