@@ -298,9 +298,12 @@ class Compiled(Steps):
         if finite < losses.size:
             put_back(finite)
             raise self._not_finite(losses.flat[finite], *divmod(finite, losses.shape[1]))
-        means = losses @ [len(some) for some in self.problem.batches(orders[0])] / len(orders[0])
+        # summed up one after the other: how many epochs one call has changes no bit
+        sizes, n = [len(some) for some in self.problem.batches(orders[0])], len(orders[0])
+        means = (losses * sizes).cumsum(axis=1)[:, -1] / n
+        norms = norms.cumsum(axis=1)[:, -1] / len(sizes)
         lr = [rates[i * len(rates) // len(orders) - 1] for i in range(1, len(orders) + 1)]
-        return {"loss": means.tolist(), "grad_norm": norms.mean(axis=1).tolist(), "lr": lr}
+        return {"loss": means.tolist(), "grad_norm": norms.tolist(), "lr": lr}
 
     def _rates(self, epochs: int) -> tuple[list[float], Callable[[int], None]]:
         """The learning rate of every step, and what to do where there were fewer."""

@@ -723,3 +723,33 @@ def test_estimators_predict_the_same_compiled_and_in_python(kind, monkeypatch):
         assert model.history_.jit.startswith(says)
         found.append(model.predict(samples).tolist())
     assert found[0] == pytest.approx(found[1], rel=1e-9)
+
+
+WATCHED = {
+    "a callback": {"callbacks": [lambda model, history: None]},
+    "a record": {"record": 3},
+    "validation": {"validation": ([[0.5, -0.5]], [0.25])},
+    "validation and a callback": {
+        "validation": ([[0.5, -0.5]], [0.25]), "callbacks": [lambda model, history: None],
+    },
+    "a metric": {"metrics": ["r2"]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("watched", WATCHED.values(), ids=WATCHED)
+@pytest.mark.parametrize("kind", [SGD, Adam])
+def test_who_looks_in_between_changes_no_bit(kind, watched):
+    rng = random.Random(0)
+    X = [[rng.gauss(0.0, 1.0), rng.gauss(0.0, 1.0)] for _ in range(20)]
+    y = [a * b for a, b in X]
+
+    def trained(**more):
+        model = MLP(2, [4, 1], rng=0)
+        optimizer = kind(model.parameters(), lr=0.05)
+        history = fit(model, X, y, mse_loss, optimizer, epochs=30, batch_size=7, jit=True,
+                      progress=False, **more)  # fmt: skip
+        assert history.jit == "compiled"
+        grads = [p.grad for p in model.parameters()]
+        return history["loss"], model.state_dict(), grads, optimizer.state_dict()
+
+    assert trained(**watched) == trained()
