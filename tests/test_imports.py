@@ -41,6 +41,7 @@ ARROWS = {
     # trust
     "testing": {"engine", "modes", "nesting"},
     "anomaly": {"ops", "engine", "modes", "words"},
+    "check_engine": set(),
     # seeing
     "draw": {"ops", "engine", "words", "files"},
     "plot": {"engine", "nesting", "checks", "train"},
@@ -50,7 +51,7 @@ ARROWS = {
     "jit": {"ops", "engine", "modes", "nesting", "checks", "files", "tape"},
     # the command line
     "cli": {"engine", "checks", "nesting", "nn", "losses", "optim", "data", "files", "train"}
-    | {"serialize", "testing", "draw", "plot", "explore"},
+    | {"serialize", "testing", "check_engine", "draw", "plot", "explore"},
 }
 LAZY = {"train": {"tape", "jit"}}
 INSIDE = {
@@ -58,6 +59,10 @@ INSIDE = {
     "optim": ["optimizers", "lr_scheduler"],
     "data": ["rows", "tables"],
     "train": ["history", "steps", "metrics", "callbacks", "given", "loop"],
+    "check_engine": [
+        "cases", "contain", "functions", "dialect", "rules", "careful", "complete", "causes",
+        "report", "judge",
+    ],
     "draw": ["naming", "drawing", "graph", "network"],
     "plot": ["common", "curves", "parameters", "outputs"],
     "explore": ["layout", "calls", "groups", "replay", "page"],
@@ -67,7 +72,7 @@ INSIDE = {
         "arguments", "program", "update", "trainer", "compiled", "problem", "training", "batches",
         "evaluation",
     ],
-    "cli": ["output", "errors", "demo", "train", "predict"],
+    "cli": ["output", "errors", "demo", "train", "predict", "check"],
 }
 FRONT = {"__init__", "__main__"}  # they import what they show
 HEAVY = {"numpy", "torch", "graphviz", "pygraphviz", "matplotlib", "llvmlite", "sklearn", "tqdm"}
