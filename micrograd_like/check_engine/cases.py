@@ -27,12 +27,14 @@ class Case(NamedTuple):
             ``y.data``, ``x.grad``, ``x.grad = 0.0`` (as before the first backward).
         wanted: for each expression the formula of the right number, or several that are all right;
             the k-th formulas of all expressions belong together. "a, b" is a list of numbers.
+        kind: of a rule of one operator: "alone", "upstream", "inner" or "beside" (another path).
         hints: for an expression and the formula of a telling wrong number: the likely cause.
     """
 
     code: str
     wanted: Mapping[str, Formula | tuple[Formula, ...]]
     hints: Mapping[tuple[str, Formula], str] = {}
+    kind: str = ""
 
     def formulas(self, ask: str) -> tuple[Formula, ...]:
         """What is right for an expression: one formula, or several."""
@@ -56,6 +58,7 @@ class Check(NamedTuple):
         seconds: a case may take so long.
         may_refuse: raising an error that says why is an answer too.
         optional: an engine without it is not wrong: it is "not there".
+        control: a case that must be right, or else the check says nothing of its own.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Check(NamedTuple):
     seconds: float = 2.0
     may_refuse: bool = False
     optional: bool = False
+    control: Case | None = None
 
 
 @cache
