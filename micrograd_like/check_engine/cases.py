@@ -27,7 +27,9 @@ class Case(NamedTuple):
             ``y.data``, ``x.grad``, ``x.grad = 0.0`` (as before the first backward).
         wanted: for each expression the formula of the right number, or several that are all right;
             the k-th formulas of all expressions belong together. "a, b" is a list of numbers.
-        hints: for an expression and the formula of a telling wrong number: the likely cause.
+        hints: for an expression and the formula of a telling wrong number: the likely cause. "*"
+            is any other number. The expression "" is the program itself, with the type of its
+            error, "late" or "died" in place of a formula.
     """
 
     code: str
