@@ -57,7 +57,7 @@ class Check(NamedTuple):
         needs: names of checks that say more if they fail as well.
         seconds: a case may take so long.
         may_refuse: raising an error that says why is an answer too.
-        optional: an engine without it is not wrong: it is "not there".
+        optional: an engine without it is not wrong: an error means that it is "not there".
     """
 
     name: str
