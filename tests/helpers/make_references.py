@@ -1,4 +1,4 @@
-"""Makes micrograd_like/check_engine/references.json: a training in 50 digits, without derivative rules.
+"""Makes check_engine/references.json: a training in 50 digits, without derivative rules.
 
     python tests/helpers/make_references.py
 
