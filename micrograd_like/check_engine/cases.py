@@ -27,8 +27,10 @@ class Case(NamedTuple):
             ``y.data``, ``x.grad``, ``x.grad = 0.0`` (as before the first backward).
         wanted: for each expression the formula of the right number, or several that are all right;
             the k-th formulas of all expressions belong together. "a, b" is a list of numbers.
+        hints: for an expression and the formula of a telling wrong number: the likely cause. "*"
+            is any other number. The expression "" is the program itself, with the type of its
+            error, "late" or "died" in place of a formula.
         kind: of a rule of one operator: "alone", "upstream", "inner" or "beside" (another path).
-        hints: for an expression and the formula of a telling wrong number: the likely cause.
     """
 
     code: str
@@ -57,7 +59,7 @@ class Check(NamedTuple):
         needs: names of checks that say more if they fail as well.
         seconds: a case may take so long.
         may_refuse: raising an error that says why is an answer too.
-        optional: an engine without it is not wrong: it is "not there".
+        optional: an engine without it is not wrong: an error means that it is "not there".
         control: a case that must be right, or else the check says nothing of its own.
     """
 

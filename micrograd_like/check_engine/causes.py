@@ -69,11 +69,11 @@ def _ended(trouble: Trouble) -> str:
 
 def cause(f: Finding, more: More) -> str:
     """A sentence; "" where nothing fits."""
+    for (ask, formula), sentence in f.case.hints.items():
+        if ask == f.ask and _came(f, formula):
+            return sentence
     if f.trouble:
         return _of_trouble(f.trouble)
-    for (ask, formula), sentence in f.case.hints.items():
-        if ask == f.ask and _same(f.got, formula):
-            return sentence
     if f.check.name == "backward":
         return _of_backward(f)
     return _of_rule(f, more) if f.check.name in RULES_OF_ONE else ""
@@ -90,6 +90,12 @@ def _of_backward(f: Finding) -> str:
         "a gradient passes one node and not two: the walk must begin at the output, and come to a "
         "node after all its users (reversed), through the inputs that each result keeps"
     )
+
+
+def _came(f: Finding, formula: str) -> bool:
+    if f.trouble:
+        return formula in (f.trouble.type, f.trouble.kind)
+    return formula == "*" or _same(f.got, formula)
 
 
 # --- what stopped ---
@@ -242,7 +248,8 @@ def _same(got: Came | None, formula: str) -> bool:
         return False
     if isinstance(number, list) or not isinstance(got, float):
         return False
-    return abs(got - number) <= 1e-6 * max(abs(number), 1e-3) or (got != got and number != number)
+    near = abs(got - number) <= 1e-6 * max(abs(number), 1e-3)
+    return near or got == number or (got != got and number != number)
 
 
 def _ratio(slope: str, points: list[dict[str, float]], got: list[Came | None]) -> float:

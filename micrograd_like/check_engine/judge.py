@@ -175,7 +175,9 @@ class _Judge:
         if trouble.kind != "raised":
             return ""
         if trouble.type == "NotImplementedError":
-            return "absent" if check.may_refuse else "later"
+            return "absent" if check.may_refuse or check.optional else "later"
+        if check.optional:
+            return "absent"
         if check.level != "rules":
             refused = trouble.type in REFUSALS and bool(trouble.message)
             return "absent" if check.may_refuse and refused else ""
