@@ -12,7 +12,7 @@ What comes from an engine is shown as visible characters, and cut where it is lo
 >>> print(Report("Value", "rules", results, [failure]))
 check_engine(Value)
 rules       1 of 3   . x tanh -
-            . right, x wrong, - wrong because of an x
+                     . right, x wrong, - wrong because of another
 <BLANKLINE>
 x tanh: the gradient is 0
     x = Value(0.5); y = x.tanh(); y.backward()
@@ -45,7 +45,7 @@ ASKS = {
     "complete": "the edges: infinities, nan, comparison, and what others may expect",
 }
 MARKS = {"right": (".", "✓"), "wrong": ("x", "✗"), "follows": ("-", "↳")}  # text, HTML
-LEGEND = ". right, x wrong, - wrong because of an x"
+LEGEND = "{} right, {} wrong, {} wrong because of another"
 COLOURS = {"right": "\x1b[38;5;32m", "wrong": "\x1b[38;5;166m"}  # blue, orange: on white and black
 
 
@@ -202,8 +202,8 @@ class Report:
             tokens = _tokens(shown)
             row = _wrapped(f"{level:<8}{count:>10}   {tokens}", indent=21)
             lines += [_coloured(line) if colour else line for line in row]
-        if any(r.mark == "follows" for r in self.results):
-            lines.append(" " * 12 + LEGEND)
+        if self._marked("follows"):
+            lines.append(" " * 21 + _legend(0))
         lines += [line for aside in self._asides() for line in _wrapped(aside, indent=4)]
         for failure in self._told():
             head, *rest = _lines(failure)
@@ -221,7 +221,8 @@ class Report:
             for level, count, shown in self._rows()
         )
         parts = [f"<p><b>check_engine({_safe(self.engine)})</b></p><table>{rows}</table>"]
-        parts += [f"<p class=aside>{html.escape(aside)}</p>" for aside in self._asides()]
+        asides = [_legend(1)] * bool(self._marked("follows")) + self._asides()
+        parts += [f"<p class=aside>{html.escape(aside)}</p>" for aside in asides]
         parts += [_section(failure) for failure in self._told()]
         verdict = f"<p><b>{html.escape(self._verdict())}</b></p>"
         return f"<div class=micrograd-like-report>{STYLE}{''.join(parts)}{verdict}</div>"
@@ -283,6 +284,10 @@ def _plain(text: object) -> str:
     shown = str(text)
     cut = shown[:LONGEST] + "..." if len(shown) > LONGEST else shown
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+
+
+def _legend(kind: int) -> str:
+    return LEGEND.format(*[signs[kind] for signs in MARKS.values()])
 
 
 def _safe(text: object) -> str:
@@ -377,13 +382,17 @@ STYLE = """<style>
   font: 14px/1.5 system-ui, sans-serif }
 @media (prefers-color-scheme: dark) { .micrograd-like-report { --ground: #15191e; --ink: #e6edf3;
   --soft: #9aa4af; --line: #343b44; --right: #79b8ff; --wrong: #ffa657 } }
-.micrograd-like-report p { margin: .3em 0 }
-.micrograd-like-report table { border-collapse: collapse; background: none; margin: 0 }
+.micrograd-like-report p { margin: .3em 0; overflow-wrap: anywhere }
+.micrograd-like-report table { border-collapse: collapse; background: none; margin: 0;
+  font: inherit }
 .micrograd-like-report tr { background: none }
 .micrograd-like-report :is(th, td) { color: var(--ink); background: none; border: 0;
-  padding: .15em 1em .15em 0; text-align: left; vertical-align: top; font-size: inherit }
+  padding: .15em 1em .15em 0; text-align: left; vertical-align: top; font-size: inherit;
+  overflow-wrap: anywhere }
+.micrograd-like-report td:nth-child(2) { white-space: nowrap }
 .micrograd-like-report .right { color: var(--right) }
-.micrograd-like-report .wrong { color: var(--wrong); font-weight: 600; padding: 0 .4em }
+.micrograd-like-report .wrong { color: var(--wrong); font-weight: 600 }
+.micrograd-like-report span.wrong { padding: 0 .4em }
 .micrograd-like-report .follows, .micrograd-like-report .aside { color: var(--soft) }
 .micrograd-like-report section { margin: 1em 0; padding-left: 1em;
   border-left: 3px solid var(--wrong) }
