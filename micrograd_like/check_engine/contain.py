@@ -31,7 +31,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 CODE = "<check>"  # the file name of what is run
 MEMORY = 4 << 30  # bytes more than at the start
-Came: TypeAlias = "float | list[float] | str"  # a text says what came that is no number
+Came: TypeAlias = float | list[float] | str  # a text says what came that is no number
 
 
 class Trouble(NamedTuple):

@@ -14,7 +14,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .contain import Came, Contained, Outcome
+from .contain import Came, Contained, Outcome, Trouble
 from .functions import FUNCTIONS
 
 DATA = ["data", "value", "val", "v", "item()", "_data", "_value", "num", "number", "x", "n"]
@@ -69,10 +69,7 @@ class Dialect:
 
     def code(self, text: str) -> str:
         """Code in micrograd's words, in the engine's; Missing if there is no word for a function."""
-        before = ast.parse(text)
-        same = ast.dump(before)
-        after = ast.fix_missing_locations(_Rewriter(self.words).visit(before))
-        return text if ast.dump(after) == same else ast.unparse(after)
+        return ast.unparse(_Rewriter(self.words).visit(ast.parse(text)))
 
     def run(self, engine: Contained, code: str, asks: list[str], **how: Any) -> Outcome:
         """Runs code in micrograd's words; the numbers are found under the asks as they were given."""
@@ -88,7 +85,7 @@ class _Rewriter(ast.NodeTransformer):
         self.words = words
 
     def expression(self, word: str, node: ast.expr) -> Any:
-        return _filled(self.words[word], node).value  # type: ignore[attr-defined]
+        return _filled(self.words[word], node).value
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
@@ -152,7 +149,7 @@ def find_dialect(engine: Contained, adapter: Mapping[str, str]) -> Dialect:
     """
     about = engine.describe()
     if "trouble" in about:
-        raise BadEngine(said(about["trouble"]))
+        raise BadEngine(said(Trouble(*about["trouble"])))
     found = Dialect({"new": _new(about), **adapter})
     one = found.run(engine, "v = Value(1.5)", [])
     if one.trouble and one.trouble.type != "NotImplementedError":
@@ -170,12 +167,11 @@ def find_dialect(engine: Contained, adapter: Mapping[str, str]) -> Dialect:
     return found
 
 
-def said(trouble: Any) -> str:
+def said(trouble: Trouble) -> str:
     """A trouble in words."""
-    kind, error, message, *_ = [*trouble, "", ""]
-    if kind == "raised":
-        return f"{error}: {message}" if message else str(error)
-    return "it took too long" if kind == "late" else "the whole process died"
+    if trouble.kind == "raised":
+        return f"{trouble.type}: {trouble.message}" if trouble.message else trouble.type
+    return "it took too long" if trouble.kind == "late" else "the whole process died"
 
 
 def _new(about: dict[str, Any]) -> str:
@@ -306,7 +302,9 @@ def _find_function(found: Dialect, engine: Contained, about: dict[str, Any], nam
         if trouble and trouble.type == "NotImplementedError":
             found.later.append(name)
             return
-        foreign = not spelled.startswith("{}")  # a helper for plain numbers, perhaps
+        foreign = (
+            spelled[0] != "{" and "." not in spelled and name != "abs"
+        )  # a helper for plain numbers, perhaps
         if foreign and (trouble and trouble.type in ("TypeError", "AttributeError")):
             continue
         if foreign and not trouble and not _is_node(trial, engine, x, name):
@@ -321,6 +319,8 @@ def _is_node(trial: Dialect, engine: Contained, x: float, name: str) -> bool:
 
 
 def _spellings(about: dict[str, Any], name: str) -> Iterator[str]:
+    if name == "abs" and "__abs__" in about["methods"]:
+        yield "abs({})"
     for spelling in FUNCTIONS[name].spellings:
         parameters = about["methods"].get(spelling)
         if parameters is not None and sum(p[1] for p in parameters) <= 1:

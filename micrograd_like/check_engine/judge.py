@@ -1,0 +1,348 @@
+"""Runs the checks, compares, and finds which failure follows from which.
+
+A failure follows from an earlier one if its check says that it needs it, if the engine's functions
+of the earlier one ran in it too, or if both stopped at the same line of the engine.
+"""
+
+import math
+import re
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .careful import CAREFUL
+from .cases import LEVELS, Case, Check
+from .causes import Finding, cause, headline
+from .complete import COMPLETE
+from .contain import Came, Contained, Outcome, Trouble
+from .dialect import BadEngine, Dialect, Missing, find_dialect, said
+from .functions import FUNCTIONS, OPERATORS
+from .report import Failure, Report, Result
+from .rules import RULES
+
+CHECKS: dict[str, Check] = {check.name: check for check in (*RULES, *CAREFUL, *COMPLETE)}
+"""Every check by its name, in the order in which they are made."""
+
+RULE_OF_ONE = {*OPERATORS, *FUNCTIONS}  # checks of a single operator or function
+REFUSALS = {"TypeError", "ValueError", "AssertionError", "NotImplementedError", "RuntimeError"}
+REFUSALS |= {"AttributeError", "ZeroDivisionError", "OverflowError"}
+
+
+def check_engine(
+    Value: Any, level: str | None = None, adapter: Mapping[str, Any] | None = None
+) -> Report:
+    """Judges an engine: is every gradient right, and if not, where does it begin?
+
+    The engine is a class like micrograd's: made from a number, with operators and methods, a number,
+    a gradient and a backward pass. How it spells these is found by looking. It runs in a process of
+    its own, and nothing of it is trusted.
+
+    Args:
+        Value: the class.
+        level: the highest level to look at: "rules" (every operator and function), "careful"
+            (second uses, depth, far out, a training) or "complete" (IEEE edges); None: all three.
+        adapter: how it spells what cannot be found: for "new", "data", "grad", "backward", "zero"
+            or a function's name a template such as "{}.backprop()", or a function of a node.
+
+    Returns:
+        A Report: ``ok``, ``level``, ``failures``, ``absent``; print it.
+
+    Raises:
+        BadEngine: it cannot be tried at all: no class, no number, no backward.
+        ValueError: an unknown level or an unknown word in the adapter.
+
+    Example:
+        >>> from micrograd_like import Value
+        >>> check_engine(Value, level="rules").ok
+        True
+    """
+    if not isinstance(Value, type):
+        raise BadEngine(
+            f"check_engine expects a class such as Value, got {type(Value).__name__}: "
+            "pass the class itself, not one of its objects"
+        )
+    return check_loaded(lambda: Value, level, adapter)
+
+
+def check_loaded(
+    load: Callable[[], Any], level: str | None = None, adapter: Mapping[str, Any] | None = None
+) -> Report:
+    """As check_engine, for a class that is loaded behind the wall: a file that nobody trusts."""
+    if level is not None and level not in LEVELS:
+        raise ValueError(f"unknown level {level!r:.60}: choose from {', '.join(LEVELS)}")
+    words, extra = _adapted(adapter or {})
+    with Contained(load, extra) as engine:
+        return _Judge(engine, find_dialect(engine, words), level or LEVELS[-1]).report()
+
+
+def _adapted(adapter: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
+    """The adapter's templates, and its functions under names that templates can call."""
+    known = ["new", "data", "grad", "backward", "zero", *FUNCTIONS]
+    words, extra = {}, {}
+    for word, how in adapter.items():
+        if word not in known:
+            raise ValueError(
+                f"unknown word {word!r:.60} in adapter: choose from {', '.join(known)}"
+            )
+        if callable(how):
+            extra[f"{word}_of"] = how
+            how = f"{word}_of({{}})"
+        if not isinstance(how, str) or "{}" not in how:
+            raise ValueError(
+                f"adapter[{word!r}] must be a function or a template with {{}} in the place of the "
+                f"node, such as '{{}}.{word}()', got {how!r:.60}"
+            )
+        words[word] = how
+    return words, extra
+
+
+@dataclass
+class _Tried:
+    """A check that was made: its mark, and what was found where it is wrong."""
+
+    check: Check
+    mark: str
+    finding: Finding | None = None
+    dialect: Dialect | None = None  # if it was made in other words than the rest
+    ran: frozenset[str] = frozenset()
+    followers: list[str] = field(default_factory=list)
+
+
+class _Judge:
+    def __init__(self, engine: Contained, dialect: Dialect, level: str) -> None:
+        self.engine, self.dialect, self.level = engine, dialect, level
+        self.tolerance = 1e-9
+        self.notes: list[str] = []
+        self.tried: dict[str, _Tried] = {}
+        self._precision()
+
+    def _precision(self) -> None:
+        found = self.run("x = Value(0.1)", ["x.data"]).numbers.get("x.data")
+        if found != 0.1 and found == struct.unpack("f", struct.pack("f", 0.1))[0]:
+            self.tolerance = 1e-4
+            self.notes.append("it computes in single precision: numbers are compared to 4 digits")
+
+    def run(self, code: str, asks: list[str], **how: Any) -> Outcome:
+        return self.dialect.run(self.engine, code, asks, **how)
+
+    def report(self) -> Report:
+        asked = LEVELS[: LEVELS.index(self.level) + 1]
+        for check in CHECKS.values():
+            if check.level in asked:
+                self.tried[check.name] = self.attempt(check)
+        if self.dialect.unseeded:
+            self._accuse_seed()
+        roots = self._roots([t for t in self.tried.values() if t.mark == "wrong"])
+        results = [
+            Result(t.check.name, t.check.level, t.check.sentence, t.mark)
+            for t in self.tried.values()
+        ]
+        name = str(self.engine.describe().get("name", "the engine"))
+        return Report(name, self.level, results, [self._failure(t) for t in roots], self.notes)
+
+    # --- one check ---
+
+    def attempt(self, check: Check) -> _Tried:
+        """Makes a check: the first case that is wrong decides."""
+        if check.seconds > 2.0 and any(
+            self.tried[n].mark in ("wrong", "follows") for n in check.needs if n in self.tried
+        ):
+            return _Tried(check, "follows")  # it would only take its time
+        made = 0
+        for k, case in enumerate(check.cases):
+            try:
+                found = self.run(case.code, list(case.wanted), seconds=check.seconds)
+            except Missing as error:
+                if error.args[0] in self.dialect.later:
+                    return _Tried(check, "later")
+                continue
+            if found.trouble and (mark := self._excused(check, case, found.trouble, k)):
+                if k and mark == "absent":
+                    continue
+                return _Tried(check, mark)
+            made += 1
+            finding = self.compare(check, case, found)
+            if finding:
+                return _Tried(check, "wrong", finding)
+        return _Tried(check, "right" if made else "absent")
+
+    def _excused(self, check: Check, case: Case, trouble: Trouble, k: int) -> str:
+        """Whether a failed program shows a gap and no mistake: "absent", "later" or "" """
+        if trouble.kind != "raised":
+            return ""
+        if trouble.type == "NotImplementedError":
+            return "absent" if check.may_refuse else "later"
+        if check.level != "rules":
+            refused = trouble.type in REFUSALS and bool(trouble.message)
+            return "absent" if check.may_refuse and refused else ""
+        forward = self.dialect.code(case.code.partition(f"{_output(case.code)}.backward()")[0])
+        if trouble.line > len(forward.split("\n")):
+            return ""  # on the way back
+        plain = any(word in trouble.message for word in ("'int'", "'float'"))
+        unsupported = "unsupported operand" in trouble.message or "bad operand" in trouble.message
+        if trouble.type == "TypeError" and unsupported:
+            return "absent"
+        number = any(word in trouble.message for word in ("'int' object", "'float' object"))
+        if plain and number and trouble.type in ("AttributeError", "TypeError"):
+            return "absent"
+        return "absent" if check.may_refuse else ""
+
+    def compare(self, check: Check, case: Case, found: Outcome) -> Finding | None:
+        if found.trouble:
+            return Finding(check, case, "", "", found.trouble)
+        count = max(len(case.formulas(ask)) for ask in case.wanted)
+        misses: list[Finding] = []
+        for k in range(count):
+            wrong = [ask for ask in case.wanted if not self._holds(case, ask, k, found)]
+            if not wrong:
+                return None
+            misses = misses or [Finding(check, case, wrong[0], found.numbers[wrong[0]], None)]
+        return misses[0]
+
+    def _holds(self, case: Case, ask: str, k: int, found: Outcome) -> bool:
+        answers = case.answers(ask)
+        return is_close(found.numbers[ask], answers[min(k, len(answers) - 1)], self.tolerance)
+
+    # --- what follows from what ---
+
+    def _roots(self, wrong: list[_Tried]) -> list[_Tried]:
+        roots: list[_Tried] = []
+        subjects = self._subjects(wrong)
+        wrong = self._no_gradients(wrong)
+        for t in wrong:
+            t.ran = self._ran(t.finding)
+            root = next((r for r in roots if self._follows(t, r, subjects)), None)
+            if root is None:
+                roots.append(t)
+            else:
+                t.mark = "follows"
+                root.followers.append(t.check.name)
+        for t in self.tried.values():  # not tried, since what they need is wrong
+            if t.mark == "follows" and not any(t.check.name in r.followers for r in roots):
+                by = next((r for r in roots if self._is_needed(r.check.name, t.check)), None)
+                if by:
+                    by.followers.append(t.check.name)
+        return roots
+
+    def _follows(self, t: _Tried, root: _Tried, subjects: Mapping[str, frozenset[str]]) -> bool:
+        assert t.finding and root.finding
+        mine, other = t.finding.trouble, root.finding.trouble
+        if mine and other and mine.where and mine.where == other.where:
+            return True
+        if self._is_needed(root.check.name, t.check):
+            return True
+        return bool(subjects.get(root.check.name, frozenset()) & t.ran)
+
+    def _is_needed(self, name: str, check: Check) -> bool:
+        return name in check.needs or any(
+            self._is_needed(name, CHECKS[other]) for other in check.needs if other in CHECKS
+        )
+
+    def _no_gradients(self, wrong: list[_Tried]) -> list[_Tried]:
+        """If no rule at all gives a gradient, backward is to blame, not each rule."""
+        rules = [
+            t for n, t in self.tried.items() if n in RULE_OF_ONE and t.mark in ("right", "wrong")
+        ]
+        lost = [t for t in rules if t.mark == "wrong" and t.finding and t.finding.is_lost]
+        if len(rules) < 2 or len(lost) < len(rules):
+            return wrong
+        backward = self.tried["backward"]
+        if backward.mark != "wrong":
+            backward.mark, backward.finding = "wrong", lost[0].finding
+        for t in wrong:
+            if t is not backward:
+                t.mark = "follows"
+                backward.followers.append(t.check.name)
+        return [backward]
+
+    def _ran(self, finding: Finding | None) -> frozenset[str]:
+        if finding is None or (finding.trouble and finding.trouble.kind != "raised"):
+            return frozenset()
+        found = self.run(finding.case.code, list(finding.case.wanted), traced=True, seconds=10.0)
+        return frozenset(found.ran)
+
+    def _subjects(self, wrong: list[_Tried]) -> dict[str, frozenset[str]]:
+        """The engine's own functions of each wrong operator or function.
+
+        What is called for several operators (a decorator's wrapper) belongs to none of them.
+        """
+        if not wrong:
+            return {}
+        base = set(self.run("x = Value(1.5)\nx.backward()", ["x.data", "x.grad"], traced=True).ran)
+        called: dict[str, set[str]] = {}
+        ran: dict[str, set[str]] = {}
+        families: dict[str, set[str]] = {}
+        for name, t in self.tried.items():
+            if name in RULE_OF_ONE and t.mark in ("right", "wrong"):
+                found = self.run(t.check.cases[0].code, [], traced=True)
+                called[name], ran[name] = set(found.called) - base, set(found.ran) - base
+                for code in called[name]:
+                    families.setdefault(code, set()).add(_family(name))
+        subjects = {}
+        for name in [t.check.name for t in wrong if t.check.name in RULE_OF_ONE]:
+            own = {code for code in called.get(name, ()) if len(families[code]) == 1}
+            others = {code for n, r in ran.items() if _family(n) != _family(name) for code in r}
+            subjects[name] = frozenset(own or ran.get(name, set()) - others)
+        return subjects
+
+    # --- what is told ---
+
+    def _accuse_seed(self) -> None:
+        """All other checks seed the gradient themselves, so that this is told once."""
+        t, words = self.tried["backward"], self.dialect.words
+        t.dialect = Dialect({**words, "backward": words["backward"].partition("; ")[2]})
+        case = t.check.cases[0]
+        found = t.dialect.run(self.engine, case.code, list(case.wanted))
+        t.mark, t.finding = "wrong", self.compare(t.check, case, found)
+
+    def _failure(self, t: _Tried) -> Failure:
+        finding, dialect = t.finding, t.dialect or self.dialect
+        assert finding is not None
+        formula = finding.case.formulas(finding.ask)[0] if finding.ask else ""
+        answer = finding.case.answers(finding.ask)[0] if finding.ask else ""
+        wanted = repr(answer) if finding.ask else ""
+        return Failure(
+            t.check.name, t.check.level, headline(finding),
+            dialect.code(finding.case.code),
+            dialect.code(finding.ask) if finding.ask else "",
+            said(finding.trouble) if finding.trouble else _told(finding.got),
+            wanted, formula if formula not in (wanted, "") else "",
+            cause(finding, self.more), tuple(t.followers),
+        )  # fmt: skip
+
+    def more(self, case: Case) -> Mapping[str, Came]:
+        """What another case of the same check gives; {} if it fails."""
+        return self.run(case.code, list(case.wanted)).numbers
+
+
+def is_close(got: Came, answer: float | list[float], tolerance: float) -> bool:
+    """Whether a number is the right one, or each of a list."""
+    if isinstance(answer, list):
+        return (
+            isinstance(got, list)
+            and len(got) == len(answer)
+            and all(is_close(g, a, tolerance) for g, a in zip(got, answer))
+        )
+    if not isinstance(got, float):
+        return False
+    if not (math.isfinite(got) and math.isfinite(answer)):
+        return got == answer or (got != got and answer != answer)
+    return abs(got - answer) <= tolerance * max(abs(answer), 1e-3)
+
+
+def _told(got: Came) -> float | str:
+    return str(got) if isinstance(got, list) else got
+
+
+def _family(name: str) -> str:
+    """The operator: "2 - x", "x - 2" and "a - b" are one."""
+    if name in FUNCTIONS:
+        return name
+    return "neg" if name == "-x" else name.split(" ")[1]
+
+
+def _output(code: str) -> str:
+    """The node whose backward is called."""
+    found = re.search(r"(\w+)\.backward\(\)", code)
+    return found.group(1) if found else ""
