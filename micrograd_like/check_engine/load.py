@@ -51,10 +51,10 @@ def loader(engine: str) -> Loader:
     if not name.isidentifier() or not where:
         where, name = engine.removesuffix(":"), ""
     path = Path(where)
-    if all(map(str.isidentifier, where.split("."))) and path.suffix != ".py":
-        if not path.is_dir() or (path / "__init__.py").exists():
-            file = Path(*where.split(".")).with_suffix(".py")
-            return Loader(where, name, file if file.exists() else None, is_module=True)
+    dotted = all(map(str.isidentifier, where.split("."))) and path.suffix != ".py"
+    if dotted and (not path.exists() or (path / "__init__.py").exists()):
+        file = Path(*where.split(".")).with_suffix(".py")
+        return Loader(where, name, file if file.exists() else None, is_module=True)
     if path.is_dir():
         raise BadEngine(f"{where} is a directory: give the file with the class")
     if not path.exists():
@@ -70,11 +70,12 @@ def _module(name: str) -> ModuleType:
 
 
 def _from_file(path: Path) -> ModuleType:
-    """As ``python file.py`` has it, its own folder first; but its ``__main__`` part does not run."""
+    """As ``python file.py`` has it, its folder first; but its ``__main__`` part does not run."""
     path = path.resolve()
     sys.path.insert(0, str(path.parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None  # as it ends in .py
+    if spec is None or spec.loader is None:  # never, as it ends in .py
+        raise ImportError("it is no Python file")
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module  # where dataclasses and pickle look for it
     spec.loader.exec_module(module)
@@ -123,13 +124,13 @@ def _chosen(module: ModuleType, where: str, name: str) -> type:
     listed = ", ".join(list(own or classes)[:12]) or "none"
     if name in vars(module):
         what = type(vars(module)[name]).__name__
-        raise BadEngine(f"{name} in {where} is no class but a {what}; its classes: {listed}")
+        raise BadEngine(f"{name} in {where} is no class: its type is {what}; classes: {listed}")
     if name:
-        raise BadEngine(f"{where} has no class {name}; its classes: {listed}")
+        raise BadEngine(f"{where} has no class {name}; classes: {listed}")
     able = [n for n, c in own.items() if any(hasattr(c, word) for word in BACKWARD)]
     if len(able) == 1:
         return own[able[0]]
     problem = f"several classes with a backward: {', '.join(able[:12])}" if able else (
-        f"no class with a backward; its classes: {listed}"
+        f"no class with a backward; classes: {listed}"
     )  # fmt: skip
     raise BadEngine(f"{where} has {problem}; name one, such as {where}:{(able or ['Value'])[0]}")

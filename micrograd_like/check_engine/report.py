@@ -225,7 +225,8 @@ class Report:
         parts += [f"<p class=aside>{html.escape(aside)}</p>" for aside in asides]
         parts += [_section(failure) for failure in self._told()]
         verdict = f"<p><b>{html.escape(self._verdict())}</b></p>"
-        return f"<div class=micrograd-like-report>{STYLE}{''.join(parts)}{verdict}</div>"
+        told = "".join(parts).replace("\xa0", " ")
+        return f"<div class=micrograd-like-report>{STYLE}{told}{verdict}</div>"
 
     # --- for a program ---
 

@@ -53,8 +53,9 @@ def add_check(add: Callable[..., argparse.ArgumentParser]) -> None:
         "how the engine spells new, data, grad, backward or a function, where that is not found, "
         "such as 'backward={}.backprop()'; may be given again"
     )
-    how = {"action": "append", "default": [], "metavar": "WORD=TEMPLATE"}
-    parser.add_argument("--adapter", type=word, help=text, **how)
+    parser.add_argument(
+        "--adapter", type=word, action="append", default=[], metavar="WORD=TEMPLATE", help=text
+    )
     parser.set_defaults(run=check)
 
 
