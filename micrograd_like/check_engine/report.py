@@ -44,8 +44,11 @@ ASKS = {
     "careful": "second uses: backward twice, shared and deep graphs, numbers far out, a training",
     "complete": "the edges: infinities, nan, comparison, and what others may expect",
 }
-MARKS = {"right": (".", "✓"), "wrong": ("x", "✗"), "follows": ("-", "↳")}  # text, HTML
-LEGEND = "{} right, {} wrong, {} wrong because of another"
+MARKS = {  # as text, in HTML, in words
+    "right": (".", "✓", "right"),
+    "wrong": ("x", "✗", "wrong"),
+    "follows": ("-", "↳", "wrong because of another"),
+}
 COLOURS = {"right": "\x1b[38;5;32m", "wrong": "\x1b[38;5;166m"}  # blue, orange: on white and black
 
 
@@ -288,7 +291,7 @@ def _plain(text: object) -> str:
 
 
 def _legend(kind: int) -> str:
-    return LEGEND.format(*[signs[kind] for signs in MARKS.values()])
+    return ", ".join(f"{mark[kind]} {mark[2]}" for mark in MARKS.values())
 
 
 def _safe(text: object) -> str:
@@ -371,7 +374,7 @@ def _painted(text: str, kind: str) -> str:
 def _coloured(row: str) -> str:
     """A line of marks, painted."""
     row = re.sub(r"(?<= )x\xa0[^ ]*", lambda m: _painted(m[0], "wrong"), row)
-    return re.sub(r"(?<= )[.-]+(?= |$)", lambda m: _painted(m[0], "right"), row)
+    return re.sub(r"(?<=[ -])\.+(?=[ -]|$)", lambda m: _painted(m[0], "right"), row)
 
 
 # --- HTML ---
@@ -390,7 +393,7 @@ STYLE = """<style>
 .micrograd-like-report :is(th, td) { color: var(--ink); background: none; border: 0;
   padding: .15em 1em .15em 0; text-align: left; vertical-align: top; font-size: inherit;
   overflow-wrap: anywhere }
-.micrograd-like-report td:nth-child(2) { white-space: nowrap }
+.micrograd-like-report :is(th, td:nth-child(2)) { white-space: nowrap; overflow-wrap: normal }
 .micrograd-like-report .right { color: var(--right) }
 .micrograd-like-report .wrong { color: var(--wrong); font-weight: 600 }
 .micrograd-like-report span.wrong { padding: 0 .4em }
@@ -409,8 +412,9 @@ def _marks(shown: list[Result]) -> str:
 
 def _mark(result: Result) -> str:
     """A sign with its text: shown where it is wrong, else for who hovers or listens."""
-    sign, name = MARKS[result.mark][1], _safe(result.name)
-    said = f"{name}: {result.mark}" + f" ({_safe(result.sentence)})" * bool(result.sentence)
+    _, sign, words = MARKS[result.mark]
+    name = _safe(result.name)
+    said = f"{name}: {words}" + f" ({_safe(result.sentence)})" * bool(result.sentence)
     shown = f"{sign} {name}" if result.mark == "wrong" else sign
     attributes = f'class={result.mark} role=img aria-label="{said}" title="{said}"'
     return f"<span {attributes}>{shown}</span>"

@@ -45,7 +45,8 @@ WRONG = Report(
     "Value", "careful",
     results(
         "rules: right a + b, wrong a - b, right exp, wrong tanh, follows a chain; "
-        "careful: follows deep, wrong backward twice, follows two losses, right far out"
+        "careful: follows deep, wrong backward twice, follows two losses, right far out, "
+        "follows training"
     ),
     [TWICE, TYPO, TANH],
     ["it computes in single precision"],
@@ -67,7 +68,7 @@ Level reached: complete, the last one. Everything that was looked at is right.""
     "wrong": (WRONG, """\
 check_engine(Value)
 rules       2 of 5   . x a - b . x tanh -
-careful     1 of 4   - x backward twice -.
+careful     1 of 5   - x backward twice -.-
                      . right, x wrong, - wrong because of another
 note: it computes in single precision
 
@@ -138,7 +139,7 @@ def test_the_next_level_is_told_to_who_has_passed_what_was_asked():
 
 def test_points_are_what_is_right_of_what_is_there():
     assert (RIGHT.points, RIGHT.max_points, RIGHT.absent) == (4, 4, ["log"])
-    assert (WRONG.points, WRONG.max_points) == (3, 9)
+    assert (WRONG.points, WRONG.max_points) == (3, 10)
     assert (UNFINISHED.points, UNFINISHED.max_points) == (1, 3)
 
 
@@ -151,12 +152,14 @@ def test_the_report_of_a_right_engine_is_short():
 
 
 def test_lines_fit_and_names_stay_whole():
-    many = [Result(f"check {k} with a name", "rules", "", "wrong") for k in range(40)]
-    many += [Result(f"function {k}", "rules", "", "absent") for k in range(40)]
+    names = [f"{'very-' * (k % 7)}long name {k}" for k in range(40)]
+    many = [Result(name, "rules", "", "wrong") for name in names]
+    many += [Result(name, "rules", "", "absent") for name in names]
     lines = str(Report("Value", "rules", many, [])).splitlines()
     assert max(map(len, lines)) <= 96
-    for k in range(40):
-        assert any(f"x check {k} with a name" in line for line in lines)
+    for name in names:
+        assert any(f"x {name}" in line for line in lines)
+        assert any(f" {name}," in line or line.endswith(f" {name}") for line in lines)
 
 
 @pytest.mark.parametrize(
@@ -181,7 +184,7 @@ def test_only_short_code_without_blocks_is_joined_and_all_of_it_can_be_pasted(co
 def test_colour_is_only_added_to_the_text():
     coloured = WRONG.text(colour=True)
     assert "\x1b[38;5;166mx a - b\x1b[0m" in coloured
-    assert "\x1b[38;5;32m.\x1b[0m" in coloured
+    assert "x backward twice\x1b[0m -\x1b[38;5;32m.\x1b[0m-\n" in coloured
     assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == str(WRONG)
     assert "\x1b" not in str(WRONG)
 
@@ -239,8 +242,9 @@ def test_html_says_what_the_text_says():
 
 def test_every_mark_has_a_text_for_who_does_not_see_it():
     marks = list(tree_of(WRONG._repr_html_()).iter("span"))
-    assert [m.get("aria-label").split(" (")[0] for m in marks] == [
-        f"{r.name}: {r.mark}" for r in WRONG.results
+    words = {"right": "right", "wrong": "wrong", "follows": "wrong because of another"}
+    assert [m.get("aria-label") for m in marks] == [
+        f"{r.name}: {words[r.mark]} ({r.sentence})" for r in WRONG.results
     ]
     assert all(m.get("role") == "img" for m in marks)
 
@@ -273,7 +277,7 @@ def test_json_has_points_for_an_autograder():
         "engine", "asked", "level", "ok", "points", "max_points", "tests", "failures", "notes",
     ]  # fmt: skip
     assert sum(t["points"] for t in found["tests"]) == found["points"] == 3
-    assert sum(t["max_points"] for t in found["tests"]) == found["max_points"] == 9
+    assert sum(t["max_points"] for t in found["tests"]) == found["max_points"] == 10
     assert (found["level"], found["ok"], found["asked"]) == (None, False, "careful")
     tests = {t["name"]: t for t in found["tests"]}
     assert tests["tanh"]["output"].startswith("x tanh: the gradient is 0\nx = Value(0.5); y =")

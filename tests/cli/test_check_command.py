@@ -114,8 +114,10 @@ def test_an_engine_is_found_as_a_file_or_a_module_with_or_without_its_name(run, 
     path = files()
     files("room/engine.py", "from .base import Value\n")
     files("room/base.py")
-    files("room/__init__.py", "")
-    named = ["mine.py", "mine.py:Value", f"{path}:Value", "mine", "mine:Value", "room.engine:Value"]
+    files("room/__init__.py", "from .engine import Value\n")
+    files("after.py", "from mine import Value as First\nclass Value(First): pass\n")
+    named = ["mine.py", "mine.py:Value", f"{path}:Value", "mine", "mine:Value"]
+    named += ["room:Value", "room.engine:Value", "after.py"]
     for name in named:
         _, out, err = run("check", name, "--level", "rules")
         assert (out[:19], err) == ("check_engine(Value)", ""), name
