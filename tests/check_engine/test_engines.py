@@ -1,0 +1,218 @@
+"""The engines that the judge is tried on are themselves judged: the right ones by torch."""
+
+import contextlib
+import gc
+import io
+import math
+import random
+import sys
+from functools import cache
+
+import pytest
+import torch
+from helpers.engines import same_recursion_limit
+from helpers.engines.right import RIGHT
+
+NOT_THERE = (TypeError, AttributeError, NameError, NotImplementedError, AssertionError)
+
+# Of Values v and w: the same text for an engine and for torch; f(name, v) calls a function.
+OPERATIONS = {
+    "add": "v + w", "radd": "2.0 + v", "add_number": "v + 2", "sub": "v - w", "rsub": "2 - v",
+    "sub_number": "v - 2.0", "mul": "v * w", "rmul": "3 * v", "mul_number": "v * 3.0",
+    "div": "v / w", "rdiv": "2.0 / v", "div_number": "v / 2", "neg": "-v", "pow": "v ** 3",
+    "pow_minus": "v ** -1.0", "pow_half": "v ** 0.5", "pow_value": "v ** w", "rpow": "2.0 ** v",
+    "abs": "abs(v)",
+}  # fmt: skip
+OF_TORCH = [
+    "atan",
+    "cos",
+    "cosh",
+    "exp",
+    "log",
+    "relu",
+    "sigmoid",
+    "sin",
+    "sinh",
+    "sqrt",
+    "tan",
+    "tanh",
+]
+FUNCTIONS = {
+    **{name: getattr(torch, name) for name in OF_TORCH},
+    **{name: getattr(torch.nn.functional, name) for name in ("silu", "elu", "gelu")},
+    "swish": torch.nn.functional.silu,
+    "softplus": lambda t: torch.nn.functional.softplus(t, threshold=1000.0),
+    "leaky_relu": torch.nn.functional.leaky_relu,
+    "leaky_relu_steep": lambda t: torch.nn.functional.leaky_relu(t, 0.1),
+    "gelu_tanh": lambda t: torch.nn.functional.gelu(t, approximate="tanh"),
+}
+POSITIVE = {"log", "sqrt", "pow_half", "pow_value"}  # functions of positive numbers only
+POINTS = [(0.75, 1.5), (2.25, 0.5), (-0.5, 1.25), (-1.75, -0.625)]
+
+
+class Spoken:
+    """An engine in micrograd's words, through the words of its row."""
+
+    def __init__(self, row):
+        self.row = row
+        self.names = {**vars(sys.modules[row.load().__module__])}
+
+    def say(self, word, **names):
+        return eval(self.row.word(word), self.names, names)
+
+    def new(self, x):
+        return self.say("new", x=x)
+
+    def data(self, v):
+        return float(self.say("data", v=v))
+
+    def grad(self, v):
+        return float(self.say("grad", v=v))
+
+    def backward(self, y):
+        exec(self.row.word("backward"), self.names, {"y": y})
+
+    def f(self, name, v):
+        name = {"gelu_tanh": "gelu", "leaky_relu_steep": "leaky_relu"}.get(name, name)
+        return eval(self.row.word("function").replace("name", name), self.names, {"v": v})
+
+
+class Torch:
+    """torch in the same words."""
+
+    def new(self, x):
+        return torch.tensor(float(x), dtype=torch.float64, requires_grad=True)
+
+    def data(self, v):
+        return v.item()
+
+    def grad(self, v):
+        return v.grad.item()
+
+    def backward(self, y):
+        y.backward()
+
+    def f(self, name, v):
+        return FUNCTIONS[name](v)
+
+
+def made(engine, name, v, w):
+    if name in OPERATIONS:
+        return eval(OPERATIONS[name], {"abs": abs}, {"v": v, "w": w})
+    return engine.f(name, v)
+
+
+def random_program(engine, has, seed):
+    """Numbers of a program with shared nodes: its result, and the gradient of every leaf."""
+    rng = random.Random(seed)
+    leaves = [engine.new(round(rng.uniform(0.25, 1.75), 3)) for _ in range(3)]
+    nodes = list(leaves)
+    for name in rng.choices([n for n in has if n not in {"log", "pow_value"}], k=6):
+        v, w = rng.choice(nodes), rng.choice(nodes)
+        if name in POSITIVE:
+            v = v * v + leaves[0] * leaves[0]
+        nodes.append(made(engine, name, v, w))
+    out = nodes[-1] * nodes[-2] + nodes[-3] * nodes[-3]
+    for v in leaves:
+        out = out + v
+    engine.backward(out)
+    return [engine.data(out), *map(engine.grad, leaves)]
+
+
+@cache
+def torch_program(has, seed):
+    return random_program(Torch(), has, seed)
+
+
+@pytest.fixture(autouse=True)
+def quiet_and_shallow():
+    """What engines print is not shown, what they change in Python is changed back."""
+    with contextlib.redirect_stdout(io.StringIO()), same_recursion_limit():
+        yield
+
+
+def agree(ours, theirs, digits=12):
+    return len(ours) == len(theirs) and all(
+        math.isclose(a, b, rel_tol=10.0**-digits, abs_tol=10.0**-digits)
+        for a, b in zip(ours, theirs)
+    )
+
+
+@pytest.mark.parametrize("row", RIGHT, ids=lambda row: row.name)
+def test_a_right_engine_has_what_it_says_and_it_is_right(row):
+    engine = Spoken(row)
+    known = {*OPERATIONS, *FUNCTIONS}
+    has = set(row.has.split())
+    assert has <= known
+    for name in has:
+        for v, w in POINTS:
+            if v > 0.0 or name not in POSITIVE:
+                assert agree(numbers(engine, name, v, w), torch_numbers(name, v, w), row.digits), (
+                    name, v, w,
+                )  # fmt: skip
+    forms = {"gelu", "gelu_tanh", "leaky_relu", "leaky_relu_steep"}  # one name, two meanings
+    for name in known - has - forms:
+        with pytest.raises(NOT_THERE):
+            numbers(engine, name, 0.75, 1.5)
+
+
+def numbers(engine, name, v, w):
+    v, w = engine.new(v), engine.new(w)
+    out = made(engine, name, v, w) * v  # not the last op, and v is used twice
+    engine.backward(out)
+    leaves = [v, w] if "w" in OPERATIONS.get(name, "") else [v]
+    return [engine.data(out), *map(engine.grad, leaves)]
+
+
+@cache
+def torch_numbers(name, v, w):
+    return numbers(Torch(), name, v, w)
+
+
+@pytest.mark.parametrize("row", RIGHT, ids=lambda row: row.name)
+def test_a_right_engine_is_right_in_random_programs(row):
+    engine = Spoken(row)
+    has = tuple(row.has.split())
+    for seed in range(12):
+        theirs = torch_program(has, seed)
+        assert agree(random_program(engine, has, seed), theirs, row.digits - 2), seed
+
+
+@pytest.mark.parametrize("row", RIGHT, ids=lambda row: row.name)
+def test_a_leaf_that_is_the_output_has_the_gradient_one(row):
+    engine = Spoken(row)
+    x = engine.new(3.0)
+    engine.backward(x)
+    assert engine.grad(x) == 1.0
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in RIGHT if row.holds == "careful"], ids=lambda row: row.name
+)
+def test_a_careful_engine_is_right_where_most_are_not(row):
+    Value = row.load()
+    a, b = Value(5.0), Value(3.0)
+    shared = a * b
+    loss = shared * shared
+    other = shared + a
+    loss.backward()
+    loss.backward()
+    other.backward()
+    assert (a.grad, b.grad) == (2 * 90.0 + 4.0, 2 * 150.0 + 5.0)
+    x = Value(2.0)
+    y = x * x
+    x.data = 50.0
+    y.backward()
+    assert x.grad == 4.0
+    gc.collect()
+    gc.disable()
+    try:
+        x = y = Value(0.5)
+        for _ in range(20_000):
+            y = y * 0.5 + x
+        y.backward()
+        assert x.grad == pytest.approx(2.0)
+        x = y = None
+        assert gc.collect() == 0  # all was freed without the collector
+    finally:
+        gc.enable()
