@@ -6,13 +6,17 @@ import io
 import math
 import random
 import sys
+from collections import Counter
 from functools import cache
 
 import pytest
 import torch
-from helpers.engines import same_recursion_limit
+from helpers.engines import same_recursion_limit, source_of
+from helpers.engines.mutants import all_mutants, changes_of, chosen, mutants
+from helpers.engines.probes import PROBES, answers, same
 from helpers.engines.right import RIGHT
 
+RIGHT_BY_NAME = {row.name: row for row in RIGHT}
 NOT_THERE = (TypeError, AttributeError, NameError, NotImplementedError, AssertionError)
 
 # Of Values v and w: the same text for an engine and for torch; f(name, v) calls a function.
@@ -216,3 +220,37 @@ def test_a_careful_engine_is_right_where_most_are_not(row):
         assert gc.collect() == 0  # all was freed without the collector
     finally:
         gc.enable()
+
+
+# --- mutants ---
+
+
+def test_the_probes_tell_right_engines_from_wrong_ones():
+    wanted = answers(RIGHT_BY_NAME["records"].load())
+    for name in ("closures_full", "iterative", "function_classes"):
+        row = RIGHT_BY_NAME[name]
+        for probe, ours, theirs in zip(PROBES, answers(row.load()), wanted):
+            missing = isinstance(ours, str) or isinstance(theirs, str)
+            assert missing or probe.level != "rules" or same(ours, theirs), (name, probe)
+    assert sum(isinstance(answer, str) for answer in wanted) < len(wanted) // 20
+
+
+def test_there_are_mutants_of_every_feature_and_always_the_same():
+    made, left_out = all_mutants()
+    assert len(made) >= 300
+    assert {m.engine for m in made} == {"closures_full", "records"}
+    per_feature = Counter(m.feature for m in made)
+    assert min(per_feature.values()) >= 5
+    assert per_feature["walk"] >= 40
+    assert left_out["equivalent"] < 20
+    first = chosen(changes_of(source_of("records"))["tanh"], 7, "tanh")
+    again = chosen(changes_of(source_of("records"))["tanh"], 7, "tanh")
+    assert list(map(str, first)) == list(map(str, again))
+
+
+def test_a_mutant_differs_from_its_engine_in_one_place():
+    for mutant in mutants()[::10]:
+        lines, before = mutant.source.splitlines(), source_of(mutant.engine).splitlines()
+        assert len(lines) <= len(before)
+        same_start = next(i for i, (a, b) in enumerate(zip(lines, before)) if a != b)
+        assert f"line {same_start + 1}:" in mutant.change
