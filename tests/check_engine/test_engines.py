@@ -5,16 +5,19 @@ import gc
 import io
 import math
 import random
+import subprocess
 import sys
+import time
 from collections import Counter
 from functools import cache
 
 import pytest
 import torch
-from helpers.engines import same_recursion_limit, source_of
-from helpers.engines.mutants import all_mutants, changes_of, chosen, mutants
+from helpers.engines import HERE, same_recursion_limit, source_of
+from helpers.engines.mutants import EACH, all_mutants, changes_of, chosen, mutants
 from helpers.engines.probes import PROBES, answers, same
 from helpers.engines.right import RIGHT
+from helpers.engines.wrong import CONTAINED, HOSTILE, WRONG
 
 RIGHT_BY_NAME = {row.name: row for row in RIGHT}
 NOT_THERE = (TypeError, AttributeError, NameError, NotImplementedError, AssertionError)
@@ -236,7 +239,7 @@ def test_the_probes_tell_right_engines_from_wrong_ones():
 
 
 def test_there_are_mutants_of_every_feature_and_always_the_same():
-    made, left_out = all_mutants()
+    made, left_out = all_mutants(EACH)
     assert len(made) >= 300
     assert {m.engine for m in made} == {"closures_full", "records"}
     per_feature = Counter(m.feature for m in made)
@@ -254,3 +257,132 @@ def test_a_mutant_differs_from_its_engine_in_one_place():
         assert len(lines) <= len(before)
         same_start = next(i for i, (a, b) in enumerate(zip(lines, before)) if a != b)
         assert f"line {same_start + 1}:" in mutant.change
+
+
+# --- wrong engines ---
+
+BY_LEVEL = {"rules": set(), "careful": {"rules"}}
+NEEDS_A_JUDGE = {  # nothing that these small programs would notice; each has a test below
+    "recursion", "quadratic_list", "keeps_everything", "cycles",
+}  # fmt: skip
+
+
+def base_of(row):
+    return "closures_full" if row.base == f"wrong_{row.name}" else row.base
+
+
+@cache
+def right_answers(name):
+    return answers(in_micrograds_words(RIGHT_BY_NAME[name]))
+
+
+def in_micrograds_words(row):
+    """The class of an engine, or a function that makes its Values, in the words of the probes."""
+    cls = row.load()
+    names = vars(sys.modules[cls.__module__])
+    for word in {"data", "grad"} & set(row.words):
+        setattr(cls, word, property(lambda v, code=row.word(word): eval(code, names, {"v": v})))
+    if "backward" in row.words:
+        cls.backward = lambda y: exec(row.word("backward"), names, {"y": y})
+    if "function" in row.words:
+        for name in set(FUNCTIONS) & set(names):
+            setattr(cls, name, names[name])
+    return lambda x: eval(row.word("new"), names, {"x": x})
+
+
+@pytest.mark.parametrize(
+    "row",
+    [row for row in WRONG if not row.contained and row.name not in NEEDS_A_JUDGE],
+    ids=lambda row: row.name,
+)
+def test_a_wrong_engine_is_wrong_at_its_level_and_not_below(row):
+    ours = answers(in_micrograds_words(row))
+    whole, base = right_answers("closures_full"), right_answers(base_of(row))
+    levels = set()
+    for probe, mine, of_base, of_whole in zip(PROBES, ours, base, whole):
+        right = of_whole if isinstance(of_base, str) else of_base
+        is_new = isinstance(of_base, str) or row.base == f"wrong_{row.name}"
+        if not isinstance(right, str) and not (is_new and isinstance(mine, str)):
+            if not same(mine, right):
+                levels.add(probe.level)
+    assert row.level in levels
+    assert not levels & BY_LEVEL[row.level]
+
+
+def test_every_text_of_an_engine_is_another_one():
+    rows = [*RIGHT, *WRONG, *HOSTILE]
+    assert len({row.source for row in rows}) == len({row.name for row in rows}) == len(rows)
+    files = {path.stem for path in HERE.glob("*.py")}
+    tables = {"__init__", "conftest", "mutants", "probes", "right", "wrong"}
+    assert files - tables == {row.name for row in RIGHT} | {
+        row.base for row in WRONG if row.base == f"wrong_{row.name}"
+    }
+
+
+@pytest.mark.parametrize("row", HOSTILE, ids=lambda row: row.name)
+def test_a_hostile_engine_has_the_numbers_of_a_right_one(row, monkeypatch):
+    monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: None)  # what a __del__ raises
+    for probe, mine, right in zip(PROBES, answers(row.load()), right_answers(row.base)):
+        assert isinstance(right, str) or same(mine, right), probe
+    gc.collect()
+
+
+def test_two_engines_leak_and_two_are_late_or_too_deep():
+    rows = {row.name: row.load() for row in WRONG if row.name in NEEDS_A_JUDGE}
+
+    def left_over(Value):
+        gc.collect()
+        for _ in range(100):
+            (Value(0.5) * Value(2.0)).backward()
+        return gc.collect()
+
+    assert left_over(rows["cycles"]) >= 100
+    left_over(rows["keeps_everything"])
+    assert len(vars(sys.modules[rows["keeps_everything"].__module__])["EVERYTHING"]) == 300
+    with pytest.raises(RecursionError):
+        long_chain(rows["recursion"], 3000)
+    right = min(measured(long_chain, RIGHT_BY_NAME["iterative"].load(), 1500) for _ in range(3))
+    assert measured(long_chain, rows["quadratic_list"], 1500) > 4 * right
+
+
+def long_chain(Value, length):
+    y = Value(1.0)
+    for _ in range(length):
+        y = -y
+    y.backward()
+
+
+def measured(f, *args):
+    start = time.process_time()
+    f(*args)
+    return time.process_time() - start
+
+
+PROGRAMS = {"new": "float(Value(0.5).data)", "backward": "(-Value(0.5)).backward()",
+            "abs": "abs(Value(0.5))"}  # fmt: skip
+
+
+def test_a_contained_engine_ends_a_process_as_it_says(tmp_path):
+    """Each in a process of its own, all at once; those that hang are ended."""
+    running = {}
+    for row in CONTAINED:
+        if row.contained in {"hangs", "dies", "exits", "memory"}:
+            code = row.source + PROGRAMS.get(row.when, f"Value(0.5).{row.when}()") + "\nprint('ok')\n"
+            (tmp_path / f"{row.name}.py").write_text(code)
+            running[row.name] = subprocess.Popen(
+                [sys.executable, "-I", "-S", tmp_path / f"{row.name}.py"],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            )  # fmt: skip
+    rows = [row for row in CONTAINED if row.name in running]
+    for row in sorted(rows, key=lambda row: row.contained == "hangs"):
+        hangs, process = row.contained == "hangs", running[row.name]
+        try:
+            out, err = process.communicate(timeout=0.05 if hangs else 20.0)
+            assert not hangs, row.name
+            assert "ok" not in out, row.name
+            assert row.contained != "memory" or "MemoryError" in err
+        except subprocess.TimeoutExpired:
+            assert hangs, row.name
+        finally:
+            process.kill()
+            process.communicate()

@@ -40,6 +40,7 @@ OTHER_FUNCTIONS = {
 }  # fmt: skip
 OTHER_NAMES = {"self": ["other", "out"], "other": ["self"], "out": ["self"]}
 WALK = {"backward", "_sorted_below"}
+EACH = 7  # changes of an op that are tried; of the walk, all
 SKIPPED = {"__repr__", "__init__"}
 
 
@@ -181,7 +182,7 @@ def _is_doc(node: ast.AST) -> bool:
 
 
 @cache
-def all_mutants(each: int = 7) -> tuple[list[Mutant], Counter[str]]:
+def all_mutants(each: int) -> tuple[list[Mutant], Counter[str]]:
     """Some mutants of each feature and all of the walk; how many changes were left out, and why."""
     made, left_out, seen = [], Counter[str](), set()
     for engine, before in WRONG_BEFORE.items():
@@ -207,6 +208,6 @@ def all_mutants(each: int = 7) -> tuple[list[Mutant], Counter[str]]:
     return made, left_out
 
 
-def mutants(each: int = 7) -> list[Mutant]:
+def mutants(each: int = EACH) -> list[Mutant]:
     """Mutants that a judge must notice: `each` changes of every op, and all of the walk."""
     return all_mutants(each)[0]

@@ -43,7 +43,7 @@ class Probe(NamedTuple):
     about: str
     level: str
     code: str
-    read: str = "y.data, v.grad, w.grad"
+    read: str = "y.data, v.grad, w.grad, v.data, w.data"
 
     def answer(self, Value: Any) -> Any:
         names: dict[str, Any] = {"Value": Value, "abs": abs, "range": range}
@@ -62,7 +62,8 @@ def _rules() -> list[Probe]:
     probes = []
     for v, w in POINTS:
         for text in BINARY:
-            probes.append(Probe(text, "rules", f"{start(v, w)}y = {text}; y.backward()"))
+            for used in (text, f"({text}) * v + w"):  # as the output; in a chain, v used again
+                probes.append(Probe(text, "rules", f"{start(v, w)}y = {used}; y.backward()"))
         for name in UNARY + OF_POSITIVE:
             x = abs(v) if name in OF_POSITIVE else v
             for text in (f"v.{name}()", f"w - 2.5 * v.{name}()", f"v.{name}() * v"):
@@ -136,7 +137,7 @@ def _close(a: complex, b: complex) -> bool:
 
 
 def first_difference(Value: Any, wanted: list[Any], but: frozenset[str] = frozenset()) -> Any:
-    """The first probe, of those not about `but`, that Value answers otherwise; None if all agree."""
+    """The first probe, not about any of `but`, that Value answers otherwise; None if all agree."""
     with same_recursion_limit():
         for probe, answer in zip(PROBES, wanted):
             if probe.about not in but and not same(probe.answer(Value), answer):
