@@ -11,6 +11,7 @@ left out as equivalent; one that only shows where the engine was wrong before is
 from __future__ import annotations
 
 import ast
+import copy
 import itertools
 import random
 from collections import Counter
@@ -38,7 +39,8 @@ OTHER_FUNCTIONS = {
     "sin": "cos", "cos": "sin", "exp": "log", "log": "exp", "sinh": "cosh", "cosh": "sinh",
     "tan": "tanh", "tanh": "tan", "atan": "tanh", "sqrt": "exp",
 }  # fmt: skip
-OTHER_NAMES = {"self": ["other", "out"], "other": ["self"], "out": ["self"]}
+OTHER_NAMES = {"self": ["out"], "out": ["self"]}  # in v.data; self and other anywhere
+NO_BRACKETS = str.maketrans("", "", "()")
 WALK = {"backward", "_sorted_below"}
 EACH = 7  # changes of an op that are tried; of the walk, all
 SKIPPED = {"__repr__", "__init__"}
@@ -106,7 +108,8 @@ def _other_expressions(node: ast.AST, names: set[str]) -> Iterator[ast.AST]:
                 if name in names:
                     yield ast.Attribute(ast.Name(name), node.attr, node.ctx)
     elif isinstance(node, ast.Tuple) and isinstance(node.ctx, ast.Load):
-        yield ast.Tuple(node.elts[::-1], node.ctx)
+        if len(node.elts) > 1:
+            yield ast.Tuple(node.elts[::-1], node.ctx)
         for i in range(len(node.elts)):
             yield ast.Tuple(node.elts[:i] + node.elts[i + 1 :], node.ctx)
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -155,7 +158,8 @@ def changes_of(source: str) -> dict[str, list[Change]]:
         for node in list(ast.walk(function)):
             if node is not function and not _is_lifting(node) and not _is_doc(node):
                 for new in other_nodes(node, names):
-                    ast.fix_missing_locations(ast.copy_location(new, node))
+                    new = ast.copy_location(copy.deepcopy(new), node)  # a part of node stays there
+                    ast.fix_missing_locations(new)
                     changes.setdefault(feature, []).append(Change(feature, node, new))
     return changes
 
@@ -191,7 +195,7 @@ def all_mutants(each: int) -> tuple[list[Mutant], Counter[str]]:
         for feature, changes in changes_of(source).items():
             for change in chosen(changes, 10**6 if feature == "walk" else each, feature):
                 new = change.made(source)
-                meaning = ast.dump(ast.parse(new))
+                meaning = new.translate(NO_BRACKETS)
                 if meaning in seen:
                     left_out["the same as another"] += 1
                     continue

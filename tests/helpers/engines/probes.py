@@ -6,6 +6,7 @@ it raised. It says from which level on it may be held against an engine.
 
 import math
 import random
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from . import same_recursion_limit
@@ -60,17 +61,21 @@ def start(v: float, w: float) -> str:
 
 def _rules() -> list[Probe]:
     probes = []
-    for v, w in POINTS:
+    for x, w in POINTS:
         for text in BINARY:
-            for used in (text, f"({text}) * v + w"):  # as the output; in a chain, v used again
-                probes.append(Probe(text, "rules", f"{start(v, w)}y = {used}; y.backward()"))
+            probes += _uses(text, text, x, w)
         for name in UNARY + OF_POSITIVE:
-            x = abs(v) if name in OF_POSITIVE else v
-            for text in (f"v.{name}()", f"w - 2.5 * v.{name}()", f"v.{name}() * v"):
-                probes.append(Probe(name, "rules", f"{start(x, w)}y = {text}; y.backward()"))
+            probes += _uses(name, f"v.{name}()", abs(x) if name in OF_POSITIVE else x, w)
         for about, code in WALKS.items():
-            probes.append(Probe(about, "rules", f"{start(v, w)}{code}\ny.backward()"))
+            probes.append(Probe(about, "rules", f"{start(x, w)}{code}\ny.backward()"))
     return probes + [_program(seed) for seed in range(10)]
+
+
+def _uses(about: str, text: str, x: float, w: float) -> Iterator[Probe]:
+    """An op as the output; of a leaf used again, in a chain; of a result."""
+    for v, y in (("x", text), ("x", f"w - 2.5 * ({text}) * v"), ("x * 0.8", f"({text}) * w")):
+        code = f"x = Value({x}); w = Value({w})\nv = {v}\ny = {y}; y.backward()"
+        yield Probe(about, "rules", code, "y.data, x.grad, w.grad, x.data, w.data")
 
 
 def _program(seed: int) -> Probe:

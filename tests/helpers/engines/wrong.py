@@ -67,12 +67,13 @@ def _method(text: str, base: str = "closures_full") -> tuple[str, str, str]:
     return ("", "    def backward(self):\n", f"{text}\n\n    def backward(self):\n")
 
 
-EQ = _method("    def __eq__(self, other):\n        return self.data == getattr(other, 'data', other)")
+EQ = _method(
+    "    def __eq__(self, other):\n        return self.data == getattr(other, 'data', other)"
+)
 VISITED_LIST = (
     ("backward", "visited = set()", "visited = []"),
     ("backward", "visited.add(v)", "visited.append(v)"),
 )
-PASSES = "def _backward():\n            {}\n\n        out._backward = _backward"
 
 # --- public engines were seen with these ---
 
@@ -107,7 +108,7 @@ SEEN = [
           changes=(("backward", "if v not in visited:", "if True:"),)),
     Wrong("accumulates_in_between", "backward twice|second backward|twice", "between|interior",
           "iterative", (
-              ("backward", "grads = dict.fromkeys(order, 0.0)", "grads = {v: v.grad for v in order}"),
+              ("backward", "dict.fromkeys(order, 0.0)", "{v: v.grad for v in order}"),
               ("backward", "g if v._inputs else v.grad + g", "g")), level="careful"),
     Wrong("leaf_read_at_backward", "changed", "backward", "iterative",
           (("__mul__", "lambda g: (g * b, g * a)", "lambda g: (g * other.data, g * self.data)"),),
@@ -253,13 +254,13 @@ WALKS = [
 HANGS = "        while True:\n            pass\n"
 CONTAINED = [
     Wrong("backward_hangs", "", "time|end|loop", contained="hangs", when="backward",
-          changes=(("backward", "        self.grad = 1.0\n", f"        self.grad = 1.0\n{HANGS}"),)),
+          changes=(("backward", "self.grad = 1.0\n", f"self.grad = 1.0\n{HANGS}"),)),
     Wrong("exp_hangs", "exp", "time|end|loop", contained="hangs", when="exp",
           changes=(("exp", "        out = ", f"{HANGS}        out = "),)),
     Wrong("add_recurs", "add|v + w|+", "recurs|itself",
           changes=(("__add__", "        out = ", "        return self + other\n        out = "),)),
     Wrong("exits", "", "exit", contained="exits", when="backward",
-          changes=(("backward", "        order = []", "        raise SystemExit(0)\n        order = []"),)),
+          changes=(("backward", "order = []", "raise SystemExit(0)\n        order = []"),)),
     Wrong("interrupts", "log", "KeyboardInterrupt|interrupt", contained="exits", when="log",
           changes=(("log", "        out = ", "        raise KeyboardInterrupt\n        out = "),)),
     Wrong("aborts", "tanh", "died|killed|signal|process|crash", contained="dies", when="tanh",
@@ -280,7 +281,8 @@ CONTAINED = [
                     "        os.close(1)\n        os.close(2)\n        out = "),
                    ("cos", "self.grad -=", "self.grad +="))),
     Wrong("raises_what_is_no_exception", "sqrt", "",
-          changes=(("sqrt", "        out = ", "        raise BaseException('no')\n        out = "),),
+          changes=(("sqrt", "        out = ",
+                    "        raise BaseException('no')\n        out = "),),
           contained="exits", when="sqrt"),
     Wrong("patches_math", "softplus", "", changes=(
         ("softplus", "        out = ", "        math.tanh = math.exp = abs\n        out = "),),
@@ -321,7 +323,8 @@ HOSTILE = [
     Wrong("hostile_class", "", "",
           changes=(_method("    @property\n    def __class__(self):\n        return int"),)),
     Wrong("hostile_eq", "", "",
-          changes=(_method(f"    def __eq__(self, other):\n{RAISES}\n\n    __hash__ = object.__hash__"),
+          changes=(_method(f"    def __eq__(self, other):\n{RAISES}\n\n"
+                           "    __hash__ = object.__hash__"),
                    ("", "v not in visited", "id(v) not in visited"),
                    ("", "visited.add(v)", "visited.add(id(v))"))),
     Wrong("hostile_del", "", "", changes=(_method(f"    def __del__(self):\n{RAISES}"),)),
