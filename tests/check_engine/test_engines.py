@@ -211,17 +211,18 @@ def test_a_careful_engine_is_right_where_most_are_not(row):
     x.data = 50.0
     y.backward()
     assert x.grad == 4.0
-    gc.collect()
     gc.disable()
+    gc.freeze()  # what others left is not counted, and not looked through
     try:
         x = y = Value(0.5)
-        for _ in range(20_000):
+        for _ in range(5_000):
             y = y * 0.5 + x
         y.backward()
         assert x.grad == pytest.approx(2.0)
         x = y = None
         assert gc.collect() == 0  # all was freed without the collector
     finally:
+        gc.unfreeze()
         gc.enable()
 
 
@@ -240,15 +241,22 @@ def test_the_probes_tell_right_engines_from_wrong_ones():
 
 def test_there_are_mutants_of_every_feature_and_always_the_same():
     made, left_out = all_mutants(EACH)
-    assert len(made) >= 300
+    assert len(made) >= 250
     assert {m.engine for m in made} == {"closures_full", "records"}
     per_feature = Counter(m.feature for m in made)
     assert min(per_feature.values()) >= 5
     assert per_feature["walk"] >= 40
-    assert left_out["equivalent"] < 20
+    assert left_out["equivalent"] < 10
     first = chosen(changes_of(source_of("records"))["tanh"], 7, "tanh")
     again = chosen(changes_of(source_of("records"))["tanh"], 7, "tanh")
     assert list(map(str, first)) == list(map(str, again))
+
+
+@pytest.mark.slow
+def test_no_more_than_a_fiftieth_of_all_changes_is_equivalent():
+    made, left_out = all_mutants(10**6)
+    assert len(made) > 1000
+    assert 0 < left_out["equivalent"] < len(made) / 50
 
 
 def test_a_mutant_differs_from_its_engine_in_one_place():
@@ -329,8 +337,9 @@ def test_every_text_of_an_engine_is_another_one():
 @pytest.mark.parametrize("row", HOSTILE, ids=lambda row: row.name)
 def test_a_hostile_engine_has_the_numbers_of_a_right_one(row, monkeypatch):
     monkeypatch.setattr(sys, "unraisablehook", lambda unraisable: None)  # what a __del__ raises
-    for probe, mine, right in zip(PROBES, answers(row.load()), right_answers(row.base)):
-        assert isinstance(right, str) or same(mine, right), probe
+    Value = row.load()
+    for probe, right in list(zip(PROBES, right_answers(row.base)))[::3]:
+        assert isinstance(right, str) or same(probe.answer(Value), right), probe
     gc.collect()
 
 
@@ -338,10 +347,13 @@ def test_two_engines_leak_and_two_are_late_or_too_deep():
     rows = {row.name: row.load() for row in WRONG if row.name in NEEDS_A_JUDGE}
 
     def left_over(Value):
-        gc.collect()
+        gc.freeze()
         for _ in range(100):
             (Value(0.5) * Value(2.0)).backward()
-        return gc.collect()
+        try:
+            return gc.collect()
+        finally:
+            gc.unfreeze()
 
     assert left_over(rows["cycles"]) >= 100
     left_over(rows["keeps_everything"])

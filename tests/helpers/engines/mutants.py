@@ -42,7 +42,7 @@ OTHER_FUNCTIONS = {
 OTHER_NAMES = {"self": ["out"], "out": ["self"]}  # in v.data; self and other anywhere
 NO_BRACKETS = str.maketrans("", "", "()")
 WALK = {"backward", "_sorted_below"}
-EACH = 7  # changes of an op that are tried; of the walk, all
+EACH = 5  # changes of an op that are tried; of the walk, all
 SKIPPED = {"__repr__", "__init__"}
 
 

@@ -7,6 +7,8 @@ it raised. It says from which level on it may be held against an engine.
 import math
 import random
 from collections.abc import Iterator
+from functools import cache
+from types import CodeType
 from typing import Any, NamedTuple
 
 from . import same_recursion_limit
@@ -49,10 +51,15 @@ class Probe(NamedTuple):
     def answer(self, Value: Any) -> Any:
         names: dict[str, Any] = {"Value": Value, "abs": abs, "range": range}
         try:
-            exec(self.code, names)
-            return tuple(map(complex, eval(self.read, names)))
+            exec(_compiled(self.code, "exec"), names)
+            return tuple(map(complex, eval(_compiled(self.read, "eval"), names)))
         except Exception as error:
             return type(error).__name__
+
+
+@cache
+def _compiled(code: str, mode: str) -> CodeType:
+    return compile(code, "<probe>", mode)
 
 
 def start(v: float, w: float) -> str:

@@ -113,7 +113,7 @@ RIGHT = [
           limit="abs'(0) is 1"),
     Right("int_data", f"{BOTH_SIDES} pow pow_minus pow_half relu",
           limit="recursion; interior gradients accumulate; ints become bignums"),
-    Right("minimal", "add mul", limit="two passes; exponential where paths meet again"),
+    Right("minimal", "add mul", limit="interior gradients accumulate; exponential where paths meet again"),
     Right("pow_asserts",
           f"{BOTH_SIDES} pow pow_minus pow_half rpow exp log sigmoid tanh",
           limit="recursion; interior gradients accumulate; leaves are read at backward time"),

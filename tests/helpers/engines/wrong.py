@@ -17,7 +17,7 @@ class Wrong(NamedTuple):
     """A wrong engine; alternatives in its texts are separated by "|"."""
 
     name: str
-    accused: str  # what the first failure must be about: "exp", "2 - v", "used twice"
+    accused: str  # what the first failure must be about: "exp", "2 - v"; "" is whatever it calls it
     cause: str  # words of which the sentence of the likely cause must hold all
     base: str = "closures_full"  # the right engine, or a file of its own without changes
     changes: tuple[tuple[str, str, str], ...] = ()
@@ -88,9 +88,9 @@ SEEN = [
           changes=(("__rsub__", "Value(other) - self", "self - other"),)),
     Wrong("rsub_is_sub", "2 - v|rsub", "v - 2|swapped|sides|exchanged|order", "closures",
           (_method("    __rsub__ = __sub__"),)),
-    Wrong("pow_assigns", "pow|**", "+=",
+    Wrong("pow_assigns", "pow|v **", "+=",
           changes=(("__pow__", "self.grad +=", "self.grad ="),)),
-    Wrong("pow_stores_an_int", "pow|**", "int|float|number|not a Value",
+    Wrong("pow_stores_an_int", "pow|v **", "int|float|number|not a Value",
           changes=(("__pow__", "out = Value(self.data**other, (self,)",
                     "out = Value(self.data**other, (self, other)"),)),
     Wrong("typo_that_crashes", "log", "gard|AttributeError",
@@ -101,7 +101,7 @@ SEEN = [
           (("", "import math\n", ""),), also="tanh|exp"),
     Wrong("tanh_name_undefined", "tanh", "is not defined|NameError",
           changes=(("tanh", "(1.0 - out.data**2)", "(1.0 - t**2)"),)),
-    Wrong("abs_and_mul", "mul|v * w|*", "", changes=(
+    Wrong("abs_and_mul", "mul|v * w", "", changes=(
         ("__mul__", "other.grad += self.data", "other.grad += other.data"),
         ("__abs__", "else -1.0", "else 1.0")), also="abs"),
     Wrong("visits_twice", "used twice|walk|diamond|order", "twice|visited|more than once",
@@ -131,26 +131,26 @@ RULES = [
           changes=(("__neg__", "self.grad -=", "self.grad +="),)),
     Wrong("sub_sends_plus", "sub|v - w", "sign",
           changes=(("__sub__", "other.grad -=", "other.grad +="),)),
-    Wrong("div_sign", "div|v / w|/", "sign",
+    Wrong("div_sign", "div|v / w", "sign",
           changes=(("__truediv__", "-self.data", "self.data"),)),
     Wrong("rdiv_swapped", "2 / v|rtruediv|rdiv", "v / 2|swapped|sides|exchanged|order",
           changes=(("__rtruediv__", "Value(other) / self", "self / other"),)),
     Wrong("radd_recursion", "2 + v|radd", "recurs|itself",
           changes=(("__radd__", "self + other", "other + self"),)),
-    Wrong("add_forgets_an_input", "add|v + w|+", "input|child|children|_prev",
+    Wrong("add_forgets_an_input", "add|v + w", "input|child|children|_prev",
           changes=(("__add__", "(self, other), ", "(self,), "),)),
-    Wrong("add_assigns", "add|used twice|v + v|+", "+=", "closures", (
+    Wrong("add_assigns", "add|used twice|v + v", "+=", "closures", (
         ("__add__", "self.grad += 1.0", "self.grad = 1.0"),
         ("__add__", "other.grad += 1.0", "other.grad = 1.0"))),
-    Wrong("mul_assigns", "mul|used twice|v * v|*", "+=", "closures", (
+    Wrong("mul_assigns", "mul|used twice|v * v", "+=", "closures", (
         ("__mul__", "self.grad +=", "self.grad ="), ("__mul__", "other.grad +=", "other.grad =")),
         follows="neg|sub|div"),
-    Wrong("mul_of_its_own", "mul|v * w|*", "other|exchanged|swapped|own",
+    Wrong("mul_of_its_own", "mul|v * w", "other|exchanged|swapped|own",
           changes=(("__mul__", "other.data * out.grad", "self.data * out.grad"),
                    ("__mul__", "other.grad += self.data", "other.grad += other.data"))),
-    Wrong("pow_forgets_the_exponent", "pow|**", "n *|exponent|factor|times", "closures",
+    Wrong("pow_forgets_the_exponent", "pow|v **", "n *|exponent|factor|times", "closures",
           (("__pow__", "other * (self.data", "(self.data"),), follows="div"),
-    Wrong("pow_of_the_same_exponent", "pow|**", "n - 1|exponent", "closures",
+    Wrong("pow_of_the_same_exponent", "pow|v **", "n - 1|exponent", "closures",
           (("__pow__", "(other - 1)", "other"),), follows="div"),
     Wrong("forgets_out_grad", "sin", "out.grad|incoming|chain rule",
           changes=(("sin", " * out.grad", ""),)),
@@ -189,7 +189,7 @@ RULES = [
     Wrong("changes_its_input", "relu", "change",
           changes=(("relu", "        out = ",
                     "        self.data = max(0.0, self.data)\n        out = "),)),
-    Wrong("function_class_div", "div|v / w|/", "sign", "function_classes",
+    Wrong("function_class_div", "div|v / w", "sign", "function_classes",
           (("", "-grad * a / (b * b)", "grad * a / (b * b)"),)),
     Wrong("record_rsub_sign", "2 - v|rsub", "sign", "records",
           (("__rsub__", "(-1.0,)", "(1.0,)"),)),
@@ -200,11 +200,11 @@ RULES = [
     Wrong("function_tanh", "tanh", "", "module_functions",
           (("tanh", "(1 - t * t)", "(1 - t)"),), cls="Var",
           words={"new": "Var(x)", "function": "name(v)"}),
-    Wrong("requires_grad_mul", "mul|v * w|*", "other|exchanged|swapped|own", "requires_grad",
+    Wrong("requires_grad_mul", "mul|v * w", "other|exchanged|swapped|own", "requires_grad",
           (("__mul__", "(self, lambda g: g * b), (other, lambda g: g * a)",
             "(self, lambda g: g * a), (other, lambda g: g * b)"),), cls="Scalar",
           words={"new": "Scalar(x, requires_grad=True)"}),
-    Wrong("dual_product_rule", "mul|v * w|*", "other|exchanged|swapped|own", "dual_numbers",
+    Wrong("dual_product_rule", "mul|v * w", "other|exchanged|swapped|own", "dual_numbers",
           (("__mul__", "(self, b), (other, a)", "(self, a), (other, b)"),)),
 ]  # fmt: skip
 
@@ -257,7 +257,7 @@ CONTAINED = [
           changes=(("backward", "self.grad = 1.0\n", f"self.grad = 1.0\n{HANGS}"),)),
     Wrong("exp_hangs", "exp", "time|end|loop", contained="hangs", when="exp",
           changes=(("exp", "        out = ", f"{HANGS}        out = "),)),
-    Wrong("add_recurs", "add|v + w|+", "recurs|itself",
+    Wrong("add_recurs", "add|v + w", "recurs|itself",
           changes=(("__add__", "        out = ", "        return self + other\n        out = "),)),
     Wrong("exits", "", "exit", contained="exits", when="backward",
           changes=(("backward", "order = []", "raise SystemExit(0)\n        order = []"),)),
