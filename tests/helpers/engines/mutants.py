@@ -2,10 +2,6 @@
 
 Two right engines are changed: one of closures, one of records. A change that no probe notices is
 left out as equivalent; one that only shows where the engine was wrong before is left out too.
-
-    >>> made = mutants()
-    >>> len(made) > 200 and made[0].engine
-    'closures_full'
 """
 
 from __future__ import annotations
