@@ -151,6 +151,8 @@ class _Judge:
             return _Tried(check, "follows")  # it would only take its time
         made = 0
         for k, case in enumerate(check.cases):
+            if self.tolerance > 1e-9 and case.needs_double:
+                continue
             try:
                 found = self.run(case.code, list(case.wanted), seconds=check.seconds)
             except Missing as error:
