@@ -60,8 +60,8 @@ INSIDE = {
     "data": ["rows", "tables"],
     "train": ["history", "steps", "metrics", "callbacks", "given", "loop"],
     "check_engine": [
-        "cases", "contain", "functions", "dialect", "rules", "careful", "complete", "causes",
-        "report", "judge",
+        "cases", "contain", "functions", "dialect", "load", "rules", "careful", "complete",
+        "causes", "report", "judge",
     ],
     "draw": ["naming", "drawing", "graph", "network"],
     "plot": ["common", "curves", "parameters", "outputs"],

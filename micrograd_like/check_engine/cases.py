@@ -31,11 +31,13 @@ class Case(NamedTuple):
         hints: for an expression and the formula of a telling wrong number: the likely cause. "*"
             is any other number. The expression "" is the program itself, with the type of its
             error, "late" or "died" in place of a formula.
+        kind: of a rule of one operator: "alone", "upstream", "inner" or "beside" (another path).
     """
 
     code: str
     wanted: Mapping[str, Formula | tuple[Formula, ...]]
     hints: Mapping[tuple[str, Formula], str] = {}
+    kind: str = ""
 
     def formulas(self, ask: str) -> tuple[Formula, ...]:
         """What is right for an expression: one formula, or several."""
@@ -67,6 +69,7 @@ class Check(NamedTuple):
         seconds: a case may take so long.
         may_refuse: raising an error that says why is an answer too.
         optional: an engine without it is not wrong: an error means that it is "not there".
+        control: a case that must be right, or else the check says nothing of its own.
     """
 
     name: str
@@ -77,6 +80,7 @@ class Check(NamedTuple):
     seconds: float = 2.0
     may_refuse: bool = False
     optional: bool = False
+    control: Case | None = None
 
 
 @cache

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeAlias
 
 from .cases import Case, Check, number_of
 from .contain import Came, Trouble
-from .functions import FUNCTIONS, OPERATORS, filled
+from .functions import RULES_OF_ONE, Rule, filled
 
 More: TypeAlias = Callable[[Case], Mapping[str, Came]]  # what another case of the check gives
 
@@ -25,6 +25,12 @@ class Finding(NamedTuple):
     ask: str
     got: Came
     trouble: Trouble | None
+
+    @property
+    def rank(self) -> int:
+        """How basic it is: a program of one operator needs nothing else to be right."""
+        kinds = ["alone", "inner", "beside", "upstream"]
+        return kinds.index(self.case.kind) if self.case.kind else 4 if self.check.needs else -1
 
     @property
     def is_lost(self) -> bool:
@@ -68,9 +74,22 @@ def cause(f: Finding, more: More) -> str:
             return sentence
     if f.trouble:
         return _of_trouble(f.trouble)
-    if f.check.name in FUNCTIONS or f.check.name in OPERATORS:
-        return _of_rule(f, more)
-    return ""
+    if f.check.name == "backward":
+        return _of_backward(f)
+    return _of_rule(f, more) if f.check.name in RULES_OF_ONE else ""
+
+
+def _of_backward(f: Finding) -> str:
+    if not f.case.kind:
+        return "backward must begin by giving the output the gradient 1: self.grad = 1.0"
+    if f.case.kind == "alone":
+        return (
+            "no operator gets a gradient: does backward go through all nodes and call their rules?"
+        )
+    return (
+        "a gradient passes one node and not two: the walk must begin at the output, and come to a "
+        "node after all its users (reversed), through the inputs that each result keeps"
+    )
 
 
 def _came(f: Finding, formula: str) -> bool:
@@ -100,72 +119,70 @@ def _of_trouble(trouble: Trouble) -> str:
         text = "a class with __eq__ and no __hash__ cannot be put into a set or a dict"
     if trouble.type == "AttributeError" and "'int' object" in trouble.message + " object":
         text = "a plain number was kept among the inputs, where a node belongs"
-    return f"{text}{at}" if text else trouble.where and f"see {trouble.where}"
+    return f"{text}{at}" if text else f"see {trouble.where}" if trouble.where else ""
 
 
 # --- rules ---
 
 
-class _Row(NamedTuple):
-    """A function or an operator as formulas by input, and the cases that show it alone."""
-
-    value: str
-    slopes: Mapping[str, str]
-    mistakes: Mapping[str, Mapping[str, str]]
-    wrong_values: Mapping[str, str]
-    points: list[dict[str, float]]
-
-
-def _row(name: str) -> _Row:
-    if name in FUNCTIONS:
-        f = FUNCTIONS[name]
-        value = f.value if isinstance(f.value, str) else f.value[0]
-        slope = f.slope if isinstance(f.slope, str) else f.slope[0]
-        points = [{"x": x} for x in f.points]
-        return _Row(value, {"x": slope}, {"x": f.mistakes}, f.wrong_values, points)
-    op = OPERATORS[name]
-    names = "x" if len(op.points[0]) == 1 else "ab"
-    points = [dict(zip(names, p)) for p in op.points]
-    return _Row(op.value, dict(zip(names, op.slopes)), op.mistakes, op.wrong_values, points)
-
-
 def _of_rule(f: Finding, more: More) -> str:
-    row, name = _row(f.check.name), f.check.name
-    alone = len(row.points)  # these cases show it alone; then come an upstream gradient, two paths
-    came = [more(case) for case in f.check.cases[:alone]]
-    which = next(k for k, case in enumerate(f.check.cases) if case is f.case)
-    if f.ask == "y.data":
-        fits = _fitting(row.wrong_values, row.points, [c.get("y.data") for c in came])
-        return fits or ("" if which < alone else f"{name} gives another result here than alone")
-    node = f.ask.partition(".")[0]
-    if f.ask.endswith(".data"):
+    rule, name = RULES_OF_ONE[f.check.name], f.check.name
+    node, _, what = f.ask.rpartition(".")
+    if what == "data" and node in rule.slopes:
         return f"{name} changes the number of its input: its result must be a new node"
-    if which == alone and which == len(f.check.cases) - 2:
-        return _under_upstream(f, row, node)
-    if which == alone + 1:
-        return _beside_a_path(f, row, node)
-    return _alone(name, row, node, came)
+    if f.case.kind == "upstream" and what == "grad":
+        return _under_upstream(f, rule, node)
+    if f.case.kind == "beside" and what == "grad":
+        return _beside_a_path(f, rule, node)
+    if f.case.kind == "inner" and what == "grad":
+        return (
+            f"{node}1 is not kept among the inputs of the result, so nothing reaches what it was "
+            "made from" if f.got in (0.0, "None") else ""
+        )  # fmt: skip
+    alone = [more(case) for case in f.check.cases if case.kind == "alone"]
+    if what == "data":
+        return _of_value(name, rule, [came.get("y.data") for came in alone])
+    return _of_slope(name, rule, node, alone)
 
 
-def _alone(name: str, row: _Row, node: str, came: list[Mapping[str, Came]]) -> str:
+def _of_value(name: str, rule: Rule, got: list[Came | None]) -> str:
+    known = _fitting(rule.wrong_values, rule.points, got)
+    if known:
+        return known
+    for other, its in RULES_OF_ONE.items():
+        if other != name and its.slopes.keys() == rule.slopes.keys():
+            if _fits(its.values[0], rule.points, got):
+                return f"this is the result of {other}"
+    usual = [(f"-({rule.values[0]})", "the sign is wrong"), ("{x}", "this is the input unchanged")]
+    return _fitting(dict(usual), rule.points, got)
+
+
+def _of_slope(name: str, rule: Rule, node: str, came: list[Mapping[str, Came]]) -> str:
     got = [c.get(f"{node}.grad") for c in came]
-    others = [n for n in row.slopes if n != node]
-    if all(g in (0.0, "None") for g in got):
-        if all(c.get(f"{n}.grad") in (0.0, "None") for c in came for n in others):
+    others = [n for n in rule.slopes if n != node]
+    if all(_is_none(g) for g in got):
+        if all(_is_none(c.get(f"{n}.grad")) for c in came for n in others):
             return f"{name} makes its result without setting _backward, or without its inputs"
-    fits = _fitting(row.mistakes.get(node, {}), row.points, got)
-    if fits:
-        return fits
-    slope = row.slopes[node]
-    if others and _fits(row.slopes[others[0]], row.points, got):
-        return f"the gradients of {node} and {others[0]} are exchanged"
-    if all(g in (0.0, "None") for g in got):
         return f"{node} gets no gradient: the rule of {name} must add to both inputs"
-    for formula, sentence in _usual(slope, row.value):
-        if _fits(formula, row.points, got):
-            return sentence
-    ratio = _ratio(slope, row.points, got)
+    known = _fitting(rule.mistakes.get(node, {}), rule.points, got)
+    if known:
+        return known
+    slope = rule.slopes[node][0]
+    if others and _fits(rule.slopes[others[0]][0], rule.points, got):
+        return f"the gradients of {node} and {others[0]} are exchanged"
+    usual = _fitting(dict(_usual(slope, rule.values[0])), rule.points, got)
+    if usual:
+        return usual
+    for other, its in RULES_OF_ONE.items():
+        if other != name and its.slopes.keys() == rule.slopes.keys():
+            if _fits(its.slopes[node][0], rule.points, got):
+                return f"this is the slope of {other}"
+    ratio = _ratio(slope, rule.points, got)
     return f"it is {ratio:.6g} times what it should be, everywhere" if ratio else ""
+
+
+def _is_none(got: Came | None) -> bool:
+    return got in (0.0, "None", None)
 
 
 def _usual(slope: str, value: str) -> list[tuple[str, str]]:
@@ -176,28 +193,30 @@ def _usual(slope: str, value: str) -> list[tuple[str, str]]:
         (f"({slope}) * ({slope})", "the slope is multiplied in twice"),
         (at_result, "the slope is taken at the result; it belongs to the input"),
         (value, "the result was taken for the slope"),
-        ("{x}" if "{x}" in slope + value else "{a}", "the input was taken for the slope"),
+        ("{x}", "the input was taken for the slope"),
         ("1.0", "it passes the gradient on unchanged: the slope is missing"),
+        (f"1.0 + ({slope})", "the upstream gradient is added, where it has to be multiplied"),
         (f"({value}) * ({slope})", "it is multiplied by the result: by out.data for out.grad?"),
         (f"{{x}} * ({slope})", "it is multiplied by the input: by self.data for out.grad?"),
+        (f"1 / ({slope})", "the slope is upside down"),
     ]
 
 
-def _under_upstream(f: Finding, row: _Row, node: str) -> str:
-    slope = filled(row.slopes[node], **row.points[0])
+def _under_upstream(f: Finding, rule: Rule, node: str) -> str:
+    slope = filled(rule.slopes[node][0], **rule.points[0])
     if _same(f.got, slope):
         return f"the rule of {f.check.name} does not multiply by out.grad"
-    if _same(f.got, f"3.0 + ({slope})"):
+    if _same(f.got, f"3.0 + ({slope}) - 1.0") or _same(f.got, f"3.0 + ({slope})"):
         return "out.grad is added, where it has to be multiplied"
     if _same(f.got, f"9.0 * ({slope})"):
         return "out.grad is multiplied in twice"
-    if f.got in (0.0, "None"):
-        return "the gradient does not come through: is the result of the walk in reverse?"
-    return "the rule is right for an out.grad of 1 only: the chain rule multiplies by out.grad"
+    if _same(f.got, f"({slope}) / 3.0"):
+        return "it is divided by out.grad"
+    return "the rule is right only for an out.grad of 1: by the chain rule it is multiplied in"
 
 
-def _beside_a_path(f: Finding, row: _Row, node: str) -> str:
-    slope = filled(row.slopes[node], **row.points[0])
+def _beside_a_path(f: Finding, rule: Rule, node: str) -> str:
+    slope = filled(rule.slopes[node][0], **rule.points[0])
     if _same(f.got, slope):
         return (
             f"the rule of {f.check.name} assigns the gradient, with = for +=: "

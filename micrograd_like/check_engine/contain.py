@@ -124,7 +124,9 @@ class Contained:
         if self._wall is None:
             wall = _Forked if hasattr(os, "fork") else _Threaded
             self._wall = wall(_Inside(self._load, self._extra))
-            seconds += self._seconds  # it loads first
+            loaded = self._wall.ask({"do": "load"}, self._seconds)
+            if "trouble" in loaded:
+                return loaded
         reply = self._wall.ask(request, seconds)
         if reply.get("trouble", [""])[0] in ("late", "died"):
             self._wall.close()
@@ -238,6 +240,8 @@ class _Inside:
         try:
             if self.cls is None:
                 self.cls = self.load()
+            if request["do"] == "load":
+                return {}
             if request["do"] == "describe":
                 return _described(self.cls)
             if request["do"] == "look":
@@ -326,7 +330,7 @@ def _trouble(error: BaseException) -> Trouble:
             line = line or number
         elif file != __file__:
             source = linecache.getline(file, number, frame.f_globals).strip()
-            where = f"{Path(file).name}:{number}: {source}"
+            where = f"{Path(file).name}:{number}{f': {source}' if source else ''}"
     try:
         message = str(error)
     except BaseException:

@@ -189,7 +189,17 @@ def filled(formula: str, **numbers: float) -> str:
     '2.0 * (-3.0) + exp(-3.0)'
     """
     shown = {name: f"({x!r})" if repr(x)[0] == "-" else repr(x) for name, x in numbers.items()}
-    return re.sub(r"\(\((-[\d.e+-]+)\)\)", r"(\1)", formula.format(**shown))
+    return tidy(formula.format(**shown))
+
+
+def tidy(formula: str) -> str:
+    """Without brackets around a number, but for a negative one's.
+
+    >>> tidy("3.0 * (2.0) + ((-1.5)) + (-1.0)")
+    '3.0 * 2.0 + (-1.5) + (-1.0)'
+    """
+    formula = re.sub(r"(?<!\w)\(([\d.]+(?:e[+-]?\d+)?)\)", r"\1", formula)
+    return re.sub(r"\(\((-[\d.e+-]+)\)\)", r"(\1)", formula)
 
 
 class Operator(NamedTuple):
@@ -216,7 +226,7 @@ class Operator(NamedTuple):
 
 
 _BOTH = ((2.0, -3.0), (0.5, 4.0))
-_ONE = ((2.0,), (-0.5,))
+_ONE = ((5.0,), (-0.5,))
 _SWAPPED = "the sides are swapped: Python calls x.{} with the number that stands on the left"
 
 OPERATORS: dict[str, Operator] = {
@@ -295,3 +305,40 @@ OPERATORS: dict[str, Operator] = {
                "log({a})": "the factor a**b is missing"}}, special=True,
     ),
 }  # fmt: skip
+
+
+class Rule(NamedTuple):
+    """A function or an operator, as programs with inputs by name.
+
+    Attributes:
+        code: the expression.
+        values, slopes: formulas; several where conventions differ; slopes by input.
+        points: the inputs' numbers.
+        mistakes, wrong_values, special: as above.
+    """
+
+    code: str
+    values: tuple[str, ...]
+    slopes: dict[str, tuple[str, ...]]
+    points: list[dict[str, float]]
+    mistakes: dict[str, dict[str, str]]
+    wrong_values: dict[str, str]
+    special: bool
+
+
+def _rule(name: str) -> Rule:
+    if name in FUNCTIONS:
+        f = FUNCTIONS[name]
+        values, slopes = [(v,) if isinstance(v, str) else v for v in (f.value, f.slope)]
+        points = [{"x": x} for x in f.points]
+        mistakes = {"x": f.mistakes}
+        return Rule(f"x.{name}()", values, {"x": slopes}, points, mistakes, f.wrong_values, False)
+    op = OPERATORS[name]
+    names = "x" if len(op.points[0]) == 1 else "ab"
+    by_input: dict[str, tuple[str, ...]] = {n: (slope,) for n, slope in zip(names, op.slopes)}
+    points = [dict(zip(names, p)) for p in op.points]
+    return Rule(op.code, (op.value,), by_input, points, op.mistakes, op.wrong_values, op.special)
+
+
+RULES_OF_ONE: dict[str, Rule] = {name: _rule(name) for name in (*OPERATORS, *FUNCTIONS)}
+"""Every operator and function by the name of its check, the most basic first."""

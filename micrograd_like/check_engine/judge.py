@@ -17,14 +17,13 @@ from .causes import Finding, cause, headline
 from .complete import COMPLETE
 from .contain import Came, Contained, Outcome, Trouble
 from .dialect import BadEngine, Dialect, Missing, find_dialect, said
-from .functions import FUNCTIONS, OPERATORS
+from .functions import FUNCTIONS, RULES_OF_ONE
 from .report import Failure, Report, Result
 from .rules import RULES
 
 CHECKS: dict[str, Check] = {check.name: check for check in (*RULES, *CAREFUL, *COMPLETE)}
 """Every check by its name, in the order in which they are made."""
 
-RULE_OF_ONE = {*OPERATORS, *FUNCTIONS}  # checks of a single operator or function
 REFUSALS = {"TypeError", "ValueError", "AssertionError", "NotImplementedError", "RuntimeError"}
 REFUSALS |= {"AttributeError", "ZeroDivisionError", "OverflowError"}
 
@@ -112,7 +111,7 @@ class _Tried:
 class _Judge:
     def __init__(self, engine: Contained, dialect: Dialect, level: str) -> None:
         self.engine, self.dialect, self.level = engine, dialect, level
-        self.tolerance = 1e-9
+        self.tolerance, self.late = 1e-9, 0
         self.notes: list[str] = []
         self.tried: dict[str, _Tried] = {}
         self._precision()
@@ -141,20 +140,24 @@ class _Judge:
         name = str(self.engine.describe().get("name", "the engine"))
         return Report(name, self.level, results, [self._failure(t) for t in roots], self.notes)
 
+    def of(self, case: Case, **how: Any) -> Outcome:
+        return self.run(case.code, list(case.wanted), **how)
+
     # --- one check ---
 
     def attempt(self, check: Check) -> _Tried:
         """Makes a check: the first case that is wrong decides."""
-        if check.seconds > 2.0 and any(
-            self.tried[n].mark in ("wrong", "follows") for n in check.needs if n in self.tried
-        ):
+        needed = [self.tried[n].mark for n in check.needs if n in self.tried]
+        if check.seconds > 2.0 and {"wrong", "follows"} & set(needed) or self.late >= 3:
             return _Tried(check, "follows")  # it would only take its time
+        if check.control and self.compare(check, check.control, self.of(check.control)):
+            return _Tried(check, "absent")
         made = 0
         for k, case in enumerate(check.cases):
             if self.tolerance > 1e-9 and case.needs_double:
                 continue
             try:
-                found = self.run(case.code, list(case.wanted), seconds=check.seconds)
+                found = self.of(case, seconds=check.seconds)
             except Missing as error:
                 if error.args[0] in self.dialect.later:
                     return _Tried(check, "later")
@@ -194,6 +197,7 @@ class _Judge:
 
     def compare(self, check: Check, case: Case, found: Outcome) -> Finding | None:
         if found.trouble:
+            self.late += found.trouble.kind != "raised"
             return Finding(check, case, "", "", found.trouble)
         count = max(len(case.formulas(ask)) for ask in case.wanted)
         misses: list[Finding] = []
@@ -211,49 +215,59 @@ class _Judge:
     # --- what follows from what ---
 
     def _roots(self, wrong: list[_Tried]) -> list[_Tried]:
-        roots: list[_Tried] = []
+        wrong.sort(key=lambda t: t.finding.rank if t.finding else 0)
         subjects = self._subjects(wrong)
         wrong = self._no_gradients(wrong)
         for t in wrong:
             t.ran = self._ran(t.finding)
-            root = next((r for r in roots if self._follows(t, r, subjects)), None)
-            if root is None:
-                roots.append(t)
-            else:
+        by: dict[str, _Tried] = {}
+        for k, t in enumerate(wrong):
+            for i, r in enumerate(wrong):
+                follows = r is not t and self._follows(t, r, subjects)
+                if follows and (i < k or not self._follows(r, t, subjects)):
+                    by[t.check.name] = r
+                    break
+        roots = [t for t in wrong if t.check.name not in by]
+        for t in wrong:
+            if t.check.name in by:
+                root, seen = by[t.check.name], {t.check.name}
+                while root.check.name in by and root.check.name not in seen:
+                    seen.add(root.check.name)
+                    root = by[root.check.name]
                 t.mark = "follows"
                 root.followers.append(t.check.name)
         for t in self.tried.values():  # not tried, since what they need is wrong
             if t.mark == "follows" and not any(t.check.name in r.followers for r in roots):
-                by = next((r for r in roots if self._is_needed(r.check.name, t.check)), None)
-                if by:
-                    by.followers.append(t.check.name)
+                needed = [r for r in roots if self._is_needed(r.check.name, t.check)]
+                (needed or roots)[0].followers.append(t.check.name)
         return roots
 
     def _follows(self, t: _Tried, root: _Tried, subjects: Mapping[str, frozenset[str]]) -> bool:
         assert t.finding and root.finding
         mine, other = t.finding.trouble, root.finding.trouble
-        if mine and other and mine.where and mine.where == other.where:
+        if mine and other and (mine[:3] == other[:3] or mine.where == other.where != ""):
             return True
+        if root.check.control and t.finding.rank > 0:
+            return True  # it can spoil every program of several nodes
         if self._is_needed(root.check.name, t.check):
             return True
         return bool(subjects.get(root.check.name, frozenset()) & t.ran)
 
     def _is_needed(self, name: str, check: Check) -> bool:
-        return name in check.needs or any(
+        return name in ("a number", "backward", *check.needs) or any(
             self._is_needed(name, CHECKS[other]) for other in check.needs if other in CHECKS
         )
 
     def _no_gradients(self, wrong: list[_Tried]) -> list[_Tried]:
         """If no rule at all gives a gradient, backward is to blame, not each rule."""
-        rules = [
-            t for n, t in self.tried.items() if n in RULE_OF_ONE and t.mark in ("right", "wrong")
-        ]
-        lost = [t for t in rules if t.mark == "wrong" and t.finding and t.finding.is_lost]
-        if len(rules) < 2 or len(lost) < len(rules):
+        rules = [t for n, t in self.tried.items() if n in RULES_OF_ONE and t.finding]
+        right = [n for n, t in self.tried.items() if n in RULES_OF_ONE and t.mark == "right"]
+        lost = [t.finding for t in rules if t.finding and t.finding.is_lost]
+        if right or len(lost) < 2 or len(lost) < len(rules):
             return wrong
         backward = self.tried["backward"]
         if backward.mark != "wrong":
-            backward.mark, backward.finding = "wrong", lost[0].finding
+            backward.mark, backward.finding = "wrong", lost[0]._replace(check=backward.check)
         for t in wrong:
             if t is not backward:
                 t.mark = "follows"
@@ -263,7 +277,7 @@ class _Judge:
     def _ran(self, finding: Finding | None) -> frozenset[str]:
         if finding is None or (finding.trouble and finding.trouble.kind != "raised"):
             return frozenset()
-        found = self.run(finding.case.code, list(finding.case.wanted), traced=True, seconds=10.0)
+        found = self.of(finding.case, traced=True, seconds=10.0)
         return frozenset(found.ran)
 
     def _subjects(self, wrong: list[_Tried]) -> dict[str, frozenset[str]]:
@@ -278,13 +292,13 @@ class _Judge:
         ran: dict[str, set[str]] = {}
         families: dict[str, set[str]] = {}
         for name, t in self.tried.items():
-            if name in RULE_OF_ONE and t.mark in ("right", "wrong"):
+            if name in RULES_OF_ONE and t.mark in ("right", "wrong"):
                 found = self.run(t.check.cases[0].code, [], traced=True)
                 called[name], ran[name] = set(found.called) - base, set(found.ran) - base
                 for code in called[name]:
                     families.setdefault(code, set()).add(_family(name))
         subjects = {}
-        for name in [t.check.name for t in wrong if t.check.name in RULE_OF_ONE]:
+        for name in [t.check.name for t in wrong if t.check.name in RULES_OF_ONE]:
             own = {code for code in called.get(name, ()) if len(families[code]) == 1}
             others = {code for n, r in ran.items() if _family(n) != _family(name) for code in r}
             subjects[name] = frozenset(own or ran.get(name, set()) - others)
@@ -317,7 +331,7 @@ class _Judge:
 
     def more(self, case: Case) -> Mapping[str, Came]:
         """What another case of the same check gives; {} if it fails."""
-        return self.run(case.code, list(case.wanted)).numbers
+        return self.of(case).numbers
 
 
 def is_close(got: Came, answer: float | list[float], tolerance: float) -> bool:

@@ -3,54 +3,48 @@
 Simple programs first: what fails first is the most basic.
 """
 
+import re
+from collections.abc import Iterable
+
 from .cases import Case, Check
-from .functions import FUNCTIONS, OPERATORS, Function, Operator, filled
+from .functions import RULES_OF_ONE, Rule, filled, tidy
 
 
-def _all(formulas: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (formulas,) if isinstance(formulas, str) else formulas
-
-
-def _of_function(name: str, f: Function) -> Check:
-    """Alone at its points, under an upstream gradient of 3, and beside another path to x."""
-    cases = [_at(name, f, x, f"y = x.{name}()", "{}", "{}") for x in f.points]
-    x = f.points[0]
-    thrice = f"k = Value(3.0)\nz = x.{name}()\ny = z * k"
-    cases.append(_at(name, f, x, thrice, "3.0 * ({})", "3.0 * ({})"))
-    cases.append(_at(name, f, x, f"z = x.{name}()\ny = z + x", f"({{}}) + {x!r}", "({}) + 1.0"))
-    return Check(name, "rules", f"{name}(x): value and gradient", tuple(cases))
-
-
-def _at(name: str, f: Function, x: float, lines: str, value: str, slope: str) -> Case:
-    return Case(
-        f"x = Value({x!r})\n{lines}\ny.backward()",
-        {
-            "y.data": tuple(value.format(filled(v, x=x)) for v in _all(f.value)),
-            "x.grad": tuple(slope.format(filled(s, x=x)) for s in _all(f.slope)),
-            "x.data": (repr(x),) * len(_all(f.value)),
-        },
+def _check(name: str, rule: Rule) -> Check:
+    """Alone at its points; then of inner nodes, on two paths, with an upstream gradient."""
+    first = rule.points[0]
+    cases = [_case(rule, at, "alone", f"y = {rule.code}", "{}", "{}") for at in rule.points]
+    sums = "\n".join(f"{n}1 = {n} + k" for n in first)
+    inner = f"k = Value(0.25)\n{sums}\ny = {_renamed(rule.code, first)}"
+    cases.append(_case(rule, first, "inner", inner, "{}", "{}", before=0.25))
+    beside = f"z = {rule.code}\ny = {' + '.join(['z', *first])}"
+    plus = " + ".join(f"({x!r})" for x in first.values())
+    cases.append(_case(rule, first, "beside", beside, f"({{}}) + {plus}", "({}) + 1.0"))
+    return Check(
+        name, "rules", f"{name}: value and gradient", tuple(cases), may_refuse=rule.special
     )
 
 
-def _of_operator(name: str, op: Operator) -> Check:
-    names = "x" if len(op.points[0]) == 1 else "ab"
-    cases = [_applied(op, dict(zip(names, p)), f"y = {op.code}", "{}", "{}") for p in op.points]
-    numbers = dict(zip(names, op.points[0]))
-    thrice = f"k = Value(3.0)\nz = {op.code}\ny = z * k"
-    cases.append(_applied(op, numbers, thrice, "3.0 * ({})", "3.0 * ({})"))
-    more, plus = " + ".join(["z", *names]), " + ".join(f"{v!r}" for v in numbers.values())
-    beside = f"z = {op.code}\ny = {more}"
-    cases.append(_applied(op, numbers, beside, f"({{}}) + {plus}", "({}) + 1.0"))
-    return Check(name, "rules", f"{name}: value and gradient", tuple(cases), may_refuse=op.special)
+def _renamed(code: str, names: Iterable[str]) -> str:
+    for name in names:
+        code = re.sub(rf"\b{name}\b", f"{name}1", code)
+    return code
 
 
-def _applied(op: Operator, numbers: dict[str, float], lines: str, value: str, slope: str) -> Case:
-    leaves = "\n".join(f"{name} = Value({x!r})" for name, x in numbers.items())
-    wanted = {"y.data": value.format(filled(op.value, **numbers))}
-    for name, formula in zip(numbers, op.slopes):
-        wanted[f"{name}.grad"] = slope.format(filled(formula, **numbers))
-    wanted |= {f"{name}.data": repr(x) for name, x in numbers.items()}
-    return Case(f"{leaves}\n{lines}\ny.backward()", wanted)
+def _case(
+    rule: Rule, at: dict[str, float], kind: str, lines: str, value: str, slope: str,
+    before: float = 0.0,
+) -> Case:  # fmt: skip
+    given = {name: x - before for name, x in at.items()}  # to which the code adds it
+    leaves = "\n".join(f"{name} = Value({x!r})" for name, x in given.items())
+
+    def formulas(template: str, forms: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(tidy(template.format(filled(form, **at))) for form in forms)
+
+    wanted = {"y.data": formulas(value, rule.values)}
+    wanted |= {f"{name}.grad": formulas(slope, forms) for name, forms in rule.slopes.items()}
+    wanted |= {f"{name}.data": (repr(x),) for name, x in given.items()}
+    return Case(f"{leaves}\n{lines}\ny.backward()", wanted, kind=kind)
 
 
 _FIRST = (
@@ -61,6 +55,24 @@ _FIRST = (
     Check(
         "backward", "rules", "backward starts with 1 at the output",
         (Case("x = Value(1.5); x.backward()", {"x.grad": "1.0"}),),
+    ),
+)  # fmt: skip
+
+# What a class that compares its nodes by their numbers gets wrong, everywhere.
+_EQUAL = Check(
+    "equal numbers", "rules", "two nodes with the same number are two nodes",
+    (
+        Case(
+            "a = Value(2.0); b = Value(2.0); c = a + b; d = a * b; y = c + d; y.backward()",
+            {"y.data": "8.0", "a.grad": "1.0 + 2.0", "b.grad": "1.0 + 2.0"},
+            {(ask, wrong): "nodes with equal numbers are taken for one: __eq__ compares .data, and "
+             "the walk asks whether a node is in its set or list; leave __eq__ and __hash__ out"
+             for ask in ("a.grad", "b.grad") for wrong in ("1.0", "2.0")},
+        ),
+    ),
+    control=Case(
+        "a = Value(2.0); b = Value(2.5); c = a + b; d = a * b; y = c + d; y.backward()",
+        {"y.data": "9.5", "a.grad": "1.0 + 2.5", "b.grad": "1.0 + 2.0"},
     ),
 )  # fmt: skip
 
@@ -107,16 +119,6 @@ _WALK = (
                  {"y.data": "33.0 + 0.0", "a.grad": "11.0"}),
         ),
         ("two branches",),
-    ),
-    Check(
-        "equal numbers", "rules", "two nodes with the same number are two nodes",
-        (
-            Case("a = Value(2.0); b = Value(2.0); y = a * b + (a + b); y.backward()",
-                 {"y.data": "8.0", "a.grad": "2.0 + 1.0", "b.grad": "2.0 + 1.0"}),
-            Case("a = Value(1.0); b = a * a; c = b * a; y = c * b; y.backward()",
-                 {"y.data": "1.0", "a.grad": "5.0"}),
-        ),
-        ("a diamond",),
     ),
     Check(
         "y += x", "rules", "an operator in place makes a new node",
@@ -167,7 +169,7 @@ _WALK = (
 
 RULES: tuple[Check, ...] = (
     *_FIRST,
-    *[_of_operator(name, op) for name, op in OPERATORS.items()],
-    *[_of_function(name, f) for name, f in FUNCTIONS.items()],
+    _EQUAL,
+    *[_check(name, rule) for name, rule in RULES_OF_ONE.items()],
     *_WALK,
 )

@@ -1,8 +1,9 @@
 """The command line: what the package does, seen from a terminal.
 
 A command is one file: its help, its options, and a function that takes them, prints what it did,
-and raises a CommandError for what the user can put right; ``main`` turns errors into one sentence
-and an exit code: 0 done, 1 failed, 2 wrongly called. ``--help`` needs none of the extras.
+and raises a CommandError for what the user can put right, or returns an exit code; ``main`` turns
+errors into one sentence and a code: 0 done, 1 failed, 2 wrongly called. ``--help`` needs none of
+the extras.
 """
 
 import argparse
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .. import __version__
+from .check import add_check
 from .demo import add_demo
 from .errors import CommandError
 from .output import plain
@@ -27,6 +29,9 @@ train a network on a table and use it:
   python -m micrograd_like train iris.csv --target species --save model.json
   python -m micrograd_like predict model.json new.csv
 
+check an engine of your own:
+  python -m micrograd_like check my_engine.py:Value
+
 each command explains itself: python -m micrograd_like train --help"""
 
 
@@ -37,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         try:
             options = _parser().parse_args(arguments)
-            options.run(options)
+            return int(options.run(options) or 0)
         finally:
             if sys.stdout is not None:  # as after >&-
                 sys.stdout.flush()  # of argparse, which does not: its reader may have gone
@@ -54,7 +59,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed("there is not enough memory: use fewer rows, or a smaller --hidden")
     except Exception as error:  # whatever nobody thought of is one sentence, too
         return _failed(f"unexpectedly, {type(error).__name__}: {error}; please report it")
-    return 0
 
 
 def _failed(why: object, below: str = "") -> int:
@@ -85,6 +89,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"micrograd_like {__version__}")
     parser.set_defaults(run=lambda options: parser.print_help())  # no command
     add = parser.add_subparsers(title="commands", metavar="COMMAND").add_parser
-    for add_command in (add_demo, add_train, add_predict):
+    for add_command in (add_demo, add_train, add_predict, add_check):
         add_command(add)
     return parser
