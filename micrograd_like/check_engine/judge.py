@@ -180,6 +180,9 @@ class _Judge:
             return "absent" if check.may_refuse or check.optional else "later"
         if check.optional:
             return "absent"
+        if trouble.type == "TypeError" and "unsupported operand" in trouble.message:
+            if any(self.tried[n].mark == "absent" for n in check.needs if n in self.tried):
+                return "absent"
         if check.level != "rules":
             refused = trouble.type in REFUSALS and bool(trouble.message)
             return "absent" if check.may_refuse and refused else ""
