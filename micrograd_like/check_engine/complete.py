@@ -226,12 +226,14 @@ _MANNERS = (
     Check(
         "a text for a number", "complete", "what is no number is refused, or read as one",
         (
-            Case(_TRIED.format("x = Value('3') * 2") + "\nfine = refused or x.data == 6.0", {"fine": "1.0"},
+            Case(_TRIED.format("x = Value('3') * 2") + "\nfine = refused or x.data == 6.0",
+                 {"fine": "1.0"},
                  {("fine", "0.0"): "the text is kept, and a text times 2 is the"
                   " text twice"}),
             Case(_TRIED.format("x = Value(2) * 'a'"), {"refused": "1.0"},
                  {("refused", "0.0"): "the text is kept, and 2 times a text is the text twice"}),
-            Case(_TRIED.format("x = Value(None)") + "\nfine = refused or x.data != x.data", {"fine": "1.0"},
+            Case(_TRIED.format("x = Value(None)") + "\nfine = refused or x.data != x.data",
+                 {"fine": "1.0"},
                  {("fine", "0.0"): "None is kept as if it were a number:"
                   " refuse it where it comes in"}),
         ),
