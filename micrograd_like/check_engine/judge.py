@@ -150,8 +150,12 @@ class _Judge:
         needed = [self.tried[n].mark for n in check.needs if n in self.tried]
         if check.seconds > 2.0 and {"wrong", "follows"} & set(needed) or self.late >= 3:
             return _Tried(check, "follows")  # it would only take its time
-        if check.control and self.compare(check, check.control, self.of(check.control)):
-            return _Tried(check, "absent")
+        if check.control:
+            control = self.of(check.control)
+            if control.trouble and control.trouble.type == "NotImplementedError":
+                return _Tried(check, "later")
+            if self.compare(check, check.control, control):
+                return _Tried(check, "absent")
         made = 0
         for k, case in enumerate(check.cases):
             try:
@@ -175,7 +179,8 @@ class _Judge:
         if trouble.kind != "raised":
             return ""
         if trouble.type == "NotImplementedError":
-            return "absent" if check.may_refuse or check.optional else "later"
+            unwritten = any(self.tried[n].mark == "later" for n in check.needs if n in self.tried)
+            return "absent" if check.optional or (check.may_refuse and not unwritten) else "later"
         if check.optional:
             return "absent"
         if check.level != "rules":
