@@ -46,12 +46,13 @@ def headline(f: Finding) -> str:
     shown = f"{f.got:.6g}" if isinstance(f.got, float) else _shortened(f.got)
     leaves = [line.split(" = ")[0] for line in f.case.code.split("\n") if " = Value(" in line]
     if what == "data":
-        return (
-            f"the input {name} has become {shown}" if name in leaves else f"the result is {shown}"
-        )
+        if f.check.name == "a number":
+            return f"it does not hold that {f.check.sentence}"
+        changed = name in leaves
+        return f"the input {name} has become {shown}" if changed else f"the result is {shown}"
     if what == "grad":
         return f"the gradient{f' of {name}' if len(leaves) > 1 else ''} is {shown}"
-    return f"{f.ask} is {shown}"
+    return f"it does not hold that {f.check.sentence}"
 
 
 def _shortened(got: Came) -> str:

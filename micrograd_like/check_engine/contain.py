@@ -79,6 +79,7 @@ class Contained:
     ) -> None:
         self._load, self._extra, self._seconds = load, extra or {}, seconds
         self._wall: _Forked | _Threaded | None = None
+        self._loaded: dict[str, Any] = {}  # its trouble, if it could not be loaded
 
     def __enter__(self) -> "Contained":
         return self
@@ -124,14 +125,8 @@ class Contained:
         if self._wall is None:
             wall = _Forked if hasattr(os, "fork") else _Threaded
             self._wall = wall(_Inside(self._load, self._extra))
-            loaded = self._wall.ask({"do": "load"}, self._seconds)
-            if "trouble" in loaded:
-                return loaded
-        reply = self._wall.ask(request, seconds)
-        if reply.get("trouble", [""])[0] in ("late", "died"):
-            self._wall.close()
-            self._wall = None
-        return reply
+            self._loaded = self._wall.ask({"do": "load"}, self._seconds)
+        return self._loaded if self._loaded else self._wall.ask(request, seconds)
 
 
 # --- the two walls ---
@@ -155,20 +150,11 @@ class _Forked:
         self.reading, self.writing, self.rest = to_read, to_write, b""
 
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
-        deadline = time.monotonic() + seconds
         with suppress(BrokenPipeError):
-            os.write(self.writing, json.dumps(request).encode() + b"\n")
-        while b"\n" not in self.rest:
-            left = deadline - time.monotonic()
-            if left <= 0.0 or not select.select([self.reading], [], [], left)[0]:
-                return {"trouble": ["late"]}
-            got = os.read(self.reading, 1 << 16)
-            if not got:
-                return {"trouble": ["died"]}
-            self.rest += got
-        line, _, self.rest = self.rest.partition(b"\n")
-        found: dict[str, Any] = json.loads(line)
-        return found
+            _write(self.writing, request | {"seconds": seconds})
+        grace = 5.0 if request["do"] != "load" else 0.0  # the child itself stops a program
+        reply, self.rest = _read(self.reading, self.rest, seconds + grace)
+        return reply
 
     def close(self) -> None:
         with suppress(ProcessLookupError):
@@ -179,7 +165,10 @@ class _Forked:
 
 
 def _serve(inside: "_Inside", reading: int, writing: int) -> None:
-    """The child: answers until it is killed. It never returns."""
+    """The child: loads the engine, and forks once more for every program. It never returns.
+
+    So each program finds the engine as it was loaded, whatever the others did to it.
+    """
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to decide
         silent = os.open(os.devnull, os.O_RDWR)
@@ -187,14 +176,57 @@ def _serve(inside: "_Inside", reading: int, writing: int) -> None:
             os.dup2(silent, stream)
         sys.stdin = sys.stdout = sys.stderr = open(os.devnull, "r+")
         _limit_memory()
-        gc.freeze()  # what we inherited is no garbage of the engine
         with os.fdopen(reading, "rb") as requests:
             for line in requests:
-                reply = json.dumps(inside.answer(json.loads(line))).encode() + b"\n"
-                while reply:
-                    reply = reply[os.write(writing, reply) :]
+                request = json.loads(line)
+                if request["do"] == "load":
+                    _write(writing, inside.answer(request))
+                    gc.collect()
+                    gc.freeze()  # what is there now is no garbage of a program
+                else:
+                    _write(writing, _apart(inside, request))
     finally:
         os._exit(1)
+
+
+def _apart(inside: "_Inside", request: dict[str, Any]) -> dict[str, Any]:
+    """Answers in a process of its own, which is killed when its time is over."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        try:
+            _write(writing, inside.answer(request))
+        finally:
+            os._exit(0)
+    os.close(writing)
+    try:
+        return _read(reading, b"", request["seconds"])[0]
+    finally:
+        os.close(reading)
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def _write(pipe: int, reply: dict[str, Any]) -> None:
+    left = json.dumps(reply).encode() + b"\n"
+    while left:
+        left = left[os.write(pipe, left) :]
+
+
+def _read(pipe: int, rest: bytes, seconds: float) -> tuple[dict[str, Any], bytes]:
+    """A line of a pipe as what it says, and what stands behind it."""
+    deadline = time.monotonic() + seconds
+    while b"\n" not in rest:
+        left = deadline - time.monotonic()
+        if left <= 0.0 or not select.select([pipe], [], [], left)[0]:
+            return {"trouble": ["late"]}, b""
+        got = os.read(pipe, 1 << 16)
+        if not got:
+            return {"trouble": ["died"]}, b""
+        rest += got
+    line, _, rest = rest.partition(b"\n")
+    return json.loads(line), rest
 
 
 def _limit_memory() -> None:

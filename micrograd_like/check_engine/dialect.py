@@ -155,8 +155,7 @@ def find_dialect(engine: Contained, adapter: Mapping[str, str]) -> Dialect:
     if one.trouble and one.trouble.type != "NotImplementedError":
         made = found.words["new"].format("1.5")
         raise BadEngine(
-            f"{made} failed ({said(one.trouble)}): a number should be enough to make a "
-            f"{about['name']}; if it needs more, pass adapter={{'new': '{about['name']}({{}}, ...)'}}"
+            f"{made} failed ({said(one.trouble)}): a number should be enough; if it needs more, pass adapter={{'new': '{about['name']}({{}}, ...)'}}"
         )
     _find_data(found, engine, about, adapter)
     _find_backward(found, engine, about, adapter)

@@ -324,6 +324,16 @@ class Rule(NamedTuple):
     mistakes: dict[str, dict[str, str]]
     wrong_values: dict[str, str]
     special: bool
+    needs: tuple[str, ...]
+
+
+def family(name: str) -> str:
+    """The operator, or the function itself: "2 - x", "x - 2" and "a - b" are one.
+
+    >>> family("2 - x"), family("-x"), family("tanh")
+    ('-', 'neg', 'tanh')
+    """
+    return "neg" if name == "-x" else name.split(" ")[1] if " " in name else name
 
 
 def _rule(name: str) -> Rule:
@@ -332,13 +342,22 @@ def _rule(name: str) -> Rule:
         values, slopes = [(v,) if isinstance(v, str) else v for v in (f.value, f.slope)]
         points = [{"x": x} for x in f.points]
         mistakes = {"x": f.mistakes}
-        return Rule(f"x.{name}()", values, {"x": slopes}, points, mistakes, f.wrong_values, False)
+        return Rule(
+            f"x.{name}()", values, {"x": slopes}, points, mistakes, f.wrong_values, False, ()
+        )
     op = OPERATORS[name]
     names = "x" if len(op.points[0]) == 1 else "ab"
     by_input: dict[str, tuple[str, ...]] = {n: (slope,) for n, slope in zip(names, op.slopes)}
     points = [dict(zip(names, p)) for p in op.points]
-    return Rule(op.code, (op.value,), by_input, points, op.mistakes, op.wrong_values, op.special)
+    first = next(other for other in OPERATORS if family(other) == family(name))
+    needs = () if name in (first, *_LAST) else (first,)
+    return Rule(
+        op.code, (op.value,), by_input, points, op.mistakes, op.wrong_values, op.special, needs
+    )  # fmt: skip
 
 
-RULES_OF_ONE: dict[str, Rule] = {name: _rule(name) for name in (*OPERATORS, *FUNCTIONS)}
+_LAST = ("2 ** x", "a ** b")  # which engines make of exp and log
+_ORDER = [name for name in (*OPERATORS, *FUNCTIONS) if name not in _LAST]
+
+RULES_OF_ONE: dict[str, Rule] = {name: _rule(name) for name in (*_ORDER, *_LAST)}
 """Every operator and function by the name of its check, the most basic first."""

@@ -17,7 +17,7 @@ from .causes import Finding, cause, headline
 from .complete import COMPLETE
 from .contain import Came, Contained, Outcome, Trouble
 from .dialect import BadEngine, Dialect, Missing, find_dialect, said
-from .functions import FUNCTIONS, RULES_OF_ONE
+from .functions import FUNCTIONS, RULES_OF_ONE, family
 from .report import Failure, Report, Result
 from .rules import RULES
 
@@ -112,6 +112,8 @@ class _Judge:
     def __init__(self, engine: Contained, dialect: Dialect, level: str) -> None:
         self.engine, self.dialect, self.level = engine, dialect, level
         self.tolerance, self.late = 1e-9, 0
+        self.about = engine.describe()
+        self.compares = "__eq__" in self.about["methods"]
         self.notes: list[str] = []
         self.tried: dict[str, _Tried] = {}
         self._precision()
@@ -137,8 +139,9 @@ class _Judge:
             Result(t.check.name, t.check.level, t.check.sentence, t.mark)
             for t in self.tried.values()
         ]
-        name = str(self.engine.describe().get("name", "the engine"))
-        return Report(name, self.level, results, [self._failure(t) for t in roots], self.notes)
+        return Report(
+            self.about["name"], self.level, results, [self._failure(t) for t in roots], self.notes
+        )
 
     def of(self, case: Case, **how: Any) -> Outcome:
         return self.run(case.code, list(case.wanted), **how)
@@ -227,7 +230,8 @@ class _Judge:
         for k, t in enumerate(wrong):
             for i, r in enumerate(wrong):
                 follows = r is not t and self._follows(t, r, subjects)
-                if follows and (i < k or not self._follows(r, t, subjects)):
+                first = (len(r.ran), i) < (len(t.ran), k)  # the one that runs less is more basic
+                if follows and (first or not self._follows(r, t, subjects)):
                     by[t.check.name] = r
                     break
         roots = [t for t in wrong if t.check.name not in by]
@@ -250,7 +254,7 @@ class _Judge:
         mine, other = t.finding.trouble, root.finding.trouble
         if mine and other and (mine[:3] == other[:3] or mine.where == other.where != ""):
             return True
-        if root.check.control and t.finding.rank > 0:
+        if root.check.control and self.compares and t.finding.rank > 0:
             return True  # it can spoil every program of several nodes
         if self._is_needed(root.check.name, t.check):
             return True
@@ -299,11 +303,11 @@ class _Judge:
                 found = self.run(t.check.cases[0].code, [], traced=True)
                 called[name], ran[name] = set(found.called) - base, set(found.ran) - base
                 for code in called[name]:
-                    families.setdefault(code, set()).add(_family(name))
+                    families.setdefault(code, set()).add(family(name))
         subjects = {}
         for name in [t.check.name for t in wrong if t.check.name in RULES_OF_ONE]:
             own = {code for code in called.get(name, ()) if len(families[code]) == 1}
-            others = {code for n, r in ran.items() if _family(n) != _family(name) for code in r}
+            others = {code for n, r in ran.items() if family(n) != family(name) for code in r}
             subjects[name] = frozenset(own or ran.get(name, set()) - others)
         return subjects
 
@@ -354,13 +358,6 @@ def is_close(got: Came, answer: float | list[float], tolerance: float) -> bool:
 
 def _told(got: Came) -> float | str:
     return str(got) if isinstance(got, list) else got
-
-
-def _family(name: str) -> str:
-    """The operator: "2 - x", "x - 2" and "a - b" are one."""
-    if name in FUNCTIONS:
-        return name
-    return "neg" if name == "-x" else name.split(" ")[1]
 
 
 def _output(code: str) -> str:

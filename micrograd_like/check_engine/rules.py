@@ -20,9 +20,10 @@ def _check(name: str, rule: Rule) -> Check:
     beside = f"z = {rule.code}\ny = {' + '.join(['z', *first])}"
     plus = " + ".join(f"({x!r})" for x in first.values())
     cases.append(_case(rule, first, "beside", beside, f"({{}}) + {plus}", "({}) + 1.0"))
-    return Check(
-        name, "rules", f"{name}: value and gradient", tuple(cases), may_refuse=rule.special
-    )
+    scaled = f"k = Value(3.0)\nz = {rule.code}\ny = z * k"
+    cases.append(_case(rule, first, "upstream", scaled, "3.0 * ({})", "3.0 * ({})"))
+    sentence = f"{name}: value and gradient"
+    return Check(name, "rules", sentence, tuple(cases), rule.needs, may_refuse=rule.special)
 
 
 def _renamed(code: str, names: Iterable[str]) -> str:
@@ -163,7 +164,7 @@ _WALK = (
                  "b.grad": "645.5772594752186"},
             ),
         ),
-        ("a diamond", "relu"),
+        ("a diamond", "relu", "y += x"),
     ),
 )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Engines that a judge is tried on, all of our own writing: right ones, wrong ones, mutants.
 
 `right.RIGHT` lists files of this folder, `wrong.WRONG` and `mutants.mutants()` are sources, made
-from them or standing in a folder of their own. `load(source)` makes a class of each.
+from them or standing in files wrong_NAME.py. `load(source)` makes a class of each.
 """
 
 import linecache
@@ -18,14 +18,15 @@ NUMBERS = count()
 
 
 def source_of(name: str) -> str:
-    """The text of an engine of this folder: "closures", "wrong_styles/breadth_first"."""
+    """The text of an engine of this folder: "closures", "wrong_breadth_first"."""
     return (HERE / f"{name}.py").read_text()
 
 
 def load(source: str, cls: str = "Value", name: str = "engine") -> Any:
     """The class of that name in a module made of the source, as an import would have made it.
 
-    Its lines can be looked up, by a traceback or by inspect.
+    Its lines can be looked up, by a traceback or by inspect. A recursion limit that it sets is set
+    back: who wants that too imports the file in a process of its own.
     """
     module = ModuleType(f"loaded_{next(NUMBERS)}_{name}")
     file = f"<{module.__name__}>"
