@@ -168,7 +168,7 @@ class _Judge:
                     return _Tried(check, "later")
                 continue
             if found.trouble and (mark := self._excused(check, case, found.trouble, k)):
-                if k and mark == "absent":
+                if k and (mark == "absent" or case.kind == "upstream"):  # * may be unwritten
                     continue
                 return _Tried(check, mark)
             made += 1
@@ -199,7 +199,8 @@ class _Judge:
         number = any(word in trouble.message for word in ("'int' object", "'float' object"))
         if plain and number and trouble.type in ("AttributeError", "TypeError"):
             return "absent"
-        return "absent" if check.may_refuse else ""
+        crashed = trouble.type in ("NameError", "UnboundLocalError", "RecursionError")
+        return "absent" if check.may_refuse and not crashed else ""
 
     def compare(self, check: Check, case: Case, found: Outcome) -> Finding | None:
         if found.trouble:

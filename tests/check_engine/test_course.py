@@ -52,9 +52,9 @@ STEPS = {  # what is written in each: names of the solution's methods, or texts
     3: [AS_VALUE, BACKWARD, "__add__", "__radd__"],
     4: ["__mul__", "__rmul__"],
     5: [ORDER],
-    6: ["__neg__", "__sub__", "__rsub__", "__truediv__", "__rtruediv__", "__pow__", "_to_the",
+    6: ["import math\n", "__neg__", "__sub__", "__rsub__", "__truediv__", "__rtruediv__", "__pow__", "_to_the",
         "__rpow__"],
-    7: ["import math\n", "exp", "tanh", "relu"],
+    7: ["exp", "tanh", "relu"],
     8: ["_order", "backward"],
 }  # fmt: skip
 GREEN = {  # what README.md promises for each step
@@ -158,12 +158,12 @@ HALVES = {  # between two steps
     "+ of two Values only": (2, [BACKWARD, "def __add__(self, other):\n    return Value(self.data +"
                                  " other.data, (self, other), (1.0, 1.0))\n"]),
     "every operator, no backward": (1, [AS_VALUE, *STEPS[3][2:], *STEPS[4], *STEPS[6]]),
-    "functions before operators": (2, [BACKWARD, *STEPS[7]]),
-    "- before /": (5, STEPS[6][:3]),
-    "** of plain numbers only": (5, [*STEPS[6][:5], "def __pow__(self, k):\n    if isinstance(k,"
+    "functions before operators": (2, [BACKWARD, "import math\n", *STEPS[7]]),
+    "- before /": (5, STEPS[6][1:4]),
+    "** of plain numbers only": (5, [*STEPS[6][1:6], "def __pow__(self, k):\n    if isinstance(k,"
                                      " Value):\n        raise NotImplementedError\n    return Value("
                                      "self.data**k, (self,), (k * self.data ** (k - 1),))\n"]),
-    "exp before the others": (6, STEPS[7][:2]),
+    "exp before the others": (6, STEPS[7][:1]),
 }  # fmt: skip
 
 
@@ -186,16 +186,15 @@ MISTAKES = [  # step, function, old text, new text, of which check it is told, a
     (2, "backward", "self.grad = 1.0", "pass", "backward", "gradient 1"),
     (3, "backward", "x.grad +=", "x.grad =", "a + b", "="),
     (3, "backward", "reversed(self._order())", "self._order()", "a + b|backward", "walk|inputs"),
-    (3, "backward", "slope * node.grad", "slope", "", ""),
     (3, "__add__", "(self, other), ", "(self,), ", "a + b", "both inputs"),
     (3, "__add__", "(1.0, 1.0)", "(1.0,)", "a + b", "both inputs"),
     (3, "__add__", ", (self, other), (1.0, 1.0)", "", "a + b|backward", ""),
     (3, "__add__", "self.data + other.data", "self.data - other.data", "a + b", ""),
     (3, "__radd__", "self + other", "Value(other)", "2 + x", ""),
-    (3, "__add__", "    other = as_value(other)\n", "    pass\n", "", ""),
     (4, "__mul__", "(other.data, self.data)", "(self.data, other.data)", "a * b", "own"),
     (4, "__mul__", "(other.data, self.data)", "(1.0, 1.0)", "a * b", "sum"),
     (4, "__mul__", "(other.data, self.data)", "(other.data,)", "a * b", "both inputs"),
+    (4, "backward", "slope * node.grad", "slope", "a + b", "multiply"),
     (4, "__rmul__", "self * other", "self + other", "3 * x", ""),
     (5, "_order", "        seen.add(node)\n", "        pass\n", "a node used twice", "twice|once"),
     (5, "_order", "            order.append(node)\n", "        order.append(node)\n",
@@ -211,7 +210,7 @@ MISTAKES = [  # step, function, old text, new text, of which check it is told, a
     (7, "exp", "(out,)", "(math.exp(out),)", "exp", "not exp"),
     (7, "relu", "1.0 if is_open else 0.0", "1.0", "relu", "negative"),
     (8, "backward", "        if node._inputs:  # only leaves collect over several calls\n", "        if True:\n", "backward twice", ""),
-    (8, "backward", "            node.grad = 0.0\n", "            pass\n", "backward twice", "handed on again"),
+    (8, "backward", "            node.grad = 0.0\n        self.grad +=", "            pass\n        self.grad =", "backward twice", "handed on again"),
     (8, "relu", "self.data > 0.0", "self.data >= 0.0", "relu at 0", "x > 0"),
 ]  # fmt: skip
 
