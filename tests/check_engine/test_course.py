@@ -7,22 +7,24 @@ less at first, as here.
 import ast
 import doctest
 import json
+import re
 import subprocess
 import sys
 from functools import cache
 from textwrap import dedent, indent
+from unittest.mock import patch
 
 import pytest
 from helpers.commands import ROOT
 from helpers.engines import load
 from helpers.engines.wrong import changed
 
-from micrograd_like.check_engine import CHECKS, check_engine
-from micrograd_like.check_engine.cases import LEVELS
+from micrograd_like.check_engine import CHECKS, check_engine, judge
 
 COURSE = ROOT / "demos" / "course"
 EMPTY, SOLUTION = [(COURSE / name).read_text() for name in ("engine.py", "solution.py")]
 AS_VALUE = "def as_value(x):\n    return x if isinstance(x, Value) else Value(x)\n"
+DEEPEST = "depth 1,000,000"
 FULL = {"rules": 33, "careful": 52}  # points of the solution, which the README tells
 
 # What a student writes before step 8 asks for more.
@@ -67,8 +69,7 @@ GREEN = {  # what README.md promises for each step
     6: ["-x", "a - b", "x - 2", "2 - x", "x ** 2", "x ** 3", "x ** -1", "x ** 0.5", "a / b",
         "x / 4", "3 / x", "2 ** x", "a ** b"],
     7: ["tanh", "exp", "relu", "a chain", "micrograd's example"],
-    8: ["backward twice", "two losses", "no garbage", "depth 1,000", "depth 10,000",
-        "depth 1,000,000"],
+    8: ["backward twice", "two losses", "no garbage", "depth 1,000", "depth 10,000", DEEPEST],
 }  # fmt: skip
 
 
@@ -108,7 +109,9 @@ def engine(step):
 
 @cache
 def judged(source, level="rules"):
-    return check_engine(load(source, name="engine"), level)
+    """A report, without the deepest chain, which takes seconds."""
+    with patch.object(judge, "CHECKS", {k: c for k, c in CHECKS.items() if k != DEEPEST}):
+        return check_engine(load(source, name="engine"), level)
 
 
 def marked(report, *marks):
@@ -137,7 +140,7 @@ def test_a_step_done_right_turns_more_marks_green_and_accuses_nothing(step):
     before, after = judged(engine(step - 1), level), judged(engine(step), level)
     new = [name for name in marked(after, "right") if name not in marked(before, "right")]
     assert after.failures == []
-    assert new == [name for name in CHECKS if name in GREEN[step]]
+    assert new == [name for name in CHECKS if name in GREEN[step] and name != DEEPEST]
     assert set(marked(before, "right")) < set(marked(after, "right"))
 
 
@@ -194,7 +197,7 @@ MISTAKES = [  # step, function, old text, new text, of which check it is told, a
     (4, "__mul__", "(other.data, self.data)", "(self.data, other.data)", "a * b", "own"),
     (4, "__mul__", "(other.data, self.data)", "(1.0, 1.0)", "a * b", "sum"),
     (4, "__mul__", "(other.data, self.data)", "(other.data,)", "a * b", "both inputs"),
-    (4, "backward", "slope * node.grad", "slope", "a + b", "multiply"),
+    (4, "backward", "slope * node.grad", "slope", "a * b", "multiply by out.grad"),
     (4, "__rmul__", "self * other", "self + other", "3 * x", ""),
     (5, "_order", "        seen.add(node)\n", "        pass\n", "a node used twice", "twice|once"),
     (5, "_order", "            order.append(node)\n", "        order.append(node)\n",
@@ -225,9 +228,102 @@ def test_a_typical_mistake_is_told_at_its_own_step(row):
     report = judged(wrong_engine(step, function, old, new), level_of(step))
     assert report.failures, "silent"
     first = report.failures[0]
-    print(report)
     assert first.name in (name.split("|") if name else GREEN[step])
     assert any(w in first.cause for w in word.split("|"))
     told = {f.name for f in report.failures}
     allowed = {n for k in range(1, step + 1) for n in GREEN[k]} | {"relu at 0"}
     assert told <= allowed
+
+
+# --- the page, the files and the commands ---
+
+README = (COURSE / "README.md").read_text()
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_the_page_names_the_marks_that_a_step_turns_green(step):
+    told = README.partition(f"## Step {step}:")[2].partition("\n## ")[0]
+    told = told.partition("Turns green:")[2].partition("\n\n")[0]
+    names = [name for name in re.findall("`([^`]+)`", " ".join(told.split())) if name in CHECKS]
+    assert sorted(names) == sorted(GREEN[step])
+
+
+def test_the_page_names_the_points():
+    rules, careful = FULL["rules"], FULL["careful"]
+    text = " ".join(README.split())
+    assert f"{rules} points at the level `rules` and {careful - rules} more at `careful`" in text
+    assert sum(len(GREEN[k]) for k in range(1, 6)) == 15 and "turn 15 marks green" in text
+    assert len(GREEN[6]) == 13 and "step 6 turns 13" in text
+
+
+def test_the_empty_engine_and_the_solution_have_the_same_methods():
+    for name in re.findall(r"    def (\w+)\(", EMPTY):
+        assert extent(SOLUTION, name), name
+
+
+def test_the_examples_of_the_solution_run():
+    names = {}
+    exec(SOLUTION, names)
+    example = doctest.DocTestParser().get_doctest(names["__doc__"], names, "solution", None, 0)
+    assert doctest.DocTestRunner(verbose=False).run(example) == (0, 4)
+
+
+def graded(tmp_path, source, level):
+    (tmp_path / "engine.py").write_text(source)
+    command = [sys.executable, str(COURSE / "grade.py"), "engine.py", "results.json", level]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout, json.loads((tmp_path / "results.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("source", "points"),
+    [(EMPTY, 0), (engine(4), 13), (engine(7), 33), (SOLUTION, 33), ("import nothing_there", 0),
+     (SOLUTION.replace("def __rpow__", "def other"), 32)],
+    ids=["empty", "step 4", "step 7", "solution", "broken", "a method is missing"],
+)  # fmt: skip
+def test_a_grade_counts_what_the_solution_has(tmp_path, source, points):
+    printed, results = graded(tmp_path, source, "rules")
+    assert printed == f"{points} of {FULL['rules']} points\n"
+    assert sum(test["score"] for test in results["tests"]) == points
+    assert {test["max_score"] for test in results["tests"]} == {1}
+    assert {t["status"] for t in results["tests"] if t["score"] == 0} <= {"failed"}
+
+
+def test_what_is_taken_out_is_not_there_and_costs_nothing():
+    taken = {"__pow__", "_to_the", "__rpow__", "exp"}
+    source = SOLUTION
+    for name in taken:
+        start, end = extent(source, name)
+        lines = source.split("\n")
+        source = "\n".join([*lines[:start], *lines[end:]])
+    source = source.replace("self * as_value(other) ** -1", "self * as_value(other)._inverse()")
+    source = source.replace("other * self**-1", "other * self._inverse()")
+    source += """
+    def _inverse(self):
+        return Value(1.0 / self.data, (self,), (-1.0 / self.data**2,))
+"""
+    report = judged(source)
+    assert (report.ok, report.points, report.max_points) == (True, 25, 25)
+    assert {"x ** 2", "a ** b", "exp", "micrograd's example"} <= set(report.absent)
+
+
+def test_the_command_that_the_page_names_shows_the_steps(tmp_path):
+    (tmp_path / "engine.py").write_text(engine(3))
+    command = [sys.executable, "-m", "micrograd_like", "check", "engine.py", "--level", "rules"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "not written yet: equal numbers, a * b" in done.stdout
+    assert "\nx " not in done.stdout
+
+
+def test_a_class_of_a_notebook_is_judged_and_shown():
+    """A cell that defines the class in __main__, and one that asks for the report."""
+    cells = [EMPTY, engine(5), SOLUTION.replace("1.0 - out**2", "1.0 + out**2")]
+    ask = "print(check_engine(Value, 'rules')._repr_html_().count('<section>'))"
+    script = "from micrograd_like.check_engine import check_engine\n" + "".join(
+        f"exec(compile({cell!r}, '<ipython-input-{k}>', 'exec'))\n{ask}\n"
+        for k, cell in enumerate(cells)
+    )
+    done = subprocess.run([sys.executable, "-"], input=script, capture_output=True, text=True)
+    assert (done.stdout.split(), done.stderr) == (["0", "0", "1"], "")
