@@ -9,6 +9,7 @@ which is evaluated by Python's math and shown as the reason.
 """
 
 import math
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import NamedTuple, TypeAlias
@@ -46,6 +47,14 @@ class Case(NamedTuple):
     def answers(self, ask: str) -> list[float | list[float]]:
         """The numbers of these formulas."""
         return [number_of(formula) for formula in self.formulas(ask)]
+
+    @property
+    def needs_double(self) -> bool:
+        """Whether a number in it is too large or too small for single precision."""
+        found = [float(x) for x in re.findall(r"\d+\.?\d*e[+-]?\d+", self.code)]
+        for answer in [a for ask in self.wanted for a in self.answers(ask)]:
+            found += answer if isinstance(answer, list) else [answer]
+        return any(0.0 < abs(x) < 1e-37 or 1e37 < abs(x) < math.inf for x in found)
 
 
 class Check(NamedTuple):

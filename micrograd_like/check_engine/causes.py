@@ -77,7 +77,30 @@ def cause(f: Finding, more: More) -> str:
         return _of_trouble(f.trouble)
     if f.check.name == "backward":
         return _of_backward(f)
-    return _of_rule(f, more) if f.check.name in RULES_OF_ONE else ""
+    if f.check.name in RULES_OF_ONE:
+        return _of_rule(f, more)
+    return _of_walk(f) if f.check.level == "rules" and f.ask.endswith(".grad") else ""
+
+
+def _of_walk(f: Finding) -> str:
+    """The programs of these checks have positive slopes: what is lost makes less, not another."""
+    wanted = f.case.answers(f.ask)[0]
+    if isinstance(wanted, list) or not isinstance(f.got, float) or f.got != f.got:
+        return ""
+    if f.got > wanted:
+        return (
+            "a node is visited once for each path to it, and hands on its gradient each time: "
+            "keep a set of the nodes that were visited"
+        )
+    if f.check.name.startswith("a node used"):
+        return (
+            "one of the paths is lost: the inputs are kept in a set or a dict, which holds a node "
+            "once, or = stands where += belongs"
+        )
+    return (
+        "a node hands on its gradient before all its users have added theirs: the order must be "
+        "topological, from the output on (depth first, append after the inputs, then reversed)"
+    )
 
 
 def _of_backward(f: Finding) -> str:

@@ -129,7 +129,10 @@ def _of_edge(name: str, edge: _Edge) -> Check:
         )
         code = f"{made}\ny = {expression}\ny.backward()"
         cases.append(Case(code, wanted, {**_ERRORS, **edge.hints}))
-    return Check(name, "complete", edge.sentence, tuple(cases), edge.needs)
+    refusable = "**" in name and edge.hints is _COMPLEX  # an engine may have integer powers only
+    return Check(
+        name, "complete", edge.sentence, tuple(cases), edge.needs, may_refuse=refusable
+    )  # fmt: skip
 
 
 def _nan(name: str) -> Check:
@@ -223,14 +226,16 @@ _MANNERS = (
     Check(
         "a text for a number", "complete", "what is no number is refused, or read as one",
         (
-            Case(_TRIED.format("x = Value('3')"), {"refused or (x * 2).data == 6.0": "1.0"},
-                 {("refused or (x * 2).data == 6.0", "0.0"): "the text is kept, and a text times"
-                 " 2 is the text twice"}),
+            Case(_TRIED.format("x = Value('3') * 2") + "\nfine = refused or x.data == 6.0",
+                 {"fine": "1.0"},
+                 {("fine", "0.0"): "the text is kept, and a text times 2 is the"
+                  " text twice"}),
             Case(_TRIED.format("x = Value(2) * 'a'"), {"refused": "1.0"},
                  {("refused", "0.0"): "the text is kept, and 2 times a text is the text twice"}),
-            Case(_TRIED.format("x = Value(None)"), {"refused": "1.0"},
-                 {("refused", "0.0"): "None is kept as if it were a number: refuse it where it"
-                 " comes in"}),
+            Case(_TRIED.format("x = Value(None)") + "\nfine = refused or x.data != x.data",
+                 {"fine": "1.0"},
+                 {("fine", "0.0"): "None is kept as if it were a number:"
+                  " refuse it where it comes in"}),
         ),
         ("a number",),
     ),

@@ -118,6 +118,11 @@ def marked(report, *marks):
     return [r.name for r in report.results if r.mark in marks]
 
 
+def slow_but(kept, rows):
+    """Parameters, of which only some run by default: each report costs half a second."""
+    return [row if row in kept else pytest.param(row, marks=pytest.mark.slow) for row in rows]
+
+
 def level_of(step):
     return "careful" if step == 8 else "rules"
 
@@ -131,7 +136,10 @@ def test_the_solution_has_every_point():
     report = check_engine(load(SOLUTION), "careful")
     assert (report.ok, report.failures) == (True, [])
     assert report.points == report.max_points == FULL["careful"]
-    assert len([r for r in report.results if r.mark == "right" and r.level == "rules"]) == FULL["rules"]
+    assert (
+        len([r for r in report.results if r.mark == "right" and r.level == "rules"])
+        == FULL["rules"]
+    )
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -170,7 +178,7 @@ HALVES = {  # between two steps
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("half", HALVES)
+@pytest.mark.parametrize("half", slow_but(list(HALVES)[:4], HALVES))
 def test_what_is_half_written_is_not_accused(half):
     step, texts = HALVES[half]
     source = engine(step)
@@ -222,7 +230,12 @@ def wrong_engine(step, function, old, new):
     return changed(engine(step), ((function, old, new),))
 
 
-@pytest.mark.parametrize("row", MISTAKES, ids=lambda row: f"{row[0]}-{row[1]}-{row[3].strip()[:30]}")
+FIRST = {row[0]: row for row in reversed(MISTAKES)}  # of each step
+
+
+@pytest.mark.parametrize(
+    "row", slow_but(FIRST.values(), MISTAKES), ids=lambda row: f"{row[0]}-{row[1]}-{row[3].strip()}"
+)
 def test_a_typical_mistake_is_told_at_its_own_step(row):
     step, function, old, new, name, word = row
     report = judged(wrong_engine(step, function, old, new), level_of(step))
@@ -276,14 +289,17 @@ def graded(tmp_path, source, level):
     return done.stdout, json.loads((tmp_path / "results.json").read_text())
 
 
-@pytest.mark.parametrize(
-    ("source", "points"),
-    [(EMPTY, 0), (engine(4), 13), (engine(7), 33), (SOLUTION, 33), ("import nothing_there", 0),
-     (SOLUTION.replace("def __rpow__", "def other"), 32)],
-    ids=["empty", "step 4", "step 7", "solution", "broken", "a method is missing"],
-)  # fmt: skip
-def test_a_grade_counts_what_the_solution_has(tmp_path, source, points):
-    printed, results = graded(tmp_path, source, "rules")
+GRADED = [("empty", 0), ("step 4", 13), ("solution", 33), ("broken", 0), ("one missing", 32)]
+SOURCES = {
+    "empty": EMPTY, "step 4": engine(4), "solution": SOLUTION, "broken": "import nothing_there",
+    "one missing": SOLUTION.replace("def __rpow__", "def other"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("row", slow_but([GRADED[0], GRADED[-1]], GRADED), ids=lambda row: row[0])
+def test_a_grade_counts_what_the_solution_has(tmp_path, row):
+    name, points = row
+    printed, results = graded(tmp_path, SOURCES[name], "rules")
     assert printed == f"{points} of {FULL['rules']} points\n"
     assert sum(test["score"] for test in results["tests"]) == points
     assert {test["max_score"] for test in results["tests"]} == {1}

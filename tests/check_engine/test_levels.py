@@ -86,9 +86,8 @@ class Scalar:
         self.t.grad = None
 
     def backward(self, create_graph=False):
-        with (
-            pytest.warns(UserWarning, match="create_graph") if create_graph else torch.enable_grad()
-        ):
+        warned = pytest.warns(UserWarning, match="create_graph")
+        with warned if create_graph else nullcontext():
             self.t.backward(retain_graph=True, create_graph=create_graph)
 
     def __getattr__(self, name):
@@ -176,6 +175,27 @@ def test_a_set_of_inputs_is_seen_every_time_and_a_tuple_never():
             with Contained(lambda cls=cls: cls) as wall:
                 (spread,) = wall.run(case.code, list(case.wanted)).numbers.values()
             assert (spread == 0.0) == is_right
+
+
+def test_programs_that_single_precision_cannot_hold_are_known():
+    double = {check.name for check in LEVELS if any(c.needs_double for c in check.cases)}
+    assert double == {
+        *("exp far out", "log far out", "sqrt far out", "atan far out", "log1p far out"),
+        "too large",
+    }
+
+
+@pytest.mark.slow
+def test_single_precision_is_not_accused():
+    numpy = pytest.importorskip("numpy")
+
+    class Single(engine_with()):
+        def __init__(self, data, *more):
+            super().__init__(numpy.float32(data), *more)
+
+    with numpy.errstate(all="ignore"):
+        failed = {f.name for f in check_engine(Single, "careful").failures}
+    assert failed == set()
 
 
 # --- wrong engines ---
