@@ -110,7 +110,7 @@ _AGAIN = (
                 {("w.grad", "6.0"): _EMPTIED},
             ),
         ),
-        ("a node used twice",),
+        ("a node used twice", "backward twice"),
     ),
     Check(
         "a changed leaf", "careful", "the gradient is that of the numbers that were computed with",

@@ -158,6 +158,8 @@ def _of_rule(f: Finding, more: More) -> str:
         return _under_upstream(f, rule, node)
     if f.case.kind == "beside" and what == "grad":
         return _beside_a_path(f, rule, node)
+    if f.case.kind == "inner" and what == "grad" and _same(f.got, "1.0"):
+        return f"the rule of {node} + k hands on 1: it should multiply by out.grad"
     if f.case.kind == "inner" and what == "grad":
         return (
             f"{node}1 is not kept among the inputs of the result, so nothing reaches what it was "

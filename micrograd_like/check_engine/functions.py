@@ -441,6 +441,7 @@ class Rule(NamedTuple):
     wrong_values: Mapping[str, str]
     special: bool
     needs: tuple[str, ...]
+    method: str
 
 
 def family(name: str) -> str:
@@ -468,7 +469,8 @@ def _rule(name: str) -> Rule:
     first = next(other for other in OPERATORS if family(other) == family(name))
     needs = () if name in (first, *_LAST) else (first,)
     return Rule(
-        op.code, (op.value,), by_input, points, op.mistakes, op.wrong_values, op.special, needs
+        op.code, (op.value,), by_input, points, op.mistakes, op.wrong_values, op.special, needs,
+        op.method,
     )  # fmt: skip
 
 
