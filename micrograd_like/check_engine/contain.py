@@ -11,6 +11,7 @@ Trouble(kind='raised', type='ZeroDivisionError', message='division by zero', lin
 """
 
 import ctypes
+import faulthandler
 import gc
 import inspect
 import json
@@ -196,6 +197,7 @@ def _serve(inside: "_Inside", reading: int, writing: int) -> None:
     """
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to decide
+        faulthandler.disable()  # what dies here dies silently
         silent = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(silent, stream)

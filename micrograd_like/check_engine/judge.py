@@ -17,7 +17,7 @@ from .causes import Finding, cause, headline
 from .complete import COMPLETE, notes
 from .contain import Came, Contained, Outcome, Program, Trouble
 from .dialect import BadEngine, Dialect, Missing, find_dialect, said
-from .functions import FUNCTIONS, RULES_OF_ONE, family
+from .functions import FUNCTIONS, OPERATORS, RULES_OF_ONE, family
 from .report import Failure, Report, Result
 from .rules import RULES
 
@@ -120,7 +120,7 @@ class _Judge:
         self.engine, self.dialect, self.level = engine, dialect, level
         self.tolerance, self.late = 1e-9, 0
         self.about = engine.describe()
-        self.compares = "__eq__" in self.about["methods"]
+        self.merges = "__eq__" in self.about["methods"]  # nodes with equal numbers, perhaps
         self.notes: list[str] = []
         self.tried: dict[str, _Tried] = {}
         self._precision()
@@ -226,8 +226,12 @@ class _Judge:
     def _takes_no_number(self, check: Check, trouble: Trouble) -> bool:
         """Whether Python found no operator, or the engine takes no plain number beside a node."""
         rule = RULES_OF_ONE.get(check.name)
-        if rule is None or trouble.type not in ("TypeError", "AttributeError"):
+        plain = any(f"'{kind}' object" in trouble.message for kind in ("int", "float"))
+        if trouble.type not in ("TypeError", "AttributeError"):
             return False
+        if rule is None:  # a program of several operators
+            gap = plain or " operand" in trouble.message
+            return gap and any(self.tried[name].mark == "absent" for name in OPERATORS)
         if rule.method and rule.method not in self.about["methods"]:
             return True
         if " operand" in trouble.message and f"'{self.about['name']}'" in trouble.message:
@@ -235,7 +239,7 @@ class _Judge:
         direct = DIRECT.get(check.name)
         if direct is not None:  # 2 - x: the number is on the left
             return self.tried[direct].mark == "absent"
-        return any(f"'{kind}' object" in trouble.message for kind in ("int", "float"))
+        return plain
 
     def compare(self, check: Check, case: Case, found: Outcome) -> Finding | None:
         if found.trouble:
@@ -260,6 +264,8 @@ class _Judge:
         wrong.sort(key=lambda t: (LEVELS.index(t.check.level), t.finding.rank if t.finding else 0))
         subjects = self._subjects(wrong)
         wrong = self._no_gradients(wrong)
+        basic = ("alone", "inner", "beside")
+        self.merges |= not any(t.finding and t.finding.case.kind in basic for t in wrong)
         for t in wrong:
             t.ran = self._ran(t.finding)
         by: dict[str, _Tried] = {}
@@ -291,7 +297,7 @@ class _Judge:
         mine, other = t.finding.trouble, root.finding.trouble
         if mine and other and (mine[:3] == other[:3] or mine.where == other.where != ""):
             return True
-        if root.check.control and self.compares and t.finding.rank > 0:
+        if root.check.control and self.merges and t.finding.rank > 0:
             return True  # it can spoil every program of several nodes
         if self._is_needed(root.check.name, t.check):
             return True
@@ -304,14 +310,17 @@ class _Judge:
 
     def _no_gradients(self, wrong: list[_Tried]) -> list[_Tried]:
         """If no rule at all gives a gradient, backward is to blame, not each rule."""
-        rules = [t for n, t in self.tried.items() if n in RULES_OF_ONE and t.finding]
-        right = [n for n, t in self.tried.items() if n in RULES_OF_ONE and t.mark == "right"]
-        lost = [t.finding for t in rules if t.finding and t.finding.is_lost]
-        if right or len(lost) < 2 or len(lost) < len(rules):
+        rules = {n: t for n, t in self.tried.items() if n in RULES_OF_ONE and t.mark != "absent"}
+        found = [t.finding for t in rules.values() if t.finding]
+        families = {family(n) for n, t in rules.items() if t.finding}
+        kinds = {finding.case.kind for finding in found}
+        right = [t for t in rules.values() if t.mark == "right"]
+        lost = all(finding.is_lost for finding in found) or kinds == {"alone"}
+        if right or not lost or len(families) < 2 or len(kinds) != 1:
             return wrong
         backward = self.tried["backward"]
         if backward.mark != "wrong":
-            backward.mark, backward.finding = "wrong", lost[0]._replace(check=backward.check)
+            backward.mark, backward.finding = "wrong", found[0]._replace(check=backward.check)
         for t in wrong:
             if t is not backward:
                 t.mark = "follows"

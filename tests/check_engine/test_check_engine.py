@@ -14,16 +14,19 @@ from helpers.engines.mutants import mutants
 from helpers.engines.right import RIGHT
 from helpers.engines.wrong import HOSTILE, WRONG
 
-from micrograd_like import Value, check_engine as room
+from micrograd_like import Value
+from micrograd_like import check_engine as room
 from micrograd_like.check_engine import CHECKS, BadEngine, check_engine
 from micrograd_like.check_engine.cases import LEVELS
+from micrograd_like.check_engine.contain import Contained
 from micrograd_like.check_engine.functions import FUNCTIONS, OPERATORS, RULES_OF_ONE, filled
 
 # What the engines' tables call a check, in the words of CHECKS.
 CALLED = {
     "2 ** v": "2 \\*\\* x", "2 - v": "2 - x", "2 / v": "3 / x", "2 + v": "2 \\+ x",
     "v **": "x \\*\\* ", "v * w": "a \\* b", "v / w": "a / b", "v - w": "a - b", "v + w": "a \\+ b",
-    "-v": "-x", "+=": "y \\+= x", "walk": "walk|diamond|backward|branches|used", "depth": "depth|linear",
+    "-v": "-x", "+=": "y \\+= x", "walk": "walk|diamond|backward|branches|used",
+    "depth": "depth|linear",
     "used twice": "used twice", "changed": "changed", "garbage": "garbage|leak",
     "walk|mutant": "backward|equal|used|branches|diamond|chain|example",
 }  # fmt: skip
@@ -34,6 +37,9 @@ FEATURES = {
 }  # fmt: skip
 
 
+CALLED |= FEATURES
+
+
 def is_named(accused, name):
     """Whether a failure's name is one of the alternatives that a table gives."""
     patterns = [CALLED.get(word, re.escape(word)) for word in accused.split("|")]
@@ -41,7 +47,7 @@ def is_named(accused, name):
 
 
 def said(failure):
-    return f"{failure.headline} {failure.got} {failure.cause}"
+    return f"{failure.headline} {failure.got} {failure.cause}".lower()
 
 
 # --- right engines ---
@@ -85,7 +91,7 @@ def test_micrograd_passes_the_rules_and_fails_what_it_is_known_to_fail():
     assert [failure.name for failure in report.failures] == KNOWN
 
 
-def test_the_first_two_levels_take_less_than_two_seconds(processor_time_of=time.process_time):
+def test_the_first_two_levels_take_less_than_two_seconds():
     closures = next(engine for engine in RIGHT if engine.name == "closures_full").load()
     start = time.perf_counter()
     check_engine(closures, "careful")
@@ -97,7 +103,15 @@ def test_the_first_two_levels_take_less_than_two_seconds(processor_time_of=time.
 REFUSED = {"takes_no_number"}  # they cannot be tried at all
 
 
-@pytest.mark.parametrize("engine", WRONG, ids=lambda e: e.name)
+SLOW = {"backward_hangs", "exp_hangs"} | {
+    engine.name for engine in WRONG if engine.level != "rules" and engine.name != "recursion"
+}  # they are deep, or late
+
+
+@pytest.mark.parametrize(
+    "engine",
+    [pytest.param(e, marks=[pytest.mark.slow] if e.name in SLOW else [], id=e.name) for e in WRONG],
+)
 def test_a_wrong_engine_is_accused_of_its_root_cause_first(engine):
     if engine.name in REFUSED:
         with pytest.raises(BadEngine, match="a number should be enough"):
@@ -107,7 +121,7 @@ def test_a_wrong_engine_is_accused_of_its_root_cause_first(engine):
     first = report.failures[0]
     assert first.level == engine.level
     assert is_named(engine.accused, first.name), first
-    assert any(word in said(first) for word in engine.cause.split("|")), first
+    assert any(word.lower() in said(first) for word in engine.cause.split("|")), first
     names = [failure.name for failure in report.failures]
     for word in filter(None, engine.follows.split("|")):
         assert not any(is_named(word, name) for name in names), names
@@ -132,14 +146,15 @@ def _is_named_right(mutant, names):
 
 
 def _check_mutants(chosen):
-    missed = [m.name for m in chosen if not _judged(m)]
-    misnamed = [m.name for m in chosen if not _is_named_right(m, _judged(m)[:1] or [""])]
+    judged = {m: _judged(m)[:1] for m in chosen}
+    missed = [m.name for m, names in judged.items() if not names]
+    misnamed = [m.name for m, names in judged.items() if names and not _is_named_right(m, names)]
     assert len(missed) <= len(chosen) / 100, missed
     assert len(misnamed) <= len(chosen) / 50, misnamed
 
 
 def test_some_mutants_are_caught_and_named():
-    _check_mutants([m for m in mutants() if m.level == "rules"][::16])
+    _check_mutants([m for m in mutants() if m.level == "rules"][::24])
 
 
 @pytest.mark.slow
@@ -307,6 +322,6 @@ def test_where_no_process_can_be_forked_a_thread_judges(monkeypatch):
     monkeypatch.delattr("os.fork")
     closures = next(engine for engine in RIGHT if engine.name == "closures").load()
     assert check_engine(closures, "rules").ok
-    hangs = next(engine for engine in WRONG if engine.name == "exp_hangs").load()
-    first = check_engine(hangs, "rules").failures[0]
-    assert (first.name, first.headline) == ("exp", "it does not come to an end")
+    engine = Contained(lambda: Value)
+    assert engine.run("while True:\n    pass", seconds=0.3).trouble.kind == "late"
+    assert engine.run("x = Value(2.0)\ny = x * x", ["y.data"]).numbers == {"y.data": 4.0}
