@@ -23,7 +23,7 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType, TracebackType
@@ -31,6 +31,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 CODE = "<check>"  # the file name of what is run
 MEMORY = 4 << 30  # bytes more than at the start
+Program: TypeAlias = tuple[str, Sequence[str]]  # code, and what is asked then
 Came: TypeAlias = float | list[float] | str  # a text says what came that is no number
 
 
@@ -112,14 +113,30 @@ class Contained:
             traced: says what ran, too.
             data: the engine's word for a number, such as "{}.data", for a gradient that is a node.
         """
-        found = self._ask(
-            {"do": "run", "code": code, "asks": list(asks), "traced": traced, "data": data}, seconds
-        )
-        trouble = found.get("trouble")
-        return Outcome(
-            found.get("numbers", {}), trouble and Trouble(*trouble),
-            tuple(found.get("ran", ())), tuple(found.get("called", ())),
-        )  # fmt: skip
+        request = {"do": "run", "code": code, "asks": list(asks), "traced": traced, "data": data}
+        return _outcome(self._ask(request, seconds))
+
+    def run_each(
+        self, programs: Sequence[Program], seconds: float = 2.0,
+        traced: bool = False, data: str = "",
+    ) -> Iterator[Outcome]:  # fmt: skip
+        """Runs several programs in one process; one by one, to the first that ends it, if one does.
+
+        Args:
+            seconds: for all together; and if that is not enough, or the process dies, for each.
+        """
+        common = {"traced": traced, "data": data}
+        requests = [{"do": "run", "code": code, "asks": list(asks)} for code, asks in programs]
+        if len(requests) > 1:
+            found = self._ask({"do": "each", "requests": [r | common for r in requests]}, seconds)
+            if "each" in found:
+                yield from map(_outcome, found["each"])
+                return
+        for request in requests:
+            outcome = _outcome(self._ask(request | common, seconds))
+            yield outcome
+            if outcome.trouble and outcome.trouble.kind != "raised":
+                return
 
     def _ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
         if self._wall is None:
@@ -127,6 +144,14 @@ class Contained:
             self._wall = wall(_Inside(self._load, self._extra))
             self._loaded = self._wall.ask({"do": "load"}, self._seconds)
         return self._loaded if self._loaded else self._wall.ask(request, seconds)
+
+
+def _outcome(found: dict[str, Any]) -> Outcome:
+    trouble = found.get("trouble")
+    return Outcome(
+        found.get("numbers", {}), trouble and Trouble(*trouble),
+        tuple(found.get("ran", ())), tuple(found.get("called", ())),
+    )  # fmt: skip
 
 
 # --- the two walls ---
@@ -278,6 +303,8 @@ class _Inside:
                 return _described(self.cls)
             if request["do"] == "look":
                 return self.look(request)
+            if request["do"] == "each":
+                return {"each": [self.run(one) for one in request["requests"]]}
             return self.run(request)
         except BaseException as error:
             return {"trouble": list(_trouble(error))}

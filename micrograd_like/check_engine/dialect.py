@@ -11,10 +11,10 @@ y.backprop()
 """
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from .contain import Came, Contained, Outcome, Trouble
+from .contain import Came, Contained, Outcome, Program, Trouble
 from .functions import FUNCTIONS
 
 DATA = ["data", "value", "val", "v", "item()", "_data", "_value", "num", "number", "x", "n"]
@@ -73,11 +73,17 @@ class Dialect:
 
     def run(self, engine: Contained, code: str, asks: list[str], **how: Any) -> Outcome:
         """Runs code in micrograd's words; the numbers are found under the asks as they were given."""
-        rewritten = {ask: self.code(ask) for ask in asks}
-        data = self.words["data"]
-        found = engine.run(self.code(code), list(rewritten.values()), data=data, **how)
-        numbers = {a: found.numbers[r] for a, r in rewritten.items() if r in found.numbers}
-        return found._replace(numbers=numbers)
+        return next(self.run_each(engine, [(code, asks)], **how))
+
+    def run_each(
+        self, engine: Contained, programs: Sequence[Program], **how: Any
+    ) -> Iterator[Outcome]:
+        """The same for several programs in one process."""
+        asked = [{ask: self.code(ask) for ask in asks} for _, asks in programs]
+        rewritten = [(self.code(c), list(a.values())) for (c, _), a in zip(programs, asked)]
+        for asks, found in zip(asked, engine.run_each(rewritten, data=self.words["data"], **how)):
+            numbers = {a: found.numbers[r] for a, r in asks.items() if r in found.numbers}
+            yield found._replace(numbers=numbers)
 
 
 class _Rewriter(ast.NodeTransformer):
@@ -114,6 +120,8 @@ class _Rewriter(ast.NodeTransformer):
     def visit_Assign(self, node: ast.Assign) -> Any:
         target = node.targets[0]
         if isinstance(target, ast.Attribute) and target.attr == "grad":
+            if not self.words["zero"]:
+                raise Missing("setting grad")
             return _filled(self.words["zero"], self.visit(target.value))
         return self.generic_visit(node)
 
@@ -240,6 +248,8 @@ def _find_backward(
         if gives:
             found.words |= words
             found.unseeded = bool(seed)
+            if _is_gradient_a_node(found, engine):
+                found.words["grad"] = found.words["data"].replace("{}", grad)
             return
         if gives is None:  # it would hang again
             break
@@ -267,6 +277,11 @@ def _gives_gradients(found: Dialect, engine: Contained, words: dict[str, str]) -
     return False
 
 
+def _is_gradient_a_node(found: Dialect, engine: Contained) -> bool:
+    ask = "type(a.grad) is type(a)"
+    return found.run(engine, PROBES[0][0], [ask]).numbers.get(ask) == 1.0
+
+
 def _is_near(came: Came | None, right: float) -> bool:
     return isinstance(came, float) and abs(came - right) < 1e-6
 
@@ -292,7 +307,7 @@ def _find_zero(
         anew = grad.replace("{}", found.words["new"].replace("{}", "0.0"))
         found.words["zero"] = f"{grad} = {'None' if fresh.get('v.grad') == 'None' else anew}"
     else:
-        found.words["zero"] = "pass"
+        found.words["zero"] = ""
 
 
 def _find_function(found: Dialect, engine: Contained, about: dict[str, Any], name: str) -> None:

@@ -8,6 +8,7 @@ evaluates; {y} for the result. A mistake is a formula for the gradient that came
 """
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 ORDINARY = [-2.7, -1.3, -0.6, -0.04, 0.03, 0.5, 0.9, 1.0, 1.7, 3.1]
@@ -32,8 +33,8 @@ class Function(NamedTuple):
     value: str | tuple[str, ...]
     slope: str | tuple[str, ...]
     points: tuple[float, ...] = (0.5, -1.2)
-    mistakes: dict[str, str] = {}
-    wrong_values: dict[str, str] = {}
+    mistakes: Mapping[str, str] = {}
+    wrong_values: Mapping[str, str] = {}
 
 
 _SIGMOID = "(1 / (1 + exp(-{x})))"
@@ -220,8 +221,8 @@ class Operator(NamedTuple):
     slopes: tuple[str, ...]
     points: tuple[tuple[float, ...], ...]
     method: str
-    mistakes: dict[str, dict[str, str]] = {}
-    wrong_values: dict[str, str] = {}
+    mistakes: Mapping[str, Mapping[str, str]] = {}
+    wrong_values: Mapping[str, str] = {}
     special: bool = False
 
 
@@ -231,16 +232,33 @@ _SWAPPED = "the sides are swapped: Python calls x.{} with the number that stands
 
 OPERATORS: dict[str, Operator] = {
     "a + b": Operator(
-        "a + b", "{a} + {b}", ("1.0", "1.0"), _BOTH, "__add__",
-        {"a": {"{b}": "this is the rule of a product"}, "b": {"{a}": "this is the rule of a product"}},
+        "a + b",
+        "{a} + {b}",
+        ("1.0", "1.0"),
+        _BOTH,
+        "__add__",
+        {
+            "a": {"{b}": "this is the rule of a product"},
+            "b": {"{a}": "this is the rule of a product"},
+        },
     ),
     "a * b": Operator(
-        "a * b", "{a} * {b}", ("{b}", "{a}"), _BOTH, "__mul__",
+        "a * b",
+        "{a} * {b}",
+        ("{b}", "{a}"),
+        _BOTH,
+        "__mul__",
         {
-            "a": {"{a}": "each input gets the other's number, not its own", "1.0": "this is the rule of a sum",
-                  "{a} * {b}": "the result was taken, not the other input"},
-            "b": {"{b}": "each input gets the other's number, not its own", "1.0": "this is the rule of a sum",
-                  "{a} * {b}": "the result was taken, not the other input"},
+            "a": {
+                "{a}": "each input gets the other's number, not its own",
+                "1.0": "this is the rule of a sum",
+                "{a} * {b}": "the result was taken, not the other input",
+            },
+            "b": {
+                "{b}": "each input gets the other's number, not its own",
+                "1.0": "this is the rule of a sum",
+                "{a} * {b}": "the result was taken, not the other input",
+            },
         },
     ),
     "x + 2": Operator("x + 2", "{x} + 2", ("1.0",), _ONE, "__add__"),
@@ -249,62 +267,160 @@ OPERATORS: dict[str, Operator] = {
     "3 * x": Operator("3 * x", "3 * {x}", ("3.0",), _ONE, "__rmul__"),
     "-x": Operator("-x", "-{x}", ("-1.0",), _ONE, "__neg__", {"x": {"1.0": "the sign"}}),
     "a - b": Operator(
-        "a - b", "{a} - {b}", ("1.0", "-1.0"), _BOTH, "__sub__",
-        {"a": {"-1.0": "the sign: a counts plus, b minus"}, "b": {"1.0": "b counts minus: its gradient is -1 times what comes"}},
+        "a - b",
+        "{a} - {b}",
+        ("1.0", "-1.0"),
+        _BOTH,
+        "__sub__",
+        {
+            "a": {"-1.0": "the sign: a counts plus, b minus"},
+            "b": {"1.0": "b counts minus: its gradient is -1 times what comes"},
+        },
         {"{b} - {a}": "the sides are swapped"},
     ),
-    "x - 2": Operator("x - 2", "{x} - 2", ("1.0",), _ONE, "__sub__", {}, {"2 - {x}": "the sides are swapped"}),
+    "x - 2": Operator(
+        "x - 2", "{x} - 2", ("1.0",), _ONE, "__sub__", {}, {"2 - {x}": "the sides are swapped"}
+    ),
     "2 - x": Operator(
-        "2 - x", "2 - {x}", ("-1.0",), _ONE, "__rsub__",
+        "2 - x",
+        "2 - {x}",
+        ("-1.0",),
+        _ONE,
+        "__rsub__",
         {"x": {"1.0": "2 - x falls when x grows: the slope is -1"}},
-        {"{x} - 2": _SWAPPED.format("__rsub__"), "{x} + 2": "2 - x is computed as a sum", "2 + {x}": "2 - x is computed as a sum"},
+        {
+            "{x} - 2": _SWAPPED.format("__rsub__"),
+            "{x} + 2": "2 - x is computed as a sum",
+            "2 + {x}": "2 - x is computed as a sum",
+        },
     ),
     "x ** 2": Operator(
-        "x ** 2", "{x}**2", ("2 * {x}",), _ONE, "__pow__",
-        {"x": {"{x}**2": "it is 2 * x, one power less", "{x}": "the exponent as a factor is missing",
-               "2 * {x}**2": "the power must fall by one: k * x**(k - 1)", "2.0": "the factor x**(k - 1) is missing"}},
+        "x ** 2",
+        "{x}**2",
+        ("2 * {x}",),
+        _ONE,
+        "__pow__",
+        {
+            "x": {
+                "{x}**2": "it is 2 * x, one power less",
+                "{x}": "the exponent as a factor is missing",
+                "2 * {x}**2": "the power must fall by one: k * x**(k - 1)",
+                "2.0": "the factor x**(k - 1) is missing",
+            }
+        },
     ),
     "x ** 3": Operator(
-        "x ** 3", "{x}**3", ("3 * {x}**2",), _ONE, "__pow__",
-        {"x": {"{x}**2": "the exponent as a factor is missing", "3 * {x}**3": "the power must fall by one: k * x**(k - 1)",
-               "2 * {x}**3": "k - 1 and k are exchanged: it is k * x**(k - 1)", "3 * {x}": "the power is that of a square",
-               "2 * {x}": "this is the slope of a square"}},
+        "x ** 3",
+        "{x}**3",
+        ("3 * {x}**2",),
+        _ONE,
+        "__pow__",
+        {
+            "x": {
+                "{x}**2": "the exponent as a factor is missing",
+                "3 * {x}**3": "the power must fall by one: k * x**(k - 1)",
+                "2 * {x}**3": "k - 1 and k are exchanged: it is k * x**(k - 1)",
+                "3 * {x}": "the power is that of a square",
+                "2 * {x}": "this is the slope of a square",
+            }
+        },
     ),
-    "x ** -1": Operator("x ** -1", "1 / {x}", ("-1 / {x}**2",), _ONE, "__pow__",
-                        {"x": {"1 / {x}**2": "the exponent -1 as a factor is missing"}}, special=True),
-    "x ** 0.5": Operator("x ** 0.5", "sqrt({x})", ("0.5 / sqrt({x})",), ((2.5,), (0.4,)), "__pow__",
-                         {"x": {"1 / sqrt({x})": "the exponent as a factor is missing"}}, special=True),
+    "x ** -1": Operator(
+        "x ** -1",
+        "1 / {x}",
+        ("-1 / {x}**2",),
+        _ONE,
+        "__pow__",
+        {"x": {"1 / {x}**2": "the exponent -1 as a factor is missing"}},
+        special=True,
+    ),
+    "x ** 0.5": Operator(
+        "x ** 0.5",
+        "sqrt({x})",
+        ("0.5 / sqrt({x})",),
+        ((2.5,), (0.4,)),
+        "__pow__",
+        {"x": {"1 / sqrt({x})": "the exponent as a factor is missing"}},
+        special=True,
+    ),
     "a / b": Operator(
-        "a / b", "{a} / {b}", ("1 / {b}", "-{a} / {b}**2"), _BOTH, "__truediv__",
+        "a / b",
+        "{a} / {b}",
+        ("1 / {b}", "-{a} / {b}**2"),
+        _BOTH,
+        "__truediv__",
         {
             "a": {"{b}": "this is the rule of a product", "{a} / {b}": "the result was taken"},
-            "b": {"{a} / {b}**2": "the sign: a larger divisor makes the result smaller",
-                  "-{a} / {b}": "the divisor has to be squared", "-1 / {b}**2": "the factor a is missing",
-                  "{a}": "this is the rule of a product", "1 / {a}": "this is not the rule of the divisor: -a / b**2"},
+            "b": {
+                "{a} / {b}**2": "the sign: a larger divisor makes the result smaller",
+                "-{a} / {b}": "the divisor has to be squared",
+                "-1 / {b}**2": "the factor a is missing",
+                "{a}": "this is the rule of a product",
+                "1 / {a}": "this is not the rule of the divisor: -a / b**2",
+            },
         },
         {"{b} / {a}": "the sides are swapped"},
     ),
-    "x / 4": Operator("x / 4", "{x} / 4", ("0.25",), _ONE, "__truediv__", {"x": {"4.0": "it is divided by 4, not multiplied"}},
-                      {"4 / {x}": "the sides are swapped", "{x} * 4": "this is a product", "{x} // 4": "// is not /"}),
+    "x / 4": Operator(
+        "x / 4",
+        "{x} / 4",
+        ("0.25",),
+        _ONE,
+        "__truediv__",
+        {"x": {"4.0": "it is divided by 4, not multiplied"}},
+        {
+            "4 / {x}": "the sides are swapped",
+            "{x} * 4": "this is a product",
+            "{x} // 4": "// is not /",
+        },
+    ),
     "3 / x": Operator(
-        "3 / x", "3 / {x}", ("-3 / {x}**2",), _ONE, "__rtruediv__",
-        {"x": {"3 / {x}**2": "the sign: a larger divisor makes the result smaller", "1 / 3": "the sides are swapped"}},
+        "3 / x",
+        "3 / {x}",
+        ("-3 / {x}**2",),
+        _ONE,
+        "__rtruediv__",
+        {
+            "x": {
+                "3 / {x}**2": "the sign: a larger divisor makes the result smaller",
+                "1 / 3": "the sides are swapped",
+            }
+        },
         {"{x} / 3": _SWAPPED.format("__rtruediv__"), "{x} * 3": "this is a product"},
     ),
     "2 ** x": Operator(
-        "2 ** x", "2.0**{x}", ("2.0**{x} * log(2)",), ((3.0,), (-0.5,)), "__rpow__",
-        {"x": {"2.0**{x}": "the factor log(2) is missing", "{x} * 2.0**({x} - 1)": "this is the slope of x**k; here x is the exponent",
-               "2 * {x}": "this is the slope of x**2: the sides are swapped"}},
-        {"{x}**2": _SWAPPED.format("__rpow__")}, special=True,
+        "2 ** x",
+        "2.0**{x}",
+        ("2.0**{x} * log(2)",),
+        ((3.0,), (-0.5,)),
+        "__rpow__",
+        {
+            "x": {
+                "2.0**{x}": "the factor log(2) is missing",
+                "{x} * 2.0**({x} - 1)": "this is the slope of x**k; here x is the exponent",
+                "2 * {x}": "this is the slope of x**2: the sides are swapped",
+            }
+        },
+        {"{x}**2": _SWAPPED.format("__rpow__")},
+        special=True,
     ),
     "a ** b": Operator(
-        "a ** b", "{a}**{b}", ("{b} * {a}**({b} - 1)", "{a}**{b} * log({a})"),
-        ((2.0, 3.0), (0.5, -1.5)), "__pow__",
-        {"a": {"0.0": "the base gets no gradient"},
-         "b": {"0.0": "the exponent gets no gradient: it is out * log(a)", "{a}**{b}": "the factor log(a) is missing",
-               "log({a})": "the factor a**b is missing"}}, special=True,
+        "a ** b",
+        "{a}**{b}",
+        ("{b} * {a}**({b} - 1)", "{a}**{b} * log({a})"),
+        ((2.0, 3.0), (0.5, -1.5)),
+        "__pow__",
+        {
+            "a": {"0.0": "the base gets no gradient"},
+            "b": {
+                "0.0": "the exponent gets no gradient: it is out * log(a)",
+                "{a}**{b}": "the factor log(a) is missing",
+                "log({a})": "the factor a**b is missing",
+            },
+        },
+        special=True,
     ),
-}  # fmt: skip
+}
 
 
 class Rule(NamedTuple):
@@ -321,8 +437,8 @@ class Rule(NamedTuple):
     values: tuple[str, ...]
     slopes: dict[str, tuple[str, ...]]
     points: list[dict[str, float]]
-    mistakes: dict[str, dict[str, str]]
-    wrong_values: dict[str, str]
+    mistakes: Mapping[str, Mapping[str, str]]
+    wrong_values: Mapping[str, str]
     special: bool
     needs: tuple[str, ...]
 
