@@ -176,9 +176,9 @@ def _of_value(name: str, rule: Rule, got: list[Came | None]) -> str:
     if known:
         return known
     for other, its in RULES_OF_ONE.items():
-        if other != name and its.slopes.keys() == rule.slopes.keys():
-            if _fits(its.values[0], rule.points, got):
-                return f"this is the result of {other}"
+        alike = other != name and its.slopes.keys() == rule.slopes.keys()
+        if alike and _fits(its.values[0], rule.points, got):
+            return f"this is the result of {other}"
     usual = [(f"-({rule.values[0]})", "the sign is wrong"), ("{x}", "this is the input unchanged")]
     return _fitting(dict(usual), rule.points, got)
 
@@ -200,9 +200,9 @@ def _of_slope(name: str, rule: Rule, node: str, came: list[Mapping[str, Came]]) 
     if usual:
         return usual
     for other, its in RULES_OF_ONE.items():
-        if other != name and its.slopes.keys() == rule.slopes.keys():
-            if _fits(its.slopes[node][0], rule.points, got):
-                return f"this is the slope of {other}"
+        alike = other != name and its.slopes.keys() == rule.slopes.keys()
+        if alike and _fits(its.slopes[node][0], rule.points, got):
+            return f"this is the slope of {other}"
     ratio = _ratio(slope, rule.points, got)
     return f"it is {ratio:.6g} times what it should be, everywhere" if ratio else ""
 

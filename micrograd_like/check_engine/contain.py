@@ -199,9 +199,9 @@ def _serve(inside: "_Inside", reading: int, writing: int) -> None:
         silent = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):
             os.dup2(silent, stream)
-        sys.stdin = sys.stdout = sys.stderr = open(os.devnull, "r+")
         _limit_memory()
-        with os.fdopen(reading, "rb") as requests:
+        with open(os.devnull, "r+") as nothing, os.fdopen(reading, "rb") as requests:
+            sys.stdin = sys.stdout = sys.stderr = nothing
             for line in requests:
                 request = json.loads(line)
                 if request["do"] == "load":

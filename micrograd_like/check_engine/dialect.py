@@ -68,11 +68,11 @@ class Dialect:
         self.unseeded = False
 
     def code(self, text: str) -> str:
-        """Code in micrograd's words, in the engine's; Missing if there is no word for a function."""
+        """Code in micrograd's words in the engine's; Missing if there is no word for something."""
         return ast.unparse(_Rewriter(self.words).visit(ast.parse(text)))
 
     def run(self, engine: Contained, code: str, asks: list[str], **how: Any) -> Outcome:
-        """Runs code in micrograd's words; the numbers are found under the asks as they were given."""
+        """Runs code in micrograd's words; numbers are found under the asks as they were given."""
         return next(self.run_each(engine, [(code, asks)], **how))
 
     def run_each(
@@ -126,13 +126,10 @@ class _Rewriter(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Expr(self, node: ast.Expr) -> Any:
-        call = node.value
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
-            if call.func.attr == "backward" and not call.args:
-                text = self.words["backward"].replace(
-                    "{}", ast.unparse(self.visit(call.func.value))
-                )
-                return ast.parse(text).body
+        match node.value:
+            case ast.Call(func=ast.Attribute(attr="backward", value=root), args=[]):
+                template = self.words["backward"]
+                return ast.parse(template.replace("{}", ast.unparse(self.visit(root)))).body
         return self.generic_visit(node)
 
 
@@ -163,7 +160,8 @@ def find_dialect(engine: Contained, adapter: Mapping[str, str]) -> Dialect:
     if one.trouble and one.trouble.type != "NotImplementedError":
         made = found.words["new"].format("1.5")
         raise BadEngine(
-            f"{made} failed ({said(one.trouble)}): a number should be enough; if it needs more, pass adapter={{'new': '{about['name']}({{}}, ...)'}}"
+            f"{made} failed ({said(one.trouble)}): a number should be enough; if it needs more, "
+            f"pass adapter={{'new': '{about['name']}({{}}, ...)'}}"
         )
     _find_data(found, engine, about, adapter)
     _find_backward(found, engine, about, adapter)

@@ -26,6 +26,7 @@ CHECKS: dict[str, Check] = {check.name: check for check in (*RULES, *CAREFUL, *C
 
 REFUSALS = {"TypeError", "ValueError", "AssertionError", "NotImplementedError", "RuntimeError"}
 REFUSALS |= {"AttributeError", "ZeroDivisionError", "OverflowError"}
+CRASHES = {"NameError", "UnboundLocalError", "RecursionError"}
 
 
 def check_engine(
@@ -33,9 +34,9 @@ def check_engine(
 ) -> Report:
     """Judges an engine: is every gradient right, and if not, where does it begin?
 
-    The engine is a class like micrograd's: made from a number, with operators and methods, a number,
-    a gradient and a backward pass. How it spells these is found by looking. It runs in a process of
-    its own, and nothing of it is trusted.
+    The engine is a class like micrograd's: made from a number, with operators and methods, a
+    number, a gradient and a backward pass. How it spells these is found by looking. It runs in a
+    process of its own, and nothing of it is trusted.
 
     Args:
         Value: the class.
@@ -203,32 +204,27 @@ class _Judge:
         return cases, missing
 
     def _excused(self, check: Check, case: Case, trouble: Trouble) -> str:
-        """Whether a failed program shows a gap and no mistake: "absent", "later" or "" """
+        """Whether a failed program shows a gap and no mistake: "absent", "later" or ""."""
         if trouble.kind != "raised":
             return ""
         if trouble.type == "NotImplementedError":
             unwritten = any(self.tried[n].mark == "later" for n in check.needs if n in self.tried)
             return "absent" if check.optional or (check.may_refuse and not unwritten) else "later"
-        if check.optional:
+        if check.optional or self._is_unsupported(check, trouble):
             return "absent"
-        if trouble.type == "TypeError" and "unsupported operand" in trouble.message:
-            if any(self.tried[n].mark == "absent" for n in check.needs if n in self.tried):
-                return "absent"
-        if check.level != "rules":
+        if check.level != LEVELS[0]:
             refused = trouble.type in REFUSALS and bool(trouble.message)
             return "absent" if check.may_refuse and refused else ""
         forward = self.dialect.code(case.code.partition(f"{_output(case.code)}.backward()")[0])
         if trouble.line > len(forward.split("\n")):
             return ""  # on the way back
-        plain = any(word in trouble.message for word in ("'int'", "'float'"))
-        unsupported = "unsupported operand" in trouble.message or "bad operand" in trouble.message
-        if trouble.type == "TypeError" and unsupported:
-            return "absent"
-        number = any(word in trouble.message for word in ("'int' object", "'float' object"))
-        if plain and number and trouble.type in ("AttributeError", "TypeError"):
-            return "absent"
-        crashed = trouble.type in ("NameError", "UnboundLocalError", "RecursionError")
-        return "absent" if check.may_refuse and not crashed else ""
+        refused = check.may_refuse and trouble.type not in CRASHES
+        return "absent" if refused or _is_operand(trouble) else ""
+
+    def _is_unsupported(self, check: Check, trouble: Trouble) -> bool:
+        """Whether an operator is missing that a program of several needs."""
+        gap = trouble.type == "TypeError" and "unsupported operand" in trouble.message
+        return gap and any(self.tried[n].mark == "absent" for n in check.needs if n in self.tried)
 
     def compare(self, check: Check, case: Case, found: Outcome) -> Finding | None:
         if found.trouble:
@@ -391,6 +387,14 @@ def is_close(got: Came, answer: float | list[float], tolerance: float) -> bool:
 
 def _told(got: Came) -> float | str:
     return str(got) if isinstance(got, list) else got
+
+
+def _is_operand(trouble: Trouble) -> bool:
+    """Whether Python found no operator, or the engine takes no plain number beside a node."""
+    if trouble.type == "TypeError" and " operand" in trouble.message:
+        return True
+    plain = any(f"'{kind}' object" in trouble.message for kind in ("int", "float"))
+    return plain and trouble.type in ("AttributeError", "TypeError")
 
 
 def _output(code: str) -> str:
