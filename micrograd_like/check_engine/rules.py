@@ -80,8 +80,8 @@ _EQUAL = Check(
 )  # fmt: skip
 
 _AGAIN = {
-    ("a.grad", "48.0"): "b hands on its gradient twice: the walk visits a node once for each of its "
-    "users; it should be visited once, and marked when it is"
+    ("a.grad", "48.0"): "b hands on its gradient twice: the walk visits a node once for each of "
+    "its users; it should be visited once, and marked when it is"
 }
 _TOO_EARLY = {
     ("a.grad", "6.0 * 4.0 + 4.0"): "b hands on its gradient before c has added its part: the walk "

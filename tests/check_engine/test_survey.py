@@ -1,6 +1,6 @@
 """The tables of docs/engines.md, made anew and compared.
 
-    PYTHONPATH=tests python tests/check_engine/test_survey.py      # prints both
+PYTHONPATH=tests python tests/check_engine/test_survey.py      # prints both
 """
 
 import re
@@ -67,7 +67,8 @@ def mistake_row(name):
     wrong = next(row for row in WRONG if row.name == name)
     failure = check_engine(wrong.load(), wrong.level).failures[0]
     cause = re.sub(r" at <loaded.*", "", failure.cause)  # and the line
-    return f"| {MISTAKES[name]} | {failure.name}: {failure.headline} | {cause.replace('|', ' ')} |"
+    cause = re.sub(r"x\.__\w+__", r"`\g<0>`", cause)
+    return f"| {MISTAKES[name]} | {failure.name}: {failure.headline} | {cause} |"
 
 
 def slow_but(kept, names):
