@@ -430,7 +430,8 @@ class Rule(NamedTuple):
         code: the expression.
         values, slopes: formulas; several where conventions differ; slopes by input.
         points: the inputs' numbers.
-        mistakes, wrong_values, special: as above.
+        mistakes, wrong_values, special, method: as above; a function has no method.
+        needs: the operator of which this is another form.
     """
 
     code: str
@@ -441,6 +442,7 @@ class Rule(NamedTuple):
     wrong_values: Mapping[str, str]
     special: bool
     needs: tuple[str, ...]
+    method: str
 
 
 def family(name: str) -> str:
@@ -459,7 +461,7 @@ def _rule(name: str) -> Rule:
         points = [{"x": x} for x in f.points]
         mistakes = {"x": f.mistakes}
         return Rule(
-            f"x.{name}()", values, {"x": slopes}, points, mistakes, f.wrong_values, False, ()
+            f"x.{name}()", values, {"x": slopes}, points, mistakes, f.wrong_values, False, (), ""
         )
     op = OPERATORS[name]
     names = "x" if len(op.points[0]) == 1 else "ab"
@@ -468,7 +470,8 @@ def _rule(name: str) -> Rule:
     first = next(other for other in OPERATORS if family(other) == family(name))
     needs = () if name in (first, *_LAST) else (first,)
     return Rule(
-        op.code, (op.value,), by_input, points, op.mistakes, op.wrong_values, op.special, needs
+        op.code, (op.value,), by_input, points, op.mistakes, op.wrong_values, op.special, needs,
+        op.method,
     )  # fmt: skip
 
 

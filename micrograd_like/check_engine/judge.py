@@ -24,9 +24,9 @@ from .rules import RULES
 CHECKS: dict[str, Check] = {check.name: check for check in (*RULES, *CAREFUL, *COMPLETE)}
 """Every check by its name, in the order in which they are made."""
 
-REFUSALS = {"TypeError", "ValueError", "AssertionError", "NotImplementedError", "RuntimeError"}
-REFUSALS |= {"AttributeError", "ZeroDivisionError", "OverflowError"}
-CRASHES = {"NameError", "UnboundLocalError", "RecursionError"}
+SPOKEN = {"TypeError", "ValueError", "AssertionError", "NotImplementedError", "RuntimeError"}
+REFUSALS = SPOKEN | {"AttributeError", "ZeroDivisionError", "OverflowError"}
+DIRECT = {"2 + x": "x + 2", "3 * x": "x * 3", "2 - x": "x - 2", "3 / x": "x / 4"}
 
 
 def check_engine(
@@ -176,9 +176,9 @@ class _Judge:
         outcomes = self.dialect.run_each(self.engine, programs, seconds=seconds)
         for case, found in zip(cases, outcomes):
             mark = self._excused(check, case, found.trouble) if found.trouble else ""
-            aside = mark == "absent" or (mark and case.kind == "upstream")  # * may be unwritten
-            if aside and case is not check.cases[0]:
-                continue
+            further = case is not check.cases[0]
+            if further and (mark == "absent" or (mark and case.kind == "upstream")):
+                continue  # it takes another operator too, which may not be there
             if mark:
                 return _Tried(check, mark)
             made += 1
@@ -207,10 +207,12 @@ class _Judge:
         """Whether a failed program shows a gap and no mistake: "absent", "later" or ""."""
         if trouble.kind != "raised":
             return ""
+        needed = [self.tried[n].mark for n in check.needs if n in self.tried]
         if trouble.type == "NotImplementedError":
-            unwritten = any(self.tried[n].mark == "later" for n in check.needs if n in self.tried)
-            return "absent" if check.optional or (check.may_refuse and not unwritten) else "later"
-        if check.optional or self._is_unsupported(check, trouble):
+            refuses = check.may_refuse and "later" not in needed
+            return "absent" if check.optional or refuses else "later"
+        gap = trouble.type == "TypeError" and "unsupported operand" in trouble.message
+        if check.optional or (gap and "absent" in needed):
             return "absent"
         if check.level != LEVELS[0]:
             refused = trouble.type in REFUSALS and bool(trouble.message)
@@ -218,13 +220,22 @@ class _Judge:
         forward = self.dialect.code(case.code.partition(f"{_output(case.code)}.backward()")[0])
         if trouble.line > len(forward.split("\n")):
             return ""  # on the way back
-        refused = check.may_refuse and trouble.type not in CRASHES
-        return "absent" if refused or _is_operand(trouble) else ""
+        refused = check.may_refuse and trouble.type in SPOKEN
+        return "absent" if refused or self._takes_no_number(check, trouble) else ""
 
-    def _is_unsupported(self, check: Check, trouble: Trouble) -> bool:
-        """Whether an operator is missing that a program of several needs."""
-        gap = trouble.type == "TypeError" and "unsupported operand" in trouble.message
-        return gap and any(self.tried[n].mark == "absent" for n in check.needs if n in self.tried)
+    def _takes_no_number(self, check: Check, trouble: Trouble) -> bool:
+        """Whether Python found no operator, or the engine takes no plain number beside a node."""
+        rule = RULES_OF_ONE.get(check.name)
+        if rule is None or trouble.type not in ("TypeError", "AttributeError"):
+            return False
+        if rule.method and rule.method not in self.about["methods"]:
+            return True
+        if " operand" in trouble.message and f"'{self.about['name']}'" in trouble.message:
+            return True  # the method has answered NotImplemented
+        direct = DIRECT.get(check.name)
+        if direct is not None:  # 2 - x: the number is on the left
+            return self.tried[direct].mark == "absent"
+        return any(f"'{kind}' object" in trouble.message for kind in ("int", "float"))
 
     def compare(self, check: Check, case: Case, found: Outcome) -> Finding | None:
         if found.trouble:
@@ -387,14 +398,6 @@ def is_close(got: Came, answer: float | list[float], tolerance: float) -> bool:
 
 def _told(got: Came) -> float | str:
     return str(got) if isinstance(got, list) else got
-
-
-def _is_operand(trouble: Trouble) -> bool:
-    """Whether Python found no operator, or the engine takes no plain number beside a node."""
-    if trouble.type == "TypeError" and " operand" in trouble.message:
-        return True
-    plain = any(f"'{kind}' object" in trouble.message for kind in ("int", "float"))
-    return plain and trouble.type in ("AttributeError", "TypeError")
 
 
 def _output(code: str) -> str:
