@@ -211,7 +211,9 @@ class _Judge:
         if trouble.type == "NotImplementedError":
             refuses = check.may_refuse and "later" not in needed
             return "absent" if check.optional or refuses else "later"
-        gap = trouble.type == "TypeError" and "unsupported operand" in trouble.message
+        gap = trouble.type in ("TypeError", "AttributeError") and any(
+            words in trouble.message for words in (" operand", "'int' object", "'float' object")
+        )
         if check.optional or (gap and "absent" in needed):
             return "absent"
         if check.level != LEVELS[0]:

@@ -167,7 +167,7 @@ _WALK = (
                  {"y.data": "exp(0.5 * exp(0.5))",
                   "x.grad": "exp(0.5 * exp(0.5)) * exp(0.5) * 1.5"}),
         ),
-        ("a diamond",),
+        ("a diamond", "x + 2", "x * 3", "x - 2", "a / b"),
     ),
     Check(
         "micrograd's example", "rules", "the expression of micrograd's README",
@@ -180,7 +180,8 @@ _WALK = (
                  "b.grad": "645.5772594752186"},
             ),
         ),
-        ("a diamond", "relu", "y += x"),
+        ("a diamond", "relu", "y += x", "2 + x", "3 * x", "-x", "a - b", "x ** 2", "x / 4",
+         "3 / x"),
     ),
 )  # fmt: skip
 
