@@ -151,7 +151,7 @@ def test_no_private_name_crosses_a_wall(name):
 
 def test_nobody_but_the_engine_writes_the_number_or_the_gradient_of_a_value():
     for name, path in FILES.items():
-        if name == "engine":
+        if name in ("engine", "check_engine.dialect"):  # which has the words of other engines
             continue
         tree = ast.parse(path.read_text())
         calls = [n for n in ast.walk(tree) if isinstance(n, ast.Call)]

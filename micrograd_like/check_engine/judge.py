@@ -17,7 +17,7 @@ from .causes import Finding, cause, headline
 from .complete import COMPLETE, notes
 from .contain import Came, Contained, Outcome, Program, Trouble
 from .dialect import BadEngine, Dialect, Missing, find_dialect, said
-from .functions import FUNCTIONS, OPERATORS, RULES_OF_ONE, family
+from .functions import FUNCTIONS, RULES_OF_ONE, family
 from .report import Failure, Report, Result
 from .rules import RULES
 
@@ -229,11 +229,8 @@ class _Judge:
         """Whether Python found no operator, or the engine takes no plain number beside a node."""
         rule = RULES_OF_ONE.get(check.name)
         plain = any(f"'{kind}' object" in trouble.message for kind in ("int", "float"))
-        if trouble.type not in ("TypeError", "AttributeError"):
+        if rule is None or trouble.type not in ("TypeError", "AttributeError"):
             return False
-        if rule is None:  # a program of several operators
-            gap = plain or " operand" in trouble.message
-            return gap and any(self.tried[name].mark == "absent" for name in OPERATORS)
         if rule.method and rule.method not in self.about["methods"]:
             return True
         if " operand" in trouble.message and f"'{self.about['name']}'" in trouble.message:
@@ -312,12 +309,17 @@ class _Judge:
 
     def _no_gradients(self, wrong: list[_Tried]) -> list[_Tried]:
         """If no rule at all gives a gradient, backward is to blame, not each rule."""
-        rules = {n: t for n, t in self.tried.items() if n in RULES_OF_ONE and t.mark != "absent"}
+        rules = {
+            n: t for n, t in self.tried.items()
+            if n in RULES_OF_ONE and t.mark != "absent" and not RULES_OF_ONE[n].special
+        }  # fmt: skip
         found = [t.finding for t in rules.values() if t.finding]
         families = {family(n) for n, t in rules.items() if t.finding}
         kinds = {finding.case.kind for finding in found}
         right = [t for t in rules.values() if t.mark == "right"]
-        lost = all(finding.is_lost for finding in found) or kinds == {"alone"}
+        lost = all(finding.is_lost for finding in found) or (
+            kinds == {"alone"} and all(finding.ask.endswith(".grad") for finding in found)
+        )
         if right or not lost or len(families) < 2 or len(kinds) != 1:
             return wrong
         backward = self.tried["backward"]

@@ -47,7 +47,7 @@ def is_named(accused, name):
 
 
 def said(failure):
-    return f"{failure.headline} {failure.got} {failure.cause}".lower()
+    return f"{failure.name} {failure.headline} {failure.got} {failure.cause}".lower()
 
 
 # --- right engines ---
