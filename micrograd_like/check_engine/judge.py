@@ -270,20 +270,18 @@ class _Judge:
         by: dict[str, _Tried] = {}
         for k, t in enumerate(wrong):
             for i, r in enumerate(wrong):
-                follows = r is not t and self._follows(t, r, subjects)
-                first = (len(r.ran), i) < (len(t.ran), k)  # the one that runs less is more basic
-                if follows and (first or not self._follows(r, t, subjects)):
+                levels = LEVELS.index(r.check.level), LEVELS.index(t.check.level)
+                if r is t or levels[0] > levels[1] or not self._follows(t, r, subjects):
+                    continue
+                simpler = (len(r.ran), i) < (len(t.ran), k)  # it runs less: it is more basic
+                if simpler or levels[0] < levels[1] or not self._follows(r, t, subjects):
                     by[t.check.name] = r
                     break
         roots = [t for t in wrong if t.check.name not in by]
         for t in wrong:
             if t.check.name in by:
-                root, seen = by[t.check.name], {t.check.name}
-                while root.check.name in by and root.check.name not in seen:
-                    seen.add(root.check.name)
-                    root = by[root.check.name]
                 t.mark = "follows"
-                root.followers.append(t.check.name)
+                _origin(by, t).followers.append(t.check.name)
         for t in self.tried.values():  # not tried, since what they need is wrong
             if t.mark == "follows" and not any(t.check.name in r.followers for r in roots):
                 needed = [r for r in roots if self._is_needed(r.check.name, t.check)]
@@ -407,6 +405,15 @@ def is_close(got: Came, answer: float | list[float], tolerance: float) -> bool:
     if not (math.isfinite(got) and math.isfinite(answer)):
         return got == answer or (got != got and answer != answer)
     return abs(got - answer) <= tolerance * max(abs(answer), 1e-3)
+
+
+def _origin(by: Mapping[str, _Tried], t: _Tried) -> _Tried:
+    """From what it follows, and that from another perhaps, to the first."""
+    seen = set()
+    while t.check.name in by and t.check.name not in seen:
+        seen.add(t.check.name)
+        t = by[t.check.name]
+    return t
 
 
 def _told(got: Came) -> float | str:
