@@ -60,7 +60,7 @@ def histograms(
     Args:
         model: anything with named_parameters(); which layer one belongs to is as in weight_norms.
         of: "data" for the weights and biases, "grad" for their gradients.
-        bins: how many, or one more: 0 is between two of them, or an end.
+        bins: how many, or one more where there are numbers below 0 and others: 0 is an edge.
 
     Returns:
         The edges of the bins, and for each layer how many of its numbers are in each: an edge
@@ -77,7 +77,7 @@ def histograms(
     last = len(edges) - 2
     counts = {}
     for layer, numbers in layers.items():
-        found = Counter(min(bisect_right(edges, x) - 1, last) for x in numbers)
+        found = Counter(min(max(bisect_right(edges, x) - 1, 0), last) for x in numbers)
         counts[layer] = [found[i] for i in range(last + 1)]
     return edges, counts
 
@@ -87,12 +87,12 @@ def plot_histogram(model: Any, of: str = "data", ax: Axes | None = None, bins: i
 
     All layers have the same scale from left to right, and each its own height. The text above a
     layer says how large its numbers are (rms, the root of the mean square) and how many are
-    exactly 0: with of="grad" a dead layer is one thin bar, and says "all 0".
+    exactly 0: with of="grad" a dead layer is one grey bar, and says "all 0".
 
     Args:
         model: anything with named_parameters().
         of: "data" for the weights and biases, "grad" for their gradients.
-        bins: how many bars, or one more, since none is on both sides of 0.
+        bins: how many bars, or one more, since none is on both sides of 0: orange is below.
 
     Raises:
         ValueError: there are no parameters, or one of the numbers is infinite or nan.
@@ -112,7 +112,7 @@ def plot_histogram(model: Any, of: str = "data", ax: Axes | None = None, bins: i
         # Several layers: the first on top, each with 1 unit of height, text in its upper quarter.
         unit, floor = (max(counts[layer]) / 0.75, 0.0) if lone else (1.0, -float(i))
         heights = [0.75 * unit * count / max(counts[layer]) for count in counts[layer]]
-        signs = [ORANGE if left < 0.0 else BLUE if any(numbers) else GREY for left in edges[:-1]]
+        signs = [ORANGE if left < 0.0 else BLUE for left in edges[:-1]] if any(numbers) else GREY
         ax.bar(edges[:-1], heights, widths, floor, align="edge",
                color=signs, edgecolor="white", linewidth=edge)  # fmt: skip
         ax.text(0.02, floor + 0.95 * unit, _about(numbers), color=INK, fontsize="small",
@@ -138,14 +138,14 @@ def _about(numbers: Sequence[float]) -> str:
 
 
 def _edges(numbers: Sequence[float], bins: int) -> list[float]:
-    """The edges of bins of equal width over all the numbers, one of them 0 if it is inside."""
+    """The edges of bins of equal width over all numbers; no bin has numbers of both signs."""
     low, high = min(numbers), max(numbers)
     if low == high:
         return [low - 0.5 + i / bins for i in range(bins + 1)]
     width = (high - low) / bins
-    if not low < 0.0 < high:
+    if not low < 0.0 <= high:
         return [*(low + i * width for i in range(bins)), high]
-    first, last = math.floor(low / width), math.ceil(high / width)
+    first, last = math.floor(low / width), max(math.ceil(high / width), 1)
     return [i * width for i in range(first, last + 1)]
 
 
