@@ -131,7 +131,7 @@ def escaped(text: str) -> str:
 
 
 def _scaling(svg: str) -> str:
-    """The picture made to fit where it is shown, down to a third of its size; a wider one scrolls."""
+    """The picture, as wide as where it is shown if need be, down to a third of its size."""
     found = re.search(r'<svg width="(\d+)pt"', svg)
     least = f"max(100%, {int(found[1]) // 3}pt)" if found else "100%"
     return svg.replace("<svg ", f'<svg style="max-width: {least}; height: auto" ', 1)

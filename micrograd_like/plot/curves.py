@@ -8,8 +8,19 @@ from typing import Any
 from ..checks import integer
 from ..engine import Number, Value, as_value, grad
 from . import common
-from .common import BLUE, COLOURS, Axes, axes, colour, integer_ticks, legend, number, panels
-from .common import steps, titled
+from .common import (
+    BLUE,
+    COLOURS,
+    Axes,
+    axes,
+    colour,
+    integer_ticks,
+    legend,
+    number,
+    panels,
+    steps,
+    titled,
+)
 
 __all__ = ["curve", "plot_activation", "plot_history", "plot_loss", "plot_schedule"]
 
@@ -43,9 +54,12 @@ def plot_history(
         ['loss during training', 'accuracy during training']
     """
     lines = numbers_of(history, keys)
-    together = ax is not None or "loss" not in history
-    groups = [lines] if together else list(_by_base(lines).values())
-    drawn = panels(len(groups)) if ax is None else [ax]
+    if ax is not None or "loss" not in history:
+        ax = axes(ax)
+        draw_lines(ax, lines)
+        return ax
+    groups = _by_base(lines).values()
+    drawn = panels(len(groups))
     for panel, group in zip(drawn, groups):
         draw_lines(panel, group)
     return drawn[0]

@@ -3,6 +3,7 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -240,7 +241,7 @@ def plot_confusion_matrix(
     look = {"cmap": "Blues", "im_kw": {"vmin": 0}, "colorbar": False}
     look["values_format"] = "d" if normalize is None else ".2f"
     display.plot(ax=ax, xticks_rotation=rotation, **look)
-    for text, cell in zip(display.text_.flat, sum(cells, [])):
+    for text, cell in zip(display.text_.flat, chain.from_iterable(cells)):
         # Its own ink is too pale between the smallest and the largest.
         text.set_color("white" if cell > most / 2 else INK)
     ax.set(xlabel="predicted", ylabel="true")
