@@ -8,19 +8,7 @@ from typing import Any
 from ..checks import integer
 from ..engine import Number, Value, as_value, grad
 from . import common
-from .common import (
-    BLUE,
-    COLOURS,
-    Axes,
-    axes,
-    colour,
-    integer_ticks,
-    legend,
-    number,
-    panels,
-    steps,
-    titled,
-)
+from .common import BLUE, COLOURS, Axes, axes, colour, integer_ticks, legend, number, steps
 
 __all__ = ["curve", "plot_activation", "plot_history", "plot_loss", "plot_schedule"]
 
@@ -59,7 +47,7 @@ def plot_history(
         draw_lines(ax, lines)
         return ax
     groups = _by_base(lines).values()
-    drawn = panels(len(groups))
+    drawn = common.panels(len(groups))
     for panel, group in zip(drawn, groups):
         draw_lines(panel, group)
     return drawn[0]
@@ -90,7 +78,7 @@ def draw_lines(ax: Axes, lines: Mapping[str, Sequence[float]], title: str = "") 
         ax.plot(epochs, numbers, style, c=colour(i), marker=marker, markersize=4, label=name)
     integer_ticks(ax.xaxis)
     ax.set(xlabel="epoch", ylabel=bases[0] if len(bases) == 1 else "value")
-    titled(ax, title or (f"{bases[0]} during training" if len(bases) == 1 else "training"))
+    common.titled(ax, title or (f"{bases[0]} during training" if len(bases) == 1 else "training"))
     legend(ax)
 
 
@@ -121,7 +109,7 @@ def plot_schedule(lr_at: Callable[[int], float], epochs: int, ax: Axes | None = 
     ax.plot(range(epochs), rates, color=BLUE, drawstyle="steps-post", marker=marker, markersize=4)
     integer_ticks(ax.xaxis)
     ax.set(xlabel="epochs done", ylabel="learning rate")
-    titled(ax, "learning rate schedule")
+    common.titled(ax, "learning rate schedule")
     ax.set_ylim(bottom=min(0.0, *rates, ax.get_ylim()[0]))
     return ax
 
@@ -168,7 +156,7 @@ def plot_activation(
     ax = axes(ax)
     name = _draw_with_slope(f, ax, low, high)
     ax.set(xlabel="x", ylabel="f(x) and f'(x)")
-    titled(ax, f"{name} and its derivative")
+    common.titled(ax, f"{name} and its derivative")
     ax.legend()
     return ax
 
@@ -208,6 +196,6 @@ def plot_loss(
     name = _draw_with_slope(wraps(loss)(lambda x: loss(x, target)), ax, low, high)
     ax.axvline(centre, color=common.GREY, linestyle=":", label="target")
     ax.set(xlabel="prediction", ylabel="loss and its derivative")
-    titled(ax, f"{name} of one prediction, target {centre:g}")
+    common.titled(ax, f"{name} of one prediction, target {centre:g}")
     ax.legend()
     return ax

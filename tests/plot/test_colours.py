@@ -2,9 +2,13 @@
 
 import itertools
 import math
+import re
+from pathlib import Path
 
 import pytest
 
+import micrograd_like
+from micrograd_like.draw import network
 from micrograd_like.plot.common import BLUE, COLOURS, ORANGE, class_colour, pale
 from micrograd_like.plot.outputs import _SHADES
 
@@ -116,3 +120,15 @@ def test_the_surest_regions_of_all_classes_and_every_region_of_two_stay_apart():
     assert closest(surest)[0] > 7.5, closest(surest)
     for share in _SHADES:
         assert closest([pale(BLUE, share), pale(ORANGE, share)])[0] > 15.0
+
+
+def test_what_is_positive_and_what_negative_has_the_same_colours_on_every_page():
+    assert (network._POSITIVE, network._NEGATIVE) == (BLUE, ORANGE)
+    pages = Path(micrograd_like.__file__).parent.rglob("*.html")
+    texts = [text for page in pages if "--pos:#" in (text := page.read_text("utf-8"))]
+    assert texts
+    for meaning, ours, other in (("pos", BLUE, ORANGE), ("neg", ORANGE, BLUE)):
+        for colour in re.findall(rf"--{meaning}:(#[0-9a-f]{{6}})", "".join(texts)):
+            for eye in EYES:
+                seen = lab(colour, eye)
+                assert difference(seen, lab(ours, eye)) < difference(seen, lab(other, eye))
