@@ -60,7 +60,7 @@ def histograms(
     Args:
         model: anything with named_parameters(); which layer one belongs to is as in weight_norms.
         of: "data" for the weights and biases, "grad" for their gradients.
-        bins: how many, or one more where there are numbers below 0 and others: 0 is an edge.
+        bins: how many; one or two more where 0 lies between the numbers, since it is an edge then.
 
     Returns:
         The edges of the bins, and for each layer how many of its numbers are in each: an edge
@@ -92,7 +92,7 @@ def plot_histogram(model: Any, of: str = "data", ax: Axes | None = None, bins: i
     Args:
         model: anything with named_parameters().
         of: "data" for the weights and biases, "grad" for their gradients.
-        bins: how many bars, or one more, since none is on both sides of 0: orange is below.
+        bins: how many bars; one or two more, so that none is on both sides of 0: orange is below.
 
     Raises:
         ValueError: there are no parameters, or one of the numbers is infinite or nan.
@@ -140,9 +140,9 @@ def _about(numbers: Sequence[float]) -> str:
 def _edges(numbers: Sequence[float], bins: int) -> list[float]:
     """The edges of bins of equal width over all numbers; no bin has numbers of both signs."""
     low, high = min(numbers), max(numbers)
-    if low == high:
+    width = high / bins - low / bins  # of each half: the difference may be too large for a float
+    if low + width == low:  # all are the same number, or as good as
         return [low - 0.5 + i / bins for i in range(bins + 1)]
-    width = (high - low) / bins
     if not low < 0.0 <= high:
         return [*(low + i * width for i in range(bins)), high]
     first, last = math.floor(low / width), max(math.ceil(high / width), 1)

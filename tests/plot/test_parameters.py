@@ -132,10 +132,21 @@ def test_every_number_is_counted_whatever_the_bins(bins):
         numbers = [rng.choice([0.0, 1.0, 0.1, 1e-9, 1e9]) * rng.uniform(-1, 1) for _ in range(13)]
         edges, counts = plot.histograms(mlp(numbers), bins=bins)
         assert [sum(counts[name]) for name in ("layers.0", "layers.1")] == [9, 4]
-        assert len(edges) - 1 in (bins, bins + 1)
+        assert bins <= len(edges) - 1 <= bins + 2
         assert edges[0] <= min(numbers) or edges[0] == pytest.approx(min(numbers))
         below = sum(sum(c for e, c in zip(edges, bars) if e < 0.0) for bars in counts.values())
         assert below == sum(x < 0.0 for x in numbers)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "bins"),
+    [(-1.7, 0.0, 10), (-5e-324, 5e-324, 3), (-1e308, 1e308, 4), (1.0, 1.0 + 2**-52, 30)],
+)
+def test_numbers_are_counted_where_floats_end(low, high, bins):
+    edges, counts = plot.histograms(mlp([low, high] + [low] * 11), bins=bins)
+    assert [sum(counts[name]) for name in ("layers.0", "layers.1")] == [9, 4]
+    assert all(map(math.isfinite, edges))
+    assert edges == sorted(edges)
 
 
 def test_what_is_no_module_is_one_layer():
