@@ -477,12 +477,38 @@ def test_the_ring_of_a_neuron_shows_its_bias():
     assert rings[0][1] > rings[1][1]
 
 
+def widths_of(drawing, title, shape):
+    return [float(width) for width in attributes(drawing, title, shape, "stroke-width")]
+
+
+def test_one_huge_weight_hides_no_other():
+    sizes = [0.5, -1.0, 2.0, 1e6]
+    drawing = draw_network(SimpleNamespace(neurons=[neuron(sizes)]))
+    a, b, c, huge = (widths_of(drawing, f"l0_{i}->l1_0", "path")[0] for i in range(4))
+    assert b > 1.3 * a
+    assert c > 1.3 * b
+    assert c < huge < 2.0 * c
+    assert "lines are weights of up to 1e+06, rings" in drawing.source
+
+
+def test_one_huge_bias_hides_no_other():
+    layer = SimpleNamespace(neurons=[neuron([1.0], b) for b in (0.01, 0.02, 0.04, 100.0)])
+    drawing = draw_network(layer)
+    a, b, c, huge = (widths_of(drawing, f"l1_{j}", "ellipse")[0] for j in range(4))
+    assert b > 1.3 * a
+    assert c > 1.3 * b
+    assert c < huge < 2.0 * c
+
+
 def test_infinite_weights_and_a_network_of_zeros_are_drawn():
-    inf = float("inf")
-    drawing = draw_network(SimpleNamespace(neurons=[neuron([inf, -inf, 1.0])]))
-    widths = [attributes(drawing, f"l0_{i}->l1_0", "path", "stroke-width") for i in range(3)]
-    assert widths[0] == widths[1] == widths[2] == ["2.97"]
-    assert len(groups(draw_network(SimpleNamespace(neurons=[neuron([0.0, 0.0])])), "edge")) == 2
+    inf, nan = float("inf"), float("nan")
+    drawing = draw_network(SimpleNamespace(neurons=[neuron([inf, -inf, 1.0, 0.0, nan])]))
+    a, b, c, zero, none = (widths_of(drawing, f"l0_{i}->l1_0", "path")[0] for i in range(5))
+    assert a == b > c > zero == none > 0.0
+    assert "weights of up to inf," in drawing.source
+    drawing = draw_network(SimpleNamespace(neurons=[neuron([0.0, 0.0])]))
+    assert len(groups(drawing, "edge")) == 2
+    assert "lines are weights, rings" in drawing.source
 
 
 def test_an_activation_name_is_text_too():
@@ -617,12 +643,15 @@ def test_a_failed_layout_leaves_the_old_file_whole(tmp_path, monkeypatch):
     assert path.read_text() == "old"
 
 
-def test_a_notebook_gets_svg_and_text():
+def test_a_notebook_gets_text_and_an_svg_that_scales_to_its_width_down_to_a_third():
     drawing = draw(lecture_graph())
-    assert drawing._repr_mimebundle_(include=None, exclude=None) == {
-        "image/svg+xml": drawing.svg(),
-        "text/plain": drawing.source,
-    }
+    bundle = drawing._repr_mimebundle_(include=None, exclude=None)
+    assert bundle["text/plain"] == drawing.source
+    root = ET.fromstring(bundle["image/svg+xml"])
+    third = int(root.get("width").removesuffix("pt")) // 3
+    assert root.attrib.pop("style") == f"max-width: max(100%, {third}pt); height: auto"
+    assert ET.tostring(root) == ET.tostring(ET.fromstring(drawing.svg()))
+    assert root.get("viewBox")  # without it nothing would scale
 
 
 def test_the_svg_stands_on_white_and_fits_in_a_page():

@@ -1,6 +1,7 @@
 """A picture: DOT text, what saves it, and what lays it out. Knows nothing of Values."""
 
 import os
+import re
 import shutil
 import threading
 from collections.abc import Iterable, Sequence
@@ -99,7 +100,7 @@ class Drawing:
         return str(self.graphviz().view(*args, **options))
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        return {"image/svg+xml": self.svg(), "text/plain": self.source}
+        return {"image/svg+xml": _scaling(self.svg()), "text/plain": self.source}
 
     def __repr__(self) -> str:
         return f"<Drawing of {self._title}>"
@@ -127,6 +128,13 @@ def escaped(text: str) -> str:
 
 
 # --- Graphviz ---
+
+
+def _scaling(svg: str) -> str:
+    """The picture, as wide as where it is shown if need be, down to a third of its size."""
+    found = re.search(r'<svg width="(\d+)pt"', svg)
+    least = f"max(100%, {int(found[1]) // 3}pt)" if found else "100%"
+    return svg.replace("<svg ", f'<svg style="max-width: {least}; height: auto" ', 1)
 
 
 def _for_format(source: str, format: str) -> str:

@@ -2,6 +2,8 @@
 
 import math
 import os
+import statistics
+from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
@@ -16,8 +18,9 @@ _POSITIVE, _NEGATIVE, _NEITHER = "#2b6cb0", "#e07b00", "#9aa5b1"  # told apart b
 def draw_network(model: Any, path: str | os.PathLike[str] | None = None) -> Drawing:
     """The picture of a network: a column of circles for each layer, a line for each weight.
 
-    Blue is positive, orange negative, and the larger the magnitude the wider the line. The ring
-    of a neuron shows its bias in the same way.
+    Blue is positive, orange negative, and the larger the magnitude the wider the line: the width
+    is width_share of the magnitude and the median of all, so that one huge weight hides no other.
+    The ring of a neuron shows its bias in the same way.
 
     Args:
         model: an MLP, or anything with ``layers``; or one layer, anything with ``neurons``. A
@@ -43,14 +46,15 @@ def draw_network(model: Any, path: str | os.PathLike[str] | None = None) -> Draw
     columns = [len(layers[0][0].w), *map(len, layers)]
     _check_weights(layers, columns)
     title = "a network " + "-".join(map(str, columns))
-    body = "\n".join([*_columns(layers, columns, naming), *_weights(layers, naming)])
+    weights = [w for layer in layers for neuron in layer for w in neuron.w]
+    body = "\n".join([*_columns(layers, columns, naming), *_weights(layers, weights, naming)])
     positive = f'<FONT COLOR="{_POSITIVE}">positive</FONT>'
     negative = f'<FONT COLOR="{_NEGATIVE}">negative</FONT>'
     # neato keeps every node where its pos pins it, so a column is a column.
     source = f"""digraph "{title}" {{
   graph [layout=neato, inputscale=72, splines=line, bgcolor="white", charset="UTF-8",
     outputorder=edgesfirst, {FONT}, fontsize=11, fontcolor="{MUTED}", pad=0.15,
-    label=<<BR/>{positive}, {negative}; lines are weights, rings are biases>];
+    label=<<BR/>{positive}, {negative}; lines are weights{_size(weights)}, rings are biases>];
   node [{FONT}, fontsize=12, fontcolor="{INK}", shape=circle, style=filled,
     fixedsize=true, width=0.42, label=""];
   edge [arrowhead=none];
@@ -100,6 +104,7 @@ def _columns(layers: list[list[Any]], columns: list[int], naming: Naming) -> lis
     gap_y = 44 if max(columns) <= 8 else 36  # points; a circle takes 30
     height = gap_y * max(columns)
     gap_x = max(130, min(1.2 * height / len(layers), 600))  # tall columns need flatter lines
+    typical = typical_size(neuron.b for layer in layers for neuron in layer)
     lines = []
     for depth, width in enumerate(columns):
         x = f"{depth * gap_x:.0f}"
@@ -108,7 +113,7 @@ def _columns(layers: list[list[Any]], columns: list[int], naming: Naming) -> lis
             look = f'label="x{j + 1}", color="{LINE}", fillcolor="#e9edf2"'
             if depth:
                 bias = layers[depth - 1][j].b
-                look = 'fillcolor="white", ' + _stroke(naming.of(bias) or "b", bias, 1.0, 2.5)
+                look = 'fillcolor="white", ' + _stroke(naming.of(bias) or "b", bias, typical, 4.0)
             lines.append(f'  l{depth}_{j} [pos="{x},{y}!", {look}];')
         lines.append(
             f'  caption{depth} [pos="{x},{height // 2 + 16}!", shape=plain, style="", '
@@ -117,13 +122,11 @@ def _columns(layers: list[list[Any]], columns: list[int], naming: Naming) -> lis
     return lines
 
 
-def _weights(layers: list[list[Any]], naming: Naming) -> list[str]:
+def _weights(layers: list[list[Any]], weights: list[Value], naming: Naming) -> list[str]:
     """An edge for every weight, thinner where there are many."""
-    magnitudes = [abs(w.data) for layer in layers for neuron in layer for w in neuron.w]
-    largest = max(filter(math.isfinite, magnitudes), default=0.0)
-    width = 3.0 / (1.0 + len(magnitudes) / 300)
+    typical, width = typical_size(weights), 4.5 / (1.0 + len(weights) / 300)
     return [
-        f"  l{depth}_{i} -> l{depth + 1}_{j} [{_stroke(naming.of(w) or 'w', w, largest, width)}];"
+        f"  l{depth}_{i} -> l{depth + 1}_{j} [{_stroke(naming.of(w) or 'w', w, typical, width)}];"
         for depth, layer in enumerate(layers)
         for j, neuron in enumerate(layer)
         for i, w in enumerate(neuron.w)
@@ -139,10 +142,31 @@ def _caption(layers: list[list[Any]], depth: int, width: int) -> str:
     return f'<B>{escaped(upper)}</B><BR/><FONT POINT-SIZE="10" COLOR="{MUTED}">{lower}</FONT>'
 
 
-def _stroke(name: str, v: Value, largest: float, width: float) -> str:
+def _size(weights: list[Value]) -> str:
+    """How large the largest weight is, which its width does not tell."""
+    largest = max((abs(w.data) for w in weights if w.data == w.data), default=0.0)
+    return f" of up to {largest:.3g}" if largest else ""
+
+
+def typical_size(values: Iterable[Value]) -> float:
+    """The median of the magnitudes that are finite and not 0; without any 1."""
+    sizes = [abs(v.data) for v in values if math.isfinite(v.data) and v.data]
+    return statistics.median(sizes) if sizes else 1.0
+
+
+def width_share(x: float, typical: float) -> float:
+    """The share of the full width that a number gets: half for a typical one, never all.
+
+    Example:
+        >>> [width_share(x, typical=2.0) for x in (0.0, -2.0, 6.0, 1e300)]
+        [0.0, 0.5, 0.75, 1.0]
+    """
+    return 0.0 if x != x else 1.0 - 1.0 / (1.0 + abs(x) / typical)
+
+
+def _stroke(name: str, v: Value, typical: float, width: float) -> str:
     """The attributes that show a number as a line: sign as colour, magnitude as width."""
     x = v.data
     color = _POSITIVE if x > 0.0 else _NEGATIVE if x < 0.0 else _NEITHER
-    share = min(abs(x) / largest, 1.0) if largest and x == x else 0.0
-    width *= 0.15 + 0.85 * share
+    width *= 0.08 + 0.92 * width_share(x, typical)
     return f'color="{color}", penwidth={width:.3f}, tooltip="{escaped(name)} = {x!r}"'

@@ -1,6 +1,6 @@
 """Curves: what a training run recorded, and functions of one number with their derivatives."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextvars import Context
 from functools import wraps
 from typing import Any
@@ -19,23 +19,42 @@ _FEW = 30  # points that are worth a marker each
 def plot_history(
     history: Any, keys: str | Iterable[str] | None = None, ax: Axes | None = None
 ) -> Axes:
-    """Draws how the numbers of a training run changed, one line for each name.
+    """Draws how the numbers of a training run changed: the loss, and beside it each metric.
 
-    "val_loss" is drawn dashed in the colour of "loss".
+    "val_loss" is drawn dashed in the colour of "loss". A history that has no "loss" is a set of
+    curves to be compared, in one panel.
 
     Args:
         history: for each name the list of its numbers, one for each epoch.
         keys: which names, in this order; without it all but lr, grad_norm and time, whose
             numbers are of another size.
+        ax: where to draw all of them; without it each in a panel of its own in a new Figure.
+
+    Returns:
+        The Axes of the first panel; those of all are ``ax.figure.axes``.
 
     Raises:
         ValueError: the history is empty, or has no such key.
 
     Example:
-        >>> ax = plot_history({"loss": [0.9, 0.5], "accuracy": [0.6, 0.8]}, keys="loss")
-        >>> [int(epoch) for epoch in ax.get_lines()[0].get_xdata()]
-        [1, 2]
+        >>> ax = plot_history({"loss": [0.9, 0.5], "accuracy": [0.6, 0.8]})
+        >>> [panel.get_title() for panel in ax.figure.axes]
+        ['loss during training', 'accuracy during training']
     """
+    lines = numbers_of(history, keys)
+    if ax is not None or "loss" not in history:
+        ax = axes(ax)
+        draw_lines(ax, lines)
+        return ax
+    groups = _by_base(lines).values()
+    drawn = common.panels(len(groups))
+    for panel, group in zip(drawn, groups):
+        draw_lines(panel, group)
+    return drawn[0]
+
+
+def numbers_of(history: Any, keys: str | Iterable[str] | None = None) -> dict[str, list[float]]:
+    """The numbers that plot_history draws."""
     if keys is None:
         keys = [name for name in history if name not in ("lr", "grad_norm", "time")]
     lines = {}
@@ -45,8 +64,12 @@ def plot_history(
         lines[name] = [number(x, repr(name)) for x in history[name]]
     if not any(lines.values()):
         raise ValueError("there is nothing to plot: the history is empty")
-    bases = list(dict.fromkeys(name.removeprefix("val_") for name in lines))
-    ax = axes(ax)
+    return lines
+
+
+def draw_lines(ax: Axes, lines: Mapping[str, Sequence[float]], title: str = "") -> None:
+    """A line over the epochs for each name; that of validation dashed, in the same colour."""
+    bases = list(_by_base(lines))
     for name, numbers in lines.items():
         i = bases.index(name.removeprefix("val_"))
         style = "--" if name != bases[i] else _STYLES[i // len(COLOURS) % len(_STYLES)]
@@ -55,8 +78,16 @@ def plot_history(
         ax.plot(epochs, numbers, style, c=colour(i), marker=marker, markersize=4, label=name)
     integer_ticks(ax.xaxis)
     ax.set(xlabel="epoch", ylabel=bases[0] if len(bases) == 1 else "value")
+    common.titled(ax, title or (f"{bases[0]} during training" if len(bases) == 1 else "training"))
     legend(ax)
-    return ax
+
+
+def _by_base(lines: Mapping[str, Sequence[float]]) -> dict[str, dict[str, Sequence[float]]]:
+    """For each name the lines of training and of validation."""
+    groups: dict[str, dict[str, Sequence[float]]] = {}
+    for name, numbers in lines.items():
+        groups.setdefault(name.removeprefix("val_"), {})[name] = numbers
+    return groups
 
 
 def plot_schedule(lr_at: Callable[[int], float], epochs: int, ax: Axes | None = None) -> Axes:
@@ -78,6 +109,7 @@ def plot_schedule(lr_at: Callable[[int], float], epochs: int, ax: Axes | None = 
     ax.plot(range(epochs), rates, color=BLUE, drawstyle="steps-post", marker=marker, markersize=4)
     integer_ticks(ax.xaxis)
     ax.set(xlabel="epochs done", ylabel="learning rate")
+    common.titled(ax, "learning rate schedule")
     ax.set_ylim(bottom=min(0.0, *rates, ax.get_ylim()[0]))
     return ax
 
@@ -121,14 +153,21 @@ def plot_activation(
         >>> [line.get_label() for line in ax.get_lines()]
         ['tanh', 'derivative']
     """
-    xs, ys, slopes = curve(f, low, high)
-    name = getattr(f, "__name__", "<lambda>").replace("<lambda>", "f(x)")
     ax = axes(ax)
-    ax.plot(xs, ys, color=BLUE, linewidth=2, label=name)
-    ax.plot(xs, slopes, "--", color=common.VIOLET, linewidth=2, label="derivative")
-    ax.set_xlabel("x")
+    name = _draw_with_slope(f, ax, low, high)
+    ax.set(xlabel="x", ylabel="f(x) and f'(x)")
+    common.titled(ax, f"{name} and its derivative")
     ax.legend()
     return ax
+
+
+def _draw_with_slope(f: Callable[[Value], Number], ax: Axes, low: float, high: float) -> str:
+    """Both lines; returns what the function is called."""
+    xs, ys, slopes = curve(f, low, high)
+    name: str = getattr(f, "__name__", "<lambda>").replace("<lambda>", "f(x)")
+    ax.plot(xs, ys, color=BLUE, linewidth=2, label=name)
+    ax.plot(xs, slopes, "--", color=common.VIOLET, linewidth=2, label="derivative")
+    return name
 
 
 def plot_loss(
@@ -153,8 +192,10 @@ def plot_loss(
     """
     centre = number(target, "the target")
     low, high = centre - 3.0 if low is None else low, centre + 3.0 if high is None else high
-    ax = plot_activation(wraps(loss)(lambda prediction: loss(prediction, target)), ax, low, high)
-    ax.set_xlabel("prediction")
+    ax = axes(ax)
+    name = _draw_with_slope(wraps(loss)(lambda x: loss(x, target)), ax, low, high)
     ax.axvline(centre, color=common.GREY, linestyle=":", label="target")
+    ax.set(xlabel="prediction", ylabel="loss and its derivative")
+    common.titled(ax, f"{name} of one prediction, target {centre:g}")
     ax.legend()
     return ax

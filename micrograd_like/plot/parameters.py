@@ -2,16 +2,20 @@
 
 import math
 import random
+from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain, pairwise
 from typing import Any
 
 from ..checks import integer
 from ..engine import Number, Value, assign, no_grad
-from .common import BLUE, INK, VIOLET, Axes, axes, integer_ticks, number, steps
-from .curves import plot_history
+from .common import BLUE, GREY, INK, ORANGE, Axes, axes, integer_ticks, number, steps, titled
+from .curves import draw_lines, numbers_of
 
 __all__ = [
-    "loss_landscape", "plot_histogram", "plot_loss_landscape", "plot_weight_norms", "weight_norms",
+    "histograms", "loss_landscape", "plot_histogram", "plot_loss_landscape", "plot_weight_norms",
+    "weight_norms",
 ]  # fmt: skip
 
 
@@ -27,13 +31,8 @@ def weight_norms(model: Any) -> dict[str, float]:
         >>> list(weight_norms(MLP(2, [4, 1], rng=0)))
         ['layers.0', 'layers.1']
     """
-    layers: dict[str, list[float]] = {}
-    parameters = _named_parameters(model)
-    tensors = {name: tensor for tensor, names in model.tensors().items() for name in names}
-    for name, p in parameters:
-        layer = tensors[name].rpartition(".")[0] or "model"
-        layers.setdefault(layer, []).append(p.data)
-    return {layer: math.hypot(*numbers) for layer, numbers in layers.items()}
+    layers = _layers(model, "data")
+    return {layer: math.hypot(*numbers.values()) for layer, numbers in layers.items()}
 
 
 def plot_weight_norms(norms: Mapping[str, Sequence[float]], ax: Axes | None = None) -> Axes:
@@ -47,42 +46,107 @@ def plot_weight_norms(norms: Mapping[str, Sequence[float]], ax: Axes | None = No
         >>> [float(norm) for norm in ax.get_lines()[1].get_ydata()]
         [1.0, 1.25]
     """
-    ax = plot_history(norms, ax=ax)
+    lines, ax = numbers_of(norms, list(norms)), axes(ax)
+    draw_lines(ax, lines, "how large the parameters of each layer are")
     ax.set_ylabel("L2 norm of the parameters")
     return ax
 
 
+def histograms(
+    model: Any, of: str = "data", bins: int = 30
+) -> tuple[list[float], dict[str, list[int]]]:
+    """How the weights of each layer, or their gradients, are distributed over the same bins.
+
+    Args:
+        model: anything with named_parameters(); which layer one belongs to is as in weight_norms.
+        of: "data" for the weights and biases, "grad" for their gradients.
+        bins: how many; one or two more where 0 lies between the numbers, since it is an edge then.
+
+    Returns:
+        The edges of the bins, and for each layer how many of its numbers are in each: an edge
+        belongs to the bin on its right, the last one to the last bin.
+
+    Example:
+        >>> from micrograd_like import MLP
+        >>> histograms(MLP(2, [3, 1], rng=0), of="grad", bins=2)  # before the first backward()
+        ([-0.5, 0.0, 0.5], {'layers.0': [0, 9], 'layers.1': [0, 4]})
+    """
+    layers = _finite_layers(model, of)
+    integer(1)("bins", bins)
+    edges = _edges(list(chain.from_iterable(layers.values())), bins)
+    last = len(edges) - 2
+    counts = {}
+    for layer, numbers in layers.items():
+        found = Counter(min(max(bisect_right(edges, x) - 1, 0), last) for x in numbers)
+        counts[layer] = [found[i] for i in range(last + 1)]
+    return edges, counts
+
+
 def plot_histogram(model: Any, of: str = "data", ax: Axes | None = None, bins: int = 30) -> Axes:
-    """Draws how the weights of a model, or their gradients, are distributed.
+    """Draws how the weights of each layer, or their gradients, are distributed.
+
+    All layers have the same scale from left to right, and each its own height. The text above a
+    layer says how large its numbers are (rms, the root of the mean square) and how many are
+    exactly 0: with of="grad" a dead layer is one grey bar, and says "all 0".
 
     Args:
         model: anything with named_parameters().
         of: "data" for the weights and biases, "grad" for their gradients.
-        bins: how many bars.
+        bins: how many bars; one or two more, so that none is on both sides of 0: orange is below.
 
     Raises:
         ValueError: there are no parameters, or one of the numbers is infinite or nan.
 
     Example:
         >>> from micrograd_like import MLP
-        >>> ax = plot_histogram(MLP(2, [16, 1], rng=0), bins=10)
-        >>> sum(int(bar.get_height()) for bar in ax.patches)
-        65
+        >>> ax = plot_histogram(MLP(2, [16, 1], rng=0), of="grad")
+        >>> [text.get_text() for text in ax.texts]
+        ['48 numbers, all 0', '17 numbers, all 0']
     """
-    if of not in ("data", "grad"):
-        raise ValueError(f'of must be "data" or "grad", got {of!r}')
-    numbers = {name: float(getattr(p, of)) for name, p in _named_parameters(model)}
-    for name, x in numbers.items():
-        if not math.isfinite(x):
-            raise ValueError(f"the {of} of {name} is {x}, which no histogram can show")
-    integer(1)("bins", bins)
-    ax = axes(ax)
-    colour, what = (BLUE, "weights and biases") if of == "data" else (VIOLET, "gradients")
-    edge = 20.0 / bins  # makes neighbours visible and hides no narrow bar
-    ax.hist(list(numbers.values()), bins, color=colour, edgecolor="white", linewidth=edge)
-    ax.set(xlabel=what, ylabel=f"how many of {len(numbers)}")
-    integer_ticks(ax.yaxis)
+    layers, (edges, counts) = _finite_layers(model, of), histograms(model, of, bins)
+    ax, what = axes(ax), "weights and biases" if of == "data" else "gradients"
+    edge = min(0.5, 20.0 / bins)  # makes neighbours visible and hides no narrow bar
+    widths = [right - left for left, right in pairwise(edges)]
+    lone = len(layers) == 1
+    for i, (layer, numbers) in enumerate(layers.items()):
+        # Several layers: the first on top, each with 1 unit of height, text in its upper quarter.
+        unit, floor = (max(counts[layer]) / 0.75, 0.0) if lone else (1.0, -float(i))
+        heights = [0.75 * unit * count / max(counts[layer]) for count in counts[layer]]
+        signs = [ORANGE if left < 0.0 else BLUE for left in edges[:-1]] if any(numbers) else GREY
+        ax.bar(edges[:-1], heights, widths, floor, align="edge",
+               color=signs, edgecolor="white", linewidth=edge)  # fmt: skip
+        ax.text(0.02, floor + 0.95 * unit, _about(numbers), color=INK, fontsize="small",
+                transform=ax.get_yaxis_transform(), verticalalignment="top")  # fmt: skip
+    if lone:
+        ax.set(ylim=(0.0, unit), ylabel=f"how many of {len(numbers)}")
+        integer_ticks(ax.yaxis)
+    else:
+        ax.set(ylim=(1.0 - len(layers), 1.0), ylabel="layer")
+        ax.set_yticks([-i for i in range(len(layers))], layers)
+    ax.set_xlabel(what)
+    titled(ax, what if lone else f"{what} of each layer")
     return ax
+
+
+def _about(numbers: Sequence[float]) -> str:
+    """Their number, their size, and how many are exactly 0."""
+    zeros = sum(x == 0.0 for x in numbers)
+    if zeros == len(numbers):
+        return f"{zeros} numbers, all 0"
+    rms = math.hypot(*numbers) / math.sqrt(len(numbers))
+    return f"{len(numbers)} numbers, rms {rms:.2g}" + (f", {zeros} are 0" if zeros else "")
+
+
+def _edges(numbers: Sequence[float], bins: int) -> list[float]:
+    """The edges of bins of equal width over all numbers; no bin has numbers of both signs."""
+    low, high = min(numbers), max(numbers)
+    width = high / bins - low / bins  # of each half: the difference may be too large for a float
+    if low + width == low:  # all are the same number, or as good as
+        return [low - 0.5 + i / bins for i in range(bins + 1)]
+    if not low < 0.0 <= high:
+        return [*(low + i * width for i in range(bins)), high]
+    first, last = math.floor(low / width), max(math.ceil(high / width), 1)
+    return [i * width for i in range(first, last + 1)]
 
 
 def loss_landscape(
@@ -163,19 +227,37 @@ def plot_loss_landscape(
     ax = axes(ax)
     filled = ax.contourf(offsets, offsets, rows, levels=20, cmap="Blues")
     ax.figure.colorbar(filled, ax=ax, label="loss")
+    titled(ax, "the loss around the present parameters")
     ax.plot([0.0], [0.0], "*", color=INK, markeredgecolor="white", markersize=14, label="now")
     ax.set(aspect="equal", xlabel="along a random direction", ylabel="along another")
     ax.legend()
     return ax
 
 
-def _named_parameters(model: Any) -> list[tuple[str, Value]]:
+def _finite_layers(model: Any, of: str) -> dict[str, list[float]]:
+    """The numbers of each layer, all of which a histogram can show."""
+    layers = _layers(model, of)
+    for name, x in chain.from_iterable(numbers.items() for numbers in layers.values()):
+        if not math.isfinite(x):
+            raise ValueError(f"the {of} of {name} is {x}, which no histogram can show")
+    return {layer: list(numbers.values()) for layer, numbers in layers.items()}
+
+
+def _layers(model: Any, of: str) -> dict[str, dict[str, float]]:
+    """For each layer the names of its parameters and their numbers, or gradients."""
+    if of not in ("data", "grad"):
+        raise ValueError(f'of must be "data" or "grad", got {of!r}')
     if not hasattr(model, "named_parameters"):
         raise TypeError(f"expected a model with named_parameters(), got {type(model).__name__}")
-    pairs = list(model.named_parameters())
-    if not pairs:
+    tensors = model.tensors() if hasattr(model, "tensors") else {}
+    places = {name: tensor for tensor, names in tensors.items() for name in names}
+    layers: dict[str, dict[str, float]] = {}
+    for name, p in model.named_parameters():
+        layer = places.get(name, "").rpartition(".")[0] or "model"
+        layers.setdefault(layer, {})[name] = float(getattr(p, of))
+    if not layers:
         raise ValueError(f"this {type(model).__name__} has no parameters")
-    return pairs
+    return layers
 
 
 def _two_directions(n: int, rng: random.Random | int) -> tuple[list[float], list[float]]:

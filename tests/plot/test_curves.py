@@ -3,7 +3,8 @@
 import math
 
 import pytest
-from helpers.known_plots import HISTORY, legend, lines, xy
+from helpers.known_plots import CALLS, HISTORY, legend, lines, xy
+from matplotlib.figure import Figure
 
 from micrograd_like import plot
 from micrograd_like.engine import Value, no_grad
@@ -11,33 +12,81 @@ from micrograd_like.losses import hinge_loss, mse_loss
 from micrograd_like.optim import SGD, StepLR
 
 
-def test_history_is_one_line_for_each_name_with_epochs_from_1():
-    ax = plot.plot_history(HISTORY)
+def panels(ax):
+    return {panel.get_ylabel(): legend(panel) for panel in ax.figure.axes}
+
+
+def test_history_is_a_panel_for_the_loss_and_one_for_each_metric_with_epochs_from_1():
+    ax = plot.plot_history(HISTORY | {"mae": [3.0, 2.0, 1.0], "val_mae": [4.0, 3.0, 2.0]})
+    assert panels(ax) == {
+        "loss": ["loss", "val_loss"], "accuracy": ["accuracy"], "mae": ["mae", "val_mae"]
+    }  # fmt: skip
+    assert ax is ax.figure.axes[0]
+    assert {name: xy(line) for name, line in lines(ax).items()} == {
+        name: ([1, 2, 3], HISTORY[name]) for name in ("loss", "val_loss")
+    }
+    assert [panel.get_xlabel() for panel in ax.figure.axes] == ["epoch"] * 3
+    assert [panel.get_title() for panel in ax.figure.axes] == [
+        "loss during training", "accuracy during training", "mae during training"
+    ]  # fmt: skip
+
+
+def test_history_in_given_axes_is_one_line_for_each_name():
+    ax = plot.plot_history(HISTORY, ax=Figure().add_subplot())
     assert {name: xy(line) for name, line in lines(ax).items()} == {
         name: ([1, 2, 3], numbers) for name, numbers in HISTORY.items()
     }
     assert legend(ax) == list(HISTORY)
-    assert ax.get_xlabel() == "epoch"
+    assert len(ax.figure.axes) == 1
+
+
+def test_curves_without_a_loss_are_compared_in_one_panel():
+    ax = plot.plot_history({"SGD": [2.0, 1.0], "Adam": [2.0, 0.5]})
+    assert panels(ax) == {"value": ["SGD", "Adam"]}
+    assert ax.get_title() == "training"
+
+
+def test_many_panels_stand_three_in_a_row_and_do_not_overlap():
+    ax = plot.plot_history({"loss": [1.0]} | {f"metric {i}": [1.0] for i in range(6)})
+    ax.figure.draw_without_rendering()
+    boxes = [panel.get_tightbbox() for panel in ax.figure.axes]
+    assert len({round(panel.get_position().y0, 3) for panel in ax.figure.axes}) == 3
+    for i, box in enumerate(boxes):
+        assert not any(box.overlaps(other) for other in boxes[:i])
 
 
 def test_history_draws_what_is_minimised_and_measured_unless_asked_for_more():
     history = {"loss": [0.5], "grad_norm": [9.0], "lr": [0.1], "time": [2.0], "accuracy": [0.8]}
-    assert legend(plot.plot_history(history)) == ["loss", "accuracy"]
-    assert legend(plot.plot_history(history, ["lr", "time"])) == ["lr", "time"]
+    assert list(panels(plot.plot_history(history))) == ["loss", "accuracy"]
+    assert list(panels(plot.plot_history(history, ["lr", "time"]))) == ["lr", "time"]
 
 
 def test_history_draws_validation_dashed_in_the_same_colour():
-    drawn = lines(plot.plot_history(HISTORY))
+    drawn = lines(plot.plot_history(HISTORY, ax=Figure().add_subplot()))
     assert drawn["loss"].get_color() == drawn["val_loss"].get_color()
     assert (drawn["loss"].get_linestyle(), drawn["val_loss"].get_linestyle()) == ("-", "--")
     assert drawn["loss"].get_color() != drawn["accuracy"].get_color()
 
 
 def test_history_draws_the_keys_that_are_asked_for_in_their_order():
-    assert legend(plot.plot_history(HISTORY, keys=["accuracy", "loss"])) == ["accuracy", "loss"]
-    ax = plot.plot_history(HISTORY, keys="loss")
-    assert legend(ax) == ["loss"]
-    assert ax.get_ylabel() == "loss"
+    asked = ["accuracy", "loss"]
+    assert list(panels(plot.plot_history(HISTORY, keys=asked))) == asked
+    assert legend(plot.plot_history(HISTORY, asked, Figure().add_subplot())) == asked
+    assert panels(plot.plot_history(HISTORY, keys="loss")) == {"loss": ["loss"]}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_plot_has_a_title_and_leaves_the_one_that_is_there(name):
+    assert CALLS[name](None).get_title()
+    ax = Figure().add_subplot(title="mine")
+    assert CALLS[name](ax).get_title() == "mine"
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_plot_has_a_label_at_each_axis(name):
+    ax = CALLS[name](None)
+    assert ax.get_xlabel()
+    assert ax.get_ylabel()
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 3, 7, 100])

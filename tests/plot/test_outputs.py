@@ -10,17 +10,31 @@ from matplotlib.colors import to_hex
 from micrograd_like import plot
 from micrograd_like.engine import Value
 from micrograd_like.nn import MLP
-from micrograd_like.plot.common import BLUE, INK, ORANGE, pale
+from micrograd_like.plot.common import BLUE, COLOURS, INK, ORANGE, pale
+from micrograd_like.plot.outputs import _SHADES
 
 
 def regions(ax):
-    return [c for c in ax.collections if hasattr(c, "levels")]
+    return [c for c in ax.collections if getattr(c, "filled", False)]
+
+
+def shade_at(ax, point):
+    """The colour that is seen there: that of the last drawn region around the point."""
+    around = [
+        colour
+        for c in regions(ax)
+        for path, colour in zip(c.get_paths(), c.get_facecolor())
+        if path.contains_point(point)
+    ]
+    return to_hex(around[-1]) if around else None
 
 
 def colour_at(ax, point):
-    """The colour of the region that is seen there: the last drawn of those around the point."""
-    around = [c for c in regions(ax) if any(path.contains_point(point) for path in c.get_paths())]
-    return to_hex(around[-1].get_facecolor()[0]) if around else None
+    """The colour of the class whose region is seen there, whatever its shade."""
+    seen = shade_at(ax, point)
+    found = {colour for colour in COLOURS for share in _SHADES if pale(colour, share) == seen}
+    assert len(found) == (seen is not None)
+    return found.pop() if found else None
 
 
 def points(ax):
@@ -38,20 +52,20 @@ def test_points_lie_in_the_region_of_their_class_when_the_model_is_right(labels)
     assert low == (ORANGE, [[0, 0], [1, 1]])
     assert high == (BLUE, [[0, 1], [1, 0]])  # blue is positive, as in every picture
     for colour, there in (low, high):
-        assert [colour_at(ax, point) for point in there] == [pale(colour)] * 2
+        assert [colour_at(ax, point) for point in there] == [colour] * 2
     assert legend(ax) == [f"class {min(labels):.0f}", "class 1"]
 
 
 def test_the_boundary_lies_where_the_score_is_0():
     ax = plot.plot_decision_boundary(lambda x: 3.0 * (x[0] - 0.7), CORNERS, XOR)
-    assert colour_at(ax, (0.69, 0.5)) == pale(ORANGE)
-    assert colour_at(ax, (0.71, 0.5)) == pale(BLUE)
+    assert colour_at(ax, (0.69, 0.5)) == ORANGE
+    assert colour_at(ax, (0.71, 0.5)) == BLUE
 
 
 def test_the_boundary_lies_at_the_threshold_that_is_given():
     ax = plot.plot_decision_boundary(lambda x: x[0], CORNERS, [0, 0, 1, 1], threshold=0.5)
-    assert colour_at(ax, (0.49, 0.5)) == pale(ORANGE)
-    assert colour_at(ax, (0.51, 0.5)) == pale(BLUE)
+    assert colour_at(ax, (0.49, 0.5)) == ORANGE
+    assert colour_at(ax, (0.51, 0.5)) == BLUE
 
 
 def test_with_several_scores_the_largest_wins():
@@ -64,7 +78,7 @@ def test_with_several_scores_the_largest_wins():
     for k, centre in enumerate(centres):
         colour, at = points(ax)[f"class {k}"]
         assert at == [list(centre)]
-        assert colour_at(ax, centre) == pale(colour)
+        assert colour_at(ax, centre) == colour
     steps = [i / 50 for i in range(-9, 10)]
     meeting = [(2.0 + dx, 5.0 / 6.0 + dy) for dx in steps for dy in steps]
     assert all(colour_at(ax, point) for point in meeting)  # no gap between the three
@@ -72,12 +86,55 @@ def test_with_several_scores_the_largest_wins():
 
 def test_on_a_tie_the_first_class_is_seen():
     ax = plot.plot_decision_boundary(lambda x: [0.0, 0.0], CORNERS, [0, 1, 1, 0], resolution=4)
-    assert colour_at(ax, (0.5, 0.5)) == pale(ORANGE)
+    assert colour_at(ax, (0.5, 0.5)) == ORANGE
 
 
 def test_a_class_that_never_wins_is_not_seen():
     ax = plot.plot_decision_boundary(lambda x: 1.0, CORNERS, XOR, resolution=4)
-    assert {colour_at(ax, point) for point in CORNERS} == {pale(BLUE)}
+    assert {colour_at(ax, point) for point in CORNERS} == {BLUE}
+
+
+def test_a_place_is_the_darker_the_further_its_class_is_ahead():
+    ax = plot.plot_decision_boundary(lambda x: x[0], [[-5, 0], [5, 1]], [-1, 1], resolution=61)
+    for sign, colour in ((-1, ORANGE), (1, BLUE)):
+        seen = list(dict.fromkeys(shade_at(ax, (sign * x / 100, 0.5)) for x in range(1, 500)))
+        assert seen == [pale(colour, share) for share in _SHADES]
+    assert shade_at(ax, (0.8, 0.5)) == pale(BLUE, _SHADES[0])
+    assert shade_at(ax, (1.3, 0.5)) == pale(BLUE, _SHADES[1])
+
+
+def test_near_a_boundary_no_class_of_several_is_sure():
+    def model(x):
+        return [x[0], x[1], 0.0]
+
+    ax = plot.plot_decision_boundary(model, [[-1, -1], [1, 1]], [2, 0], resolution=41)
+    for near in ((0.70, 0.74), (0.74, 0.70), (-0.5, 0.03), (-0.5, -0.03), (0.03, -0.5)):
+        assert shade_at(ax, near) in [pale(colour, _SHADES[0]) for colour in COLOURS]
+    assert shade_at(ax, (-1.0, 1.1)) == pale(BLUE, _SHADES[-1])
+
+
+def test_one_place_of_enormous_scores_makes_the_others_no_less_sure():
+    def model(x):
+        return 1e9 if x[0] > 0.98 and x[1] > 0.98 else product(x)
+
+    ax = plot.plot_decision_boundary(model, CORNERS, XOR, resolution=21)
+    assert shade_at(ax, (0.0, 0.0)) == pale(ORANGE, _SHADES[-1])
+
+
+def test_a_line_is_drawn_where_two_classes_are_equal():
+    ax = plot.plot_decision_boundary(lambda x: x[0] - 0.5, CORNERS, [0, 0, 1, 1])
+    outlines = [c for c in ax.collections if hasattr(c, "levels") and not c.filled]
+    ends = [x for c in outlines for path in c.get_paths() for x, _ in path.vertices]
+    assert ends == pytest.approx([0.5] * len(ends))
+    assert ends
+
+
+def test_margins_are_what_each_class_is_ahead_of_the_best_other():
+    inf = math.inf
+    assert plot.decision_margins([[[1.0, 4.0, 2.0], [inf, 0.0, 0.0]]])[1] == [
+        [2.0, pytest.approx(math.nan, nan_ok=True)]
+    ]
+    assert plot.decision_margins([[[0.75]]], threshold=0.5) == [[[-0.5]], [[0.5]]]
 
 
 def test_where_a_score_is_nan_nothing_is_drawn():
@@ -85,7 +142,7 @@ def test_where_a_score_is_nan_nothing_is_drawn():
         return [math.nan if x[0] > 0.5 else -1.0, 1.0]
 
     ax = plot.plot_decision_boundary(model, CORNERS, [0, 1, 1, 0], resolution=10)
-    assert colour_at(ax, (0.0, 0.5)) == pale(BLUE)
+    assert colour_at(ax, (0.0, 0.5)) == BLUE
     assert colour_at(ax, (0.9, 0.5)) is None
 
 
@@ -162,6 +219,30 @@ def test_a_confusion_matrix_is_an_image_with_its_counts_written_in_the_cells():
     for ticks in (ax.get_xticklabels(), ax.get_yticklabels()):
         assert [tick.get_text() for tick in ticks] == ["cat", "dog"]
     assert (ax.get_xlabel(), ax.get_ylabel()) == ("predicted", "true")
+
+
+@pytest.mark.parametrize("normalize", ["true", "pred", "all", None])
+def test_shares_are_sklearns_and_of_nothing_0(normalize):
+    metrics = pytest.importorskip("sklearn.metrics")
+    true, predicted, classes = [0, 0, 0, 1, 3], [0, 2, 2, 1, 2], range(4)
+    ours = plot.confusion_matrix(outputs=predicted, targets=true, n=4, normalize=normalize)
+    theirs = metrics.confusion_matrix(true, predicted, labels=classes, normalize=normalize)
+    assert ours == theirs.tolist()
+
+
+def test_shares_are_written_with_two_decimals_and_what_they_are_of():
+    labels = {"outputs": [0, 0, 1], "targets": [0, 1, 1]}
+    ax = plot.plot_confusion_matrix(**labels, normalize="true")
+    assert ax.images[0].get_array().tolist() == [[1.0, 0.0], [0.5, 0.5]]
+    assert [text.get_text() for text in ax.texts] == ["1.00", "0.00", "0.50", "0.50"]
+    assert [text.get_color() for text in ax.texts] == ["white", *[INK] * 3]
+    assert "a true class (row)" in ax.get_title()
+
+
+def test_another_word_than_those_of_normalize_is_refused():
+    for function in (plot.confusion_matrix, plot.plot_confusion_matrix):
+        with pytest.raises(ValueError, match="""or None, got 'rows'"""):
+            function(outputs=[0], targets=[0], normalize="rows")
 
 
 def test_counts_are_white_on_dark_cells_only():

@@ -5,10 +5,12 @@ import random
 
 import pytest
 from helpers.known_plots import lines, xy
+from matplotlib.colors import to_hex
 
 from micrograd_like import plot
 from micrograd_like.engine import Value
 from micrograd_like.nn import MLP, Activation, Layer, Linear, Module, Neuron, Sequential
+from micrograd_like.plot.common import BLUE, GREY, ORANGE
 
 
 def test_weight_norms_are_those_of_each_layer():
@@ -69,10 +71,90 @@ def test_a_histogram_counts_the_weights_or_the_gradients():
     neuron = Neuron(3, rng=0)
     for p, number in zip(neuron.parameters(), [0.0, 0.1, 0.2, 4.0]):
         p.data, p.grad = number, -number
+    assert plot.histograms(neuron, bins=4) == ([0, 1, 2, 3, 4], {"model": [3, 0, 0, 1]})
     bars = plot.plot_histogram(neuron, bins=4).patches
     assert [(bar.get_x(), bar.get_height()) for bar in bars] == [(0, 3), (1, 0), (2, 0), (3, 1)]
-    bars = plot.plot_histogram(neuron, of="grad", bins=4).patches
-    assert [(bar.get_x(), bar.get_height()) for bar in bars] == [(-4, 1), (-3, 0), (-2, 0), (-1, 3)]
+    edges, counts = plot.histograms(neuron, of="grad", bins=4)
+    assert (edges, counts) == ([-4, -3, -2, -1, 0, 1], {"model": [1, 0, 0, 2, 1]})
+
+
+def mlp(numbers, **grads):
+    """Two layers of nine and four parameters with these numbers; gradients of one of them."""
+    model = MLP(2, [3, 1], rng=0)
+    for p, x in zip(model.parameters(), numbers, strict=True):
+        p.data = x
+    for name, grad in grads.items():
+        for p in model.layers[int(name[1:])].parameters():
+            p.grad = grad
+    return model
+
+
+def test_every_layer_has_its_own_bars_over_the_same_scale():
+    model = mlp([-1.0, *[0.5] * 8, *[3.0] * 4])
+    assert plot.histograms(model, bins=4) == (
+        [-1, 0, 1, 2, 3],
+        {"layers.0": [1, 8, 0, 0], "layers.1": [0, 0, 0, 4]},
+    )
+    ax = plot.plot_histogram(model, bins=4)
+    bars = [(bar.get_x(), bar.get_y(), bar.get_height()) for bar in ax.patches if bar.get_height()]
+    assert bars == [(-1, 0, 0.75 / 8), (0, 0, 0.75), (2, -1, 0.75)]
+    ticks = zip(ax.get_yticks(), [tick.get_text() for tick in ax.get_yticklabels()])
+    assert list(ticks) == [(0, "layers.0"), (-1, "layers.1")]
+    assert (ax.get_xlabel(), ax.get_ylabel()) == ("weights and biases", "layer")
+
+
+def test_orange_bars_are_below_0_and_blue_ones_are_not():
+    bars = plot.plot_histogram(mlp([-1.0, *[0.5] * 8, *[3.0] * 3, 0.0]), bins=7).patches
+    ends = {colour: [] for colour in (ORANGE, BLUE)}
+    for bar in bars:
+        ends[to_hex(bar.get_facecolor())].append((bar.get_x(), bar.get_x() + bar.get_width()))
+    assert max(right for _, right in ends[ORANGE]) == 0.0 == min(left for left, _ in ends[BLUE])
+
+
+def test_a_dead_layer_is_one_grey_bar_and_says_so():
+    ax = plot.plot_histogram(mlp([1.0] * 13, g0=0.0, g1=0.25), of="grad")
+    dead = [bar for bar in ax.patches if bar.get_y() == 0 and bar.get_height()]
+    assert [to_hex(bar.get_facecolor()) for bar in dead] == [GREY]
+    assert dead[0].get_x() == 0.0
+    said = [text.get_text() for text in ax.texts]
+    assert said == ["9 numbers, all 0", "4 numbers, rms 0.25"]
+
+
+def test_how_many_are_exactly_0_is_said():
+    (text,) = plot.plot_histogram(mlp([0.0] * 5 + [2.0] * 8).layers[0]).texts
+    assert text.get_text() == "9 numbers, rms 1.3, 5 are 0"
+
+
+@pytest.mark.parametrize("bins", [1, 2, 3, 7, 30])
+def test_every_number_is_counted_whatever_the_bins(bins):
+    rng = random.Random(0)
+    for _ in range(300):
+        numbers = [rng.choice([0.0, 1.0, 0.1, 1e-9, 1e9]) * rng.uniform(-1, 1) for _ in range(13)]
+        edges, counts = plot.histograms(mlp(numbers), bins=bins)
+        assert [sum(counts[name]) for name in ("layers.0", "layers.1")] == [9, 4]
+        assert bins <= len(edges) - 1 <= bins + 2
+        assert edges[0] <= min(numbers) or edges[0] == pytest.approx(min(numbers))
+        below = sum(sum(c for e, c in zip(edges, bars) if e < 0.0) for bars in counts.values())
+        assert below == sum(x < 0.0 for x in numbers)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "bins"),
+    [(-1.7, 0.0, 10), (-5e-324, 5e-324, 3), (-1e308, 1e308, 4), (1.0, 1.0 + 2**-52, 30)],
+)
+def test_numbers_are_counted_where_floats_end(low, high, bins):
+    edges, counts = plot.histograms(mlp([low, high] + [low] * 11), bins=bins)
+    assert [sum(counts[name]) for name in ("layers.0", "layers.1")] == [9, 4]
+    assert all(map(math.isfinite, edges))
+    assert edges == sorted(edges)
+
+
+def test_what_is_no_module_is_one_layer():
+    class Pair:
+        def named_parameters(self):
+            return [("a", Value(1.0)), ("b", Value(2.0))]
+
+    assert plot.histograms(Pair(), bins=1) == ([1.0, 2.0], {"model": [2]})
 
 
 def test_a_histogram_of_equal_numbers_is_one_bar():
