@@ -183,8 +183,9 @@ class _Forked:
         return reply
 
     def close(self) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self.child, signal.SIGKILL)
+        for kill in (os.killpg, os.kill):  # it has no group yet, perhaps
+            with suppress(ProcessLookupError):
+                kill(self.child, signal.SIGKILL)
         os.waitpid(self.child, 0)
         os.close(self.reading)
         os.close(self.writing)
@@ -196,7 +197,7 @@ def _serve(inside: "_Inside", reading: int, writing: int) -> None:
     So each program finds the engine as it was loaded, whatever the others did to it.
     """
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent's to decide
+        os.setsid()  # a group of its own, which dies together; Ctrl-C is the parent's to decide
         faulthandler.disable()  # what dies here dies silently
         silent = os.open(os.devnull, os.O_RDWR)
         for stream in (0, 1, 2):

@@ -6,7 +6,9 @@ seen in public, and mutants that a program makes.
 
 import math
 import re
+import signal
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -316,6 +318,27 @@ def test_an_engine_that_prints_says_nothing_and_its_module_stays_as_it_was(capfd
     patches = next(engine for engine in WRONG if engine.name == "patches_math")
     check_engine(patches.load(), "rules")
     assert math.tanh is before
+
+
+def test_an_interrupt_leaves_no_process_of_the_engine(tmp_path):
+    """Ctrl-C while a program loops: the program and its parent are gone."""
+    pid = tmp_path / "pid"
+    loops = f"import os\nopen({str(pid)!r}, 'w').write(str(os.getpid()))\nwhile True:\n    pass"
+
+    def interrupted(*args):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupted)
+    signal.setitimer(signal.ITIMER_REAL, 0.7)
+    try:
+        with pytest.raises(KeyboardInterrupt), Contained(lambda: Value) as engine:
+            engine.run(loops, seconds=30.0)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
+        signal.signal(signal.SIGALRM, before)
+    time.sleep(0.2)
+    state = Path(f"/proc/{pid.read_text()}/stat")
+    assert not state.exists() or state.read_text().split(") ")[1][0] == "Z"  # dead, not collected
 
 
 def test_where_no_process_can_be_forked_a_thread_judges(monkeypatch):
