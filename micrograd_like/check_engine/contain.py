@@ -119,12 +119,13 @@ class Contained:
 
     def run_each(
         self, programs: Sequence[Program], seconds: float = 2.0,
-        traced: bool = False, data: str = "",
+        traced: bool = False, data: str = "", once: bool = False,
     ) -> Iterator[Outcome]:  # fmt: skip
         """Runs several programs in one process; one by one, to the first that ends it, if one does.
 
         Args:
             seconds: for all together; and if that is not enough, or the process dies, for each.
+            once: gives nothing then.
         """
         common = {"traced": traced, "data": data}
         requests = [{"do": "run", "code": code, "asks": list(asks)} for code, asks in programs]
@@ -132,6 +133,8 @@ class Contained:
             found = self._ask({"do": "each", "requests": [r | common for r in requests]}, seconds)
             if "each" in found:
                 yield from map(_outcome, found["each"])
+                return
+            if once:
                 return
         for request in requests:
             outcome = _outcome(self._ask(request | common, seconds))

@@ -12,6 +12,7 @@ y.backprop()
 
 import ast
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from .contain import Came, Contained, Outcome, Program, Trouble
@@ -69,7 +70,7 @@ class Dialect:
 
     def code(self, text: str) -> str:
         """Code in micrograd's words in the engine's; Missing if there is no word for something."""
-        return ast.unparse(_Rewriter(self.words).visit(ast.parse(text)))
+        return _rewritten(text, tuple(self.words.items()))
 
     def run(self, engine: Contained, code: str, asks: list[str], **how: Any) -> Outcome:
         """Runs code in micrograd's words; numbers are found under the asks as they were given."""
@@ -84,6 +85,11 @@ class Dialect:
         for asks, found in zip(asked, engine.run_each(rewritten, data=self.words["data"], **how)):
             numbers = {a: found.numbers[r] for a, r in asks.items() if r in found.numbers}
             yield found._replace(numbers=numbers)
+
+
+@lru_cache(10_000)
+def _rewritten(text: str, words: tuple[tuple[str, str], ...]) -> str:
+    return ast.unparse(_Rewriter(dict(words)).visit(ast.parse(text)))
 
 
 class _Rewriter(ast.NodeTransformer):

@@ -7,8 +7,9 @@ of the earlier one ran in it too, or if both stopped at the same line of the eng
 import math
 import re
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from .careful import CAREFUL
@@ -123,6 +124,7 @@ class _Judge:
         self.merges = "__eq__" in self.about["methods"]  # nodes with equal numbers, perhaps
         self.notes: list[str] = []
         self.tried: dict[str, _Tried] = {}
+        self.known: dict[str, list[Outcome]] = {}  # what came when all ran in one process
         self._precision()
 
     def _precision(self) -> None:
@@ -136,9 +138,11 @@ class _Judge:
 
     def report(self) -> Report:
         asked = LEVELS[: LEVELS.index(self.level) + 1]
-        for check in CHECKS.values():
-            if check.level in asked:
-                self.tried[check.name] = self.attempt(check)
+        for level in asked:
+            self.known = self._all_together(level) if level != "careful" else {}
+            for check in CHECKS.values():
+                if check.level == level:
+                    self.tried[check.name] = self.attempt(check)
         if self.dialect.unseeded:
             self._accuse_seed()
         if self.level == LEVELS[-1] and self.tried["a * b"].mark == "right":
@@ -170,10 +174,18 @@ class _Judge:
             if self.compare(check, check.control, control):
                 return _Tried(check, "absent")
         cases, missing = self._possible(check)
-        made = 0
+        if check.name in self.known:
+            tried = self._mark(check, cases, missing, self.known[check.name])
+            if tried.mark != "wrong":
+                return tried
         seconds = min(check.seconds, 1.0) if self.late else check.seconds
-        programs = [(case.code, list(case.wanted)) for case in cases]
-        outcomes = self.dialect.run_each(self.engine, programs, seconds=seconds)
+        outcomes = self.dialect.run_each(self.engine, _programs(cases), seconds=seconds)
+        return self._mark(check, cases, missing, outcomes)
+
+    def _mark(
+        self, check: Check, cases: list[Case], missing: list[str], outcomes: Iterable[Outcome]
+    ) -> _Tried:
+        made = 0
         for case, found in zip(cases, outcomes):
             mark = self._excused(check, case, found.trouble) if found.trouble else ""
             further = case is not check.cases[0]
@@ -189,6 +201,20 @@ class _Judge:
         if not cases and not later and check.level != LEVELS[0]:
             return _Tried(check, "")  # an edge of a function that is not there
         return _Tried(check, "later" if later else "right" if made else "absent")
+
+    def _all_together(self, level: str) -> dict[str, list[Outcome]]:
+        """The outcomes of a level's short checks in one process, which is quick if all is well.
+
+        What is wrong there is made once more, alone: a program may have spoiled those after it.
+        """
+        checks = [c for c in CHECKS.values() if c.level == level and c.seconds <= 2.0]
+        cases = {check.name: self._possible(check)[0] for check in checks}
+        programs = [program for some in cases.values() for program in _programs(some)]
+        found = list(self.dialect.run_each(self.engine, programs, seconds=5.0, once=True))
+        if len(found) < len(programs):
+            return {}
+        outcomes = iter(found)
+        return {name: list(islice(outcomes, len(some))) for name, some in cases.items()}
 
     def _possible(self, check: Check) -> tuple[list[Case], list[str]]:
         """The cases for which the engine has the words, and the words that others miss."""
@@ -405,6 +431,10 @@ def is_close(got: Came, answer: float | list[float], tolerance: float) -> bool:
     if not (math.isfinite(got) and math.isfinite(answer)):
         return got == answer or (got != got and answer != answer)
     return abs(got - answer) <= tolerance * max(abs(answer), 1e-3)
+
+
+def _programs(cases: Iterable[Case]) -> list[Program]:
+    return [(case.code, list(case.wanted)) for case in cases]
 
 
 def _origin(by: Mapping[str, _Tried], t: _Tried) -> _Tried:
