@@ -27,7 +27,13 @@ CHECKS: dict[str, Check] = {check.name: check for check in (*RULES, *CAREFUL, *C
 
 SPOKEN = {"TypeError", "ValueError", "AssertionError", "NotImplementedError", "RuntimeError"}
 REFUSALS = SPOKEN | {"AttributeError", "ZeroDivisionError", "OverflowError"}
-DIRECT = {"2 + x": "x + 2", "3 * x": "x * 3", "2 - x": "x - 2", "3 / x": "x / 4"}
+DIRECT = {
+    "2 + x": "x + 2",
+    "3 * x": "x * 3",
+    "2 - x": "x - 2",
+    "3 / x": "x / 4",
+    "2 ** x": "x ** 2",
+}
 
 
 def check_engine(
