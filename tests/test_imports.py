@@ -61,7 +61,7 @@ INSIDE = {
     "train": ["history", "steps", "metrics", "callbacks", "given", "loop"],
     "check_engine": [
         "cases", "contain", "functions", "dialect", "load", "rules", "careful", "complete",
-        "causes", "report", "judge",
+        "causes", "roots", "report", "judge",
     ],
     "draw": ["naming", "drawing", "graph", "network"],
     "plot": ["common", "curves", "parameters", "outputs"],

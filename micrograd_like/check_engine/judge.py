@@ -1,14 +1,9 @@
-"""Runs the checks, compares, and finds which failure follows from which.
-
-A failure follows from an earlier one if its check says that it needs it, if the engine's functions
-of the earlier one ran in it too, or if both stopped at the same line of the engine.
-"""
+"""Runs the checks, compares what came with what is right, and reports."""
 
 import math
 import re
 import struct
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -18,8 +13,9 @@ from .causes import Finding, cause, headline
 from .complete import COMPLETE, notes
 from .contain import Came, Contained, Outcome, Program, Trouble
 from .dialect import BadEngine, Dialect, Missing, find_dialect, said
-from .functions import FUNCTIONS, RULES_OF_ONE, family
+from .functions import FUNCTIONS, RULES_OF_ONE
 from .report import Failure, Report, Result
+from .roots import Roots, Tried
 from .rules import RULES
 
 CHECKS: dict[str, Check] = {check.name: check for check in (*RULES, *CAREFUL, *COMPLETE)}
@@ -104,32 +100,13 @@ def _adapted(adapter: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, Any]
     return words, extra
 
 
-@dataclass
-class _Tried:
-    """A check that was made: its mark, and what was found where it is wrong."""
-
-    check: Check
-    mark: str
-    finding: Finding | None = None
-    dialect: Dialect | None = None  # if it was made in other words than the rest
-    ran: frozenset[str] = frozenset()
-    followers: list[str] = field(default_factory=list)
-
-    @property
-    def is_made(self) -> bool:
-        """Whether it came to its end, right or wrong."""
-        trouble = self.finding.trouble if self.finding else None
-        return self.mark in ("right", "wrong") and (not trouble or trouble.kind == "raised")
-
-
 class _Judge:
     def __init__(self, engine: Contained, dialect: Dialect, level: str) -> None:
         self.engine, self.dialect, self.level = engine, dialect, level
         self.tolerance, self.late = 1e-9, 0
         self.about = engine.describe()
-        self.merges = "__eq__" in self.about["methods"]  # nodes with equal numbers, perhaps
         self.notes: list[str] = []
-        self.tried: dict[str, _Tried] = {}
+        self.tried: dict[str, Tried] = {}
         self.known: dict[str, list[Outcome]] = {}  # what came when all ran in one process
         self._precision()
 
@@ -153,7 +130,7 @@ class _Judge:
             self._accuse_seed()
         if self.level == LEVELS[-1] and self.tried["a * b"].mark == "right":
             self.notes += notes(self.run)
-        roots = self._roots([t for t in self.tried.values() if t.mark == "wrong"])
+        roots = Roots(self.engine, self.dialect, self.about, self.tried).find()
         results = [
             Result(t.check.name, t.check.level, t.check.sentence, t.mark)
             for t in self.tried.values()
@@ -168,17 +145,17 @@ class _Judge:
 
     # --- one check ---
 
-    def attempt(self, check: Check) -> _Tried:
+    def attempt(self, check: Check) -> Tried:
         """Makes a check: the first case that is wrong decides."""
         needed = [self.tried[n].mark for n in check.needs if n in self.tried]
         if (check.seconds > 2.0 and {"wrong", "follows"} & set(needed)) or self.late >= 3:
-            return _Tried(check, "follows")  # it would only take its time
+            return Tried(check, "follows")  # it would only take its time
         if check.control:
             control = self.of(check.control)
             if control.trouble and control.trouble.type == "NotImplementedError":
-                return _Tried(check, "later")
+                return Tried(check, "later")
             if self.compare(check, check.control, control):
-                return _Tried(check, "absent")
+                return Tried(check, "absent")
         cases, missing = self._possible(check)
         if check.name in self.known:
             tried = self._mark(check, cases, missing, self.known[check.name])
@@ -190,7 +167,7 @@ class _Judge:
 
     def _mark(
         self, check: Check, cases: list[Case], missing: list[str], outcomes: Iterable[Outcome]
-    ) -> _Tried:
+    ) -> Tried:
         made = 0
         for case, found in zip(cases, outcomes):
             mark = self._excused(check, case, found.trouble) if found.trouble else ""
@@ -198,15 +175,15 @@ class _Judge:
             if further and (mark == "absent" or (mark and case.kind == "upstream")):
                 continue  # it takes another operator too, which may not be there
             if mark:
-                return _Tried(check, mark)
+                return Tried(check, mark)
             made += 1
             finding = self.compare(check, case, found)
             if finding:
-                return _Tried(check, "wrong", finding)
+                return Tried(check, "wrong", finding)
         later = any(word in self.dialect.later for word in missing)
         if not cases and not later and check.level != LEVELS[0]:
-            return _Tried(check, "")  # an edge of a function that is not there
-        return _Tried(check, "later" if later else "right" if made else "absent")
+            return Tried(check, "")  # an edge of a function that is not there
+        return Tried(check, "later" if later else "right" if made else "absent")
 
     def _all_together(self, level: str) -> dict[str, list[Outcome]]:
         """The outcomes of a level's short checks in one process, which is quick if all is well.
@@ -289,111 +266,6 @@ class _Judge:
         answers = case.answers(ask)
         return is_close(found.numbers[ask], answers[min(k, len(answers) - 1)], self.tolerance)
 
-    # --- what follows from what ---
-
-    def _roots(self, wrong: list[_Tried]) -> list[_Tried]:
-        wrong.sort(key=lambda t: (LEVELS.index(t.check.level), t.finding.rank if t.finding else 0))
-        subjects = self._subjects(wrong)
-        wrong = self._no_gradients(wrong)
-        basic = ("alone", "inner", "beside")
-        self.merges |= not any(t.finding and t.finding.case.kind in basic for t in wrong)
-        for t in wrong:
-            t.ran = self._ran(t.finding)
-        by: dict[str, _Tried] = {}
-        for k, t in enumerate(wrong):
-            for i, r in enumerate(wrong):
-                levels = LEVELS.index(r.check.level), LEVELS.index(t.check.level)
-                if r is t or levels[0] > levels[1] or not self._follows(t, r, subjects):
-                    continue
-                simpler = (len(r.ran), i) < (len(t.ran), k)  # it runs less: it is more basic
-                if simpler or levels[0] < levels[1] or not self._follows(r, t, subjects):
-                    by[t.check.name] = r
-                    break
-        roots = [t for t in wrong if t.check.name not in by]
-        for t in wrong:
-            if t.check.name in by:
-                t.mark = "follows"
-                _origin(by, t).followers.append(t.check.name)
-        for t in self.tried.values():  # not tried, since what they need is wrong
-            if t.mark == "follows" and not any(t.check.name in r.followers for r in roots):
-                needed = [r for r in roots if self._is_needed(r.check.name, t.check)]
-                (needed or roots)[0].followers.append(t.check.name)
-        return roots
-
-    def _follows(self, t: _Tried, root: _Tried, subjects: Mapping[str, frozenset[str]]) -> bool:
-        if t.finding is None or root.finding is None:
-            return False
-        mine, other = t.finding.trouble, root.finding.trouble
-        if mine and other and (mine[:3] == other[:3] or mine.where == other.where != ""):
-            return True
-        if root.check.control and self.merges and t.finding.rank > 0:
-            return True  # it can spoil every program of several nodes
-        if self._is_needed(root.check.name, t.check):
-            return True
-        return bool(subjects.get(root.check.name, frozenset()) & t.ran)
-
-    def _is_needed(self, name: str, check: Check) -> bool:
-        return name in ("a number", "backward", *check.needs) or any(
-            self._is_needed(name, CHECKS[other]) for other in check.needs if other in CHECKS
-        )
-
-    def _no_gradients(self, wrong: list[_Tried]) -> list[_Tried]:
-        """If no rule at all gives a gradient, backward is to blame, not each rule."""
-        rules = {
-            n: t for n, t in self.tried.items()
-            if n in RULES_OF_ONE and t.mark != "absent" and not RULES_OF_ONE[n].special
-        }  # fmt: skip
-        found = [t.finding for t in rules.values() if t.finding]
-        families = {family(n) for n, t in rules.items() if t.finding}
-        kinds = {finding.case.kind for finding in found}
-        right = [t for t in rules.values() if t.mark == "right"]
-        lost = all(finding.is_lost for finding in found) or (
-            kinds == {"alone"} and all(finding.ask.endswith(".grad") for finding in found)
-        )
-        if right or not lost or len(families) < 2 or len(kinds) != 1:
-            return wrong
-        backward = self.tried["backward"]
-        if backward.mark != "wrong":
-            backward.mark, backward.finding = "wrong", found[0]._replace(check=backward.check)
-        for t in wrong:
-            if t is not backward:
-                t.mark = "follows"
-                backward.followers.append(t.check.name)
-        return [backward]
-
-    def _ran(self, finding: Finding | None) -> frozenset[str]:
-        if finding is None or (finding.trouble and finding.trouble.kind != "raised"):
-            return frozenset()
-        found = self.of(finding.case, traced=True, seconds=10.0)
-        return frozenset(found.ran)
-
-    def _subjects(self, wrong: list[_Tried]) -> dict[str, frozenset[str]]:
-        """The engine's own functions of each wrong operator or function.
-
-        What is called for several operators (a decorator's wrapper) belongs to none of them.
-        """
-        if not wrong or not self.tried["backward"].is_made:
-            return {}
-        base = set(self.run("x = Value(1.5)\nx.backward()", ["x.data", "x.grad"], traced=True).ran)
-        called: dict[str, set[str]] = {}
-        ran: dict[str, set[str]] = {}
-        families: dict[str, set[str]] = {}
-        made = [
-            n for n, t in self.tried.items() if n in RULES_OF_ONE and t.mark in ("right", "wrong")
-        ]
-        programs: list[Program] = [(CHECKS[name].cases[0].code, []) for name in made]
-        outcomes = self.dialect.run_each(self.engine, programs, traced=True, seconds=4.0)
-        for name, found in zip(made, outcomes):
-            called[name], ran[name] = set(found.called) - base, set(found.ran) - base
-            for code in called[name]:
-                families.setdefault(code, set()).add(family(name))
-        subjects = {}
-        for name in [t.check.name for t in wrong if t.check.name in RULES_OF_ONE]:
-            own = {code for code in called.get(name, ()) if len(families[code]) == 1}
-            others = {code for n, r in ran.items() if family(n) != family(name) for code in r}
-            subjects[name] = frozenset(own or ran.get(name, set()) - others)
-        return subjects
-
     # --- what is told ---
 
     def _accuse_seed(self) -> None:
@@ -404,7 +276,7 @@ class _Judge:
         found = t.dialect.run(self.engine, case.code, list(case.wanted))
         t.mark, t.finding = "wrong", self.compare(t.check, case, found)
 
-    def _failure(self, t: _Tried) -> Failure:
+    def _failure(self, t: Tried) -> Failure:
         finding, dialect = t.finding, t.dialect or self.dialect
         assert finding is not None
         formula = finding.case.formulas(finding.ask)[0] if finding.ask else ""
@@ -441,15 +313,6 @@ def is_close(got: Came, answer: float | list[float], tolerance: float) -> bool:
 
 def _programs(cases: Iterable[Case]) -> list[Program]:
     return [(case.code, list(case.wanted)) for case in cases]
-
-
-def _origin(by: Mapping[str, _Tried], t: _Tried) -> _Tried:
-    """From what it follows, and that from another perhaps, to the first."""
-    seen = set()
-    while t.check.name in by and t.check.name not in seen:
-        seen.add(t.check.name)
-        t = by[t.check.name]
-    return t
 
 
 def _told(got: Came) -> float | str:
