@@ -15,6 +15,8 @@ from helpers.points import UPSTREAM, points
 from helpers.second_opinions import differences, modes, richardson, walks
 
 from micrograd_like import ops
+from micrograd_like.check_engine.cases import number_of
+from micrograd_like.check_engine.functions import FUNCTIONS, RULES_OF_ONE, filled
 from micrograd_like.engine import Value, apply
 from micrograd_like.ops import OPS, Op
 
@@ -195,6 +197,20 @@ def test_value_and_slope_are_right_where_an_op_is_badly_conditioned(name):
 
 def test_the_far_tail_of_sigmoid_is_not_lost():
     assert OPS["sigmoid"].forward(-710.0) == pytest.approx(4.47628622567513e-309, rel=1e-9)
+
+
+# --- what anybody's engine is judged by ---
+
+
+@pytest.mark.parametrize("name", [n for n in FUNCTIONS if n in OPS])
+def test_value_and_slope_are_those_that_any_engine_is_judged_by(name):
+    rule, op = RULES_OF_ONE[name], OPS[name]
+    constants = KNOWN[name].constants[:1] * op.constants
+    for point in rule.points:
+        out = op.forward(point["x"], *constants)
+        slope = op.backward(1.0, out, point["x"], *constants)[0]
+        assert out == pytest.approx(number_of(filled(rule.values[0], **point)), rel=1e-14)
+        assert slope == pytest.approx(number_of(filled(rule.slopes["x"][0], **point)), rel=1e-13)
 
 
 # --- our own second opinions ---

@@ -5,15 +5,13 @@ import math
 import random
 from typing import Any
 
+from micrograd_like.check_engine.functions import EDGES, ORDINARY
 from micrograd_like.ops import Op
 
 from .known_ops import KNOWN
 
 inf, nan = math.inf, math.nan
 UPSTREAM = [1.0, 0.0, -2.5, inf, nan]
-ORDINARY = [-2.7, -1.3, -0.6, -0.04, 0.03, 0.5, 0.9, 1.0, 1.7, 3.1]
-EDGES = [0.0, -0.0, 1e-300, -1e-300, 5e-324, -5e-324, 1e308, -1e308, inf, -inf, nan]
-EDGES += [710.0, -710.0, 745.0, -745.0, 1e5, -1e5]
 FEW = [-1.3, 0.0, 2.0, 1e308, inf, -inf, nan]
 WIDE = [(0.7,), (2.0, -1.3), (1.5, 1.5), (0.3, -2.0, 0.3, 0.1, -0.6), (3.1, 0.5, -0.04, 3.1, 3.1)]
 WIDE_DOT = [(0.7, -1.3), (0.3, -2.0, 0.9, 1.7, 0.5, -0.6), (3.1, 0.5, 3.1, 1.5, -0.04, 3.1)]
