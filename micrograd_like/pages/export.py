@@ -7,23 +7,29 @@ first slot, then pairs of a step and how often it follows; a table of one slot i
 [4, 1, 2, 0, 1]
 """
 
+from __future__ import annotations
+
 import json
 import math
 import re
+from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from itertools import groupby, pairwise
-from typing import Any
+from struct import pack
+from typing import TYPE_CHECKING, Any
 
-from ..tape import Tape
+if TYPE_CHECKING:
+    from ..tape import Tape  # importing the package does not load it
 
-__all__ = ["as_script", "joined", "number_as_json", "runs", "tape_as_json"]
+__all__ = ["as_script", "joined", "number_as_json", "packed", "runs", "small", "tape_as_json"]
 
 
 def tape_as_json(tape: Tape) -> dict[str, Any]:
     """The tape as lists and dicts of numbers and texts.
 
     Example:
+        >>> from micrograd_like.tape import Tape
         >>> tape = Tape(inputs=2)
         >>> tape.outputs = [tape.add("div", (0, 1))]
         >>> tape_as_json(tape)["outputs"]
@@ -51,6 +57,16 @@ def number_as_json(x: float) -> float | str:
     if math.isfinite(x):
         return x
     return "NaN" if x != x else "Infinity" if x > 0.0 else "-Infinity"
+
+
+def packed(numbers: Iterable[float]) -> str:
+    """Numbers as the base64 of their bytes, little end first: half as long as their digits.
+
+    Example:
+        >>> packed([1.0])
+        'AAAAAAAA8D8='
+    """
+    return b64encode(b"".join([pack("<d", x) for x in numbers])).decode()
 
 
 def runs(slots: Sequence[int]) -> list[int]:
@@ -90,9 +106,32 @@ def joined(package: str, page: str, given: Mapping[str, str]) -> str:
 
     def fill(place: Any) -> str:
         name = place[1]
-        return given[name] if name in given else _text(package, name)
+        return given[name] if name in given else small(_text(package, name))
 
     return re.sub(r"<!--([\w./]+)-->", fill, _text(package, page))
+
+
+_TOKENS = re.compile(
+    r"""("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`)"""  # texts, which stay
+    r"""|\s*//[^\n]*|[ \t]*([{}()\[\];,=<>*?:|&!])[ \t]*|[ \t]*((?<![+-][ \t])[+-])[ \t]+(?![+-])|\s+"""
+)
+
+
+def small(text: str) -> str:
+    """A script or a style sheet without comments and without most spaces; it keeps its lines.
+
+    Example:
+        >>> small("f(1, 'a, b');    // comment")
+        "f(1,'a, b');"
+    """
+
+    def shorter(token: Any) -> str:
+        kept = token[1] or token[2] or token[3]
+        if kept is None and not token[0].strip():
+            kept = "\n" if "\n" in token[0] else " "
+        return kept or ""
+
+    return re.sub(r"\n+", "\n", _TOKENS.sub(shorter, text)).strip()
 
 
 def _text(package: str, name: str) -> str:
