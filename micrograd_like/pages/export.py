@@ -118,7 +118,7 @@ _TOKENS = re.compile(
 
 
 def small(text: str) -> str:
-    """A script or a style sheet without comments and without most spaces; it keeps its lines.
+    """A script or a style sheet without comments and without what spaces it does not need.
 
     Example:
         >>> small("f(1, 'a, b');    // comment")
@@ -131,7 +131,7 @@ def small(text: str) -> str:
             kept = "\n" if "\n" in token[0] else " "
         return kept or ""
 
-    return re.sub(r"\n+", "\n", _TOKENS.sub(shorter, text)).strip()
+    return re.sub(r"(?<=[;{,(])\n+|\n+(?=[})])|(?<=\n)\n+", "", _TOKENS.sub(shorter, text)).strip()
 
 
 def _text(package: str, name: str) -> str:

@@ -10,7 +10,8 @@ function drawCurve() {
 	const log = high / low > 30;
 	low = log ? low : 0;
 	const place = x => log ? Math.log(Math.max(x, low)) : x, bottom = place(low), top = place(high * 1.05);
-	const x = k => edge.left + (k - first) / (last - first || 1) * (pen.w - edge.left - edge.right);
+	const w = pen.w - edge.left - edge.right, share = before.length && Math.max(0.2, before.length / (last - first));
+	const x = k => edge.left + w * (k < from ? share * (k - first) / (from - first) : share + (1 - share) * (k - from) / (last - from));
 	const y = value => pen.h - edge.bottom - (place(value) - bottom) / (top - bottom || 1) * (pen.h - edge.top - edge.bottom);
 	drawCurveAxes(pen, edge, x, y, {first, last, low, high, log, before: before.length});
 	line(pen, before.map((loss, k) => [x(first + k), y(loss)]), colours.muted, [4, 3]);
@@ -32,9 +33,8 @@ function drawCurveAxes(pen, edge, x, y, {first, last, low, high, log, before}) {
 	pen.lineWidth = 1;
 	pen.setLineDash([]);
 	pen.textAlign = "right";
-	const powers = Array.from({length: 40}, (_, k) => 10 ** (k - 30)).filter(t => t >= low && t <= high);
-	for (const t of log && powers.length > 1 ? powers : log ? [low, high].map(short) : ticks([low, high], 4)) {
-		pen.fillText(short(t), edge.left - 6, y(t) + 4);
+	for (const t of log ? powers(low, high) : ticks([low, high], 4)) {
+		pen.fillText(+t.toPrecision(2), edge.left - 6, y(t) + 4);
 		pen.beginPath();
 		pen.moveTo(edge.left, y(t));
 		pen.lineTo(pen.w - edge.right, y(t));
@@ -46,8 +46,15 @@ function drawCurveAxes(pen, edge, x, y, {first, last, low, high, log, before}) {
 	pen.fillText(`step${log ? " (the loss is on a logarithmic axis)" : ""}`, edge.left + (pen.w - edge.left) / 2, pen.h - 3);
 	if (!before) return;
 	pen.textAlign = "left";
-	pen.fillText(`${before} epoch${before > 1 ? "s" : ""} of fit`, x(first) + 2, pen.h - 16);
+	pen.fillText(`${before} epoch${before > 1 ? "s" : ""} of fit`, x(first) + 2, pen.h - 3);
 	pen.fillRect(x(training.from), edge.top, 1, pen.h - edge.top - edge.bottom);
+}
+
+// Powers of ten in a range, and where they are few, twice and five times them.
+function powers(low, high) {
+	const every = Array.from({length: 60}, (_, k) => +`1e${k - 40}`), few = Math.log10(high / low) < 3;
+	const found = every.flatMap(t => few ? [t, 2 * t, 5 * t] : [t]).filter(t => t >= low && t <= high);
+	return found.filter((_, k) => k % Math.ceil(found.length / 6) === 0);
 }
 
 // At most some points for each pixel: the curve of 100,000 steps is drawn as quickly.

@@ -30,12 +30,12 @@ const whole = (text, low, high) => {
 // Reads all of it before anything is changed; a wrong one throws.
 function restore(text) {
 	const state = new URLSearchParams(text), get = name => state.get(name) ?? "";
-	const rows = state.has("data") ? rowsOf(fromLink(get("data"))) : data.samples;
+	const rows = state.has("data") ? samplesOf(fromLink(get("data"))) : data.samples;
 	const first = Boolean(whole(get("first"), 0, 1)), keys = data.keys[first ? 0 : 1].length;
 	const params = Float64Array.from(fromLink(get("w"), data.parameters.length));
 	const numbers = fromLink(get("k"), keys * trained);
 	const kept = Array.from({length: keys}, (_, k) => Float64Array.from(numbers.slice(k * trained, (k + 1) * trained)));
-	const rate = Number(get("rate")), axes = get("axes").split(",").map(k => whole(k, 0, data.inputs - 1));
+	const rate = Number(get("rate")), axes = get("axes").split(",").map(k => whole(k, 0, Math.max(1, data.inputs - 1)));
 	if (!(rate >= 0 && rate < Infinity) || axes.length !== 2) throw new RangeError("no learning rate");
 	const next = {rate, batch: whole(get("batch"), 1, MOST), speed: whole(get("speed"), 1, 50), held: whole(get("held"), 0, 9)};
 	const now = {params, kept, first, steps: whole(get("step"), 0, 1e15)};
@@ -48,8 +48,8 @@ function restore(text) {
 	begin(now);
 }
 
-function rowsOf(numbers) {
-	if (!numbers.length || numbers.length % width || numbers.length / width > MOST || !numbers.every(Number.isFinite))
+function samplesOf(numbers) {
+	if (numbers.length < 2 * width || numbers.length % width || numbers.length > MOST * width || !numbers.every(Number.isFinite))
 		throw new RangeError("no samples");
-	return Array.from({length: numbers.length / width}, (_, i) => numbers.slice(i * width, (i + 1) * width));
+	return rowsOf(numbers, width);
 }

@@ -166,7 +166,7 @@ function changeClass(i) {
 function newRow(point) {
 	const mean = samples.columns.map(column => column.subarray(0, samples.count).reduce((a, b) => a + b, 0) / samples.count);
 	const row = rowOf(Math.max(0, view.sample)).map((x, k) => k < data.inputs ? mean[k] : x);
-	view.axes.forEach((k, i) => row[k] = point[i]);
+	view.axes.forEach((k, i) => row[k] = k < data.inputs || data.kind === "number" ? point[i] : row[k]);
 	return row;
 }
 
@@ -186,7 +186,7 @@ function watchMap() {
 		if (dragged < 0 || !event.buttons) return;
 		const {x, y} = pointed(event, reach), [across, up] = view.axes;
 		samples.columns[across][dragged] = x;
-		if (!flat) samples.columns[up][dragged] = y;
+		if (up < data.inputs || data.kind === "number") samples.columns[up][dragged] = y;
 		samples.edited = true;
 		if (!frame.playing) draw();
 	});
@@ -200,7 +200,7 @@ function watchMap() {
 		const move = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]}[event.key];
 		const other = {"]": 1, "[": -1}[event.key];
 		if (move && view.sample >= 0) {
-			edit(() => view.axes.forEach((k, i) => samples.columns[k][view.sample] += move[i] * (view.ranges[i][1] - view.ranges[i][0]) / 50));
+			edit(() => view.axes.forEach((k, i) => (k < data.inputs || data.kind === "number") && (samples.columns[k][view.sample] += move[i] * (view.ranges[i][1] - view.ranges[i][0]) / 50)));
 		} else if (move || other) {
 			view.sample = (view.sample + (other ?? 1) + samples.count) % samples.count;
 			draw();

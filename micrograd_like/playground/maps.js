@@ -2,8 +2,8 @@
 
 const $ = id => document.getElementById(id);
 const FINE = 90, COARSE = 24, EDGE = {left: 40, right: 8, top: 8, bottom: 30};
-const view = {axes: [0, Math.min(1, data.inputs - 1)], output: 0, sample: -1, neuron: null, ranges: []};
-const flat = data.inputs === 1;                          // one input: the map is a row
+const view = {axes: [0, 1], output: 0, sample: -1, neuron: null, ranges: []};
+const flat = data.inputs === 1;                          // then the map is a curve, and up is the target
 
 // --- colours ---
 
@@ -43,8 +43,8 @@ function grid(size) {
 	}
 	const [across, up] = view.axes, [[left, right], [low, high]] = view.ranges;
 	for (let i = 0; i < n; i++) {
-		const x = (i % size + 0.5) / size, y = (Math.floor(i / size) + 0.5) / size;
-		if (!flat) columns[up][i] = high + (low - high) * y;
+		const x = i % size / (size - 1), y = Math.floor(i / size) / (size - 1);
+		if (up < data.inputs) columns[up][i] = high + (low - high) * y;
 		columns[across][i] = left + (right - left) * x;
 	}
 	return columns;
@@ -98,9 +98,9 @@ function outputColour(outputs, i) {
 	return mix(colours.classes[best], 0.08 + 0.62 * sure);
 }
 
-const places2 = canvas => ({
+const placesOn = canvas => ({
 	x: x => EDGE.left + (x - view.ranges[0][0]) / (view.ranges[0][1] - view.ranges[0][0]) * (canvas.w - EDGE.left - EDGE.right),
-	y: y => canvas.h - EDGE.bottom - (flat ? 0.5 : (y - view.ranges[1][0]) / (view.ranges[1][1] - view.ranges[1][0])) * (canvas.h - EDGE.top - EDGE.bottom),
+	y: y => canvas.h - EDGE.bottom - (y - view.ranges[1][0]) / (view.ranges[1][1] - view.ranges[1][0]) * (canvas.h - EDGE.top - EDGE.bottom),
 });
 
 // A canvas as large as it is on the screen, in CSS pixels.
@@ -123,38 +123,55 @@ function drawMap() {
 	numberScale.now = numberScale();
 	const w = pen.w - EDGE.left - EDGE.right, h = pen.h - EDGE.top - EDGE.bottom;
 	pen.imageSmoothingEnabled = true;
-	pen.drawImage(image(size, i => outputColour(outputs, i)), EDGE.left, EDGE.top, w, h);
-	if (data.kind !== "number") drawBoundary(pen, outputs, size, w, h);
+	const dx = w / (size - 1) / 2, dy = h / (size - 1) / 2;  // the outermost pixels lie on the edge
+	pen.save();
+	pen.rect(EDGE.left, EDGE.top, w, h);
+	pen.clip();
+	if (!flat) pen.drawImage(image(size, i => outputColour(outputs, i)), EDGE.left - dx, EDGE.top - dy, w + 2 * dx, h + 2 * dy);
+	pen.restore();
+	if (data.kind !== "number" && !flat) drawBoundary(pen, outputs, size, w, h);
 	drawAxes(pen);
-	const at = places2(pen);
+	if (flat) drawOutput(pen, outputs, size);
+	const at = placesOn(pen);
 	for (let i = 0; i < samples.count; i++) drawSample(pen, i, at);
 	if (view.sample >= 0) drawRing(pen, at);
 	const took = performance.now() - began;                // a slow network gets a coarser map
 	drawMap.size = took > 14 ? Math.max(30, size - 10) : took < 6 ? Math.min(FINE, size + 5) : size;
 }
 
-// Where the output changes its class: for one output the exact line through each cell, for scores
-// the borders of the cells.
+// Where another class is best, cell by cell; one output is a score beside that of the middle.
 function drawBoundary(pen, outputs, size, w, h) {
-	const dx = w / size, dy = h / size, ways = [[0, 1], [1, size + 1], [size + 1, size], [size, 0]];
-	const far = outputs[0].map(x => x - data.middle), one = data.kind === "sign";
-	const best = one ? far.map(x => +(x > 0)) : far.map((_, i) => judged(outputs.map(column => column[i]))[0]);
-	const x = i => EDGE.left + (i % size + 0.5) * dx, y = i => EDGE.top + (Math.floor(i / size) + 0.5) * dy;
+	const dx = w / (size - 1), dy = h / (size - 1), ways = [[0, 1], [1, size + 1], [size + 1, size], [size, 0]];
+	const one = data.kind === "sign" && [outputs[0].map(() => data.middle), outputs[0]], scores = one || outputs;
+	const best = Array.from({length: size * size}, (_, i) => scores.reduce((b, column, k) => column[i] > scores[b][i] ? k : b, 0));
+	const x = i => EDGE.left + i % size * dx, y = i => EDGE.top + Math.floor(i / size) * dy;
 	pen.beginPath();
 	for (let i = 0; i < size * (size - 1); i++) {
 		if (i % size === size - 1) continue;
 		const cut = ways.map(way => way.map(k => i + k)).filter(([a, b]) => best[a] !== best[b]).map(([a, b]) => {
-			const t = one ? far[a] / (far[a] - far[b]) : 0.5;
+			const [from, to] = [a, b].map(i => scores[best[a]][i] - scores[best[b]][i]), t = from / (from - to);
 			return [x(a) + (x(b) - x(a)) * t, y(a) + (y(b) - y(a)) * t];
 		});
-		for (let k = 0; k + 1 < cut.length; k += 2) {
-			pen.moveTo(...cut[k]);
-			pen.lineTo(...cut[k + 1]);
+		const middle = [0, 1].map(k => cut.reduce((sum, point) => sum + point[k], 0) / cut.length);
+		for (const point of cut) {
+			pen.moveTo(...point);
+			pen.lineTo(...middle);
 		}
 	}
 	pen.lineWidth = 1.6;
 	pen.strokeStyle = css(colours.ink, 0.8);
 	pen.stroke();
+}
+
+// Of a single input: the first output over it.
+function drawOutput(pen, outputs, size) {
+	const at = placesOn(pen), [left, right] = view.ranges[0];
+	pen.save();
+	pen.beginPath();
+	pen.rect(EDGE.left, EDGE.top, pen.w - EDGE.left - EDGE.right, pen.h - EDGE.top - EDGE.bottom);
+	pen.clip();
+	line(pen, Array.from({length: size}, (_, i) => [at.x(left + (right - left) * i / (size - 1)), at.y(outputs[view.output][i])]), colours.ink, []);
+	pen.restore();
 }
 
 // Round numbers in a range, about so many.
@@ -166,12 +183,11 @@ function ticks([low, high], count) {
 }
 
 function drawAxes(pen) {
-	const at = places2(pen);
+	const at = placesOn(pen);
 	pen.fillStyle = css(colours.muted);
 	pen.textAlign = "center";
 	for (const x of ticks(view.ranges[0], 5)) pen.fillText(short(x), at.x(x), pen.h - 15);
 	pen.fillText(nameOf(view.axes[0]), EDGE.left + (pen.w - EDGE.left) / 2, pen.h - 2);
-	if (flat) return;
 	pen.textAlign = "right";
 	for (const y of ticks(view.ranges[1], 5)) pen.fillText(short(y), EDGE.left - 5, at.y(y) + 4);
 	pen.save();
@@ -182,7 +198,7 @@ function drawAxes(pen) {
 	pen.restore();
 }
 
-const nameOf = k => `x${k}`;
+const nameOf = k => k < data.inputs ? `x${k}` : "target and output";
 const classOf = i => data.classes.indexOf(targetOf(i));
 
 const SHAPES = [                                           // of the classes: colour is not the only sign
@@ -229,7 +245,7 @@ function drawRing(pen, at) {
 
 // Where on the map a pointer is: in numbers, and which sample is near.
 function pointed(event, reach) {
-	const canvas = $("map"), box = canvas.getBoundingClientRect(), pen = {w: box.width, h: box.height}, at = places2(pen);
+	const canvas = $("map"), box = canvas.getBoundingClientRect(), pen = {w: box.width, h: box.height}, at = placesOn(pen);
 	const px = event.clientX - box.x, py = event.clientY - box.y, [[left, right], [low, high]] = view.ranges;
 	const clip = t => Math.max(0, Math.min(1, t));
 	const x = left + (right - left) * clip((px - EDGE.left) / (pen.w - EDGE.left - EDGE.right));

@@ -38,7 +38,7 @@ const nameOfUnit = unit => unit.column ? `${nameOfColumn(unit.column)}, neuron $
 function layOut() {
 	const box = $("columns"), most = Math.max(...network.columns.map(units => units.length));
 	const w = box.clientWidth, columns = network.columns.length;
-	const free = matchMedia("(max-width:800px)").matches ? 420 : Math.max(420, innerHeight - 330);
+	const free = matchMedia("(max-width:800px)").matches ? 420 : Math.max(420, innerHeight - 390);
 	const size = network.size = Math.max(20, Math.min(64, (free - 30) / most - 7, w / columns * 0.62));
 	const h = Math.max(most * (size + 7), 180);
 	box.style.height = `${h + 26}px`;

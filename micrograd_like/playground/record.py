@@ -19,7 +19,7 @@ from ..pages import number_as_json, packed, runs, tape_as_json
 from ..tape import JitError, Tape, reroll, trace
 
 STEPS = 20  # that Python makes for the page to compare with
-WORK = 3_000_000  # inputs of nodes in them: about two seconds
+WORK = 1_500_000  # inputs of nodes in them: about two seconds
 MOST_CLASSES = 8  # as many shapes as the page has
 
 
@@ -162,9 +162,10 @@ class Recording:
         return {
             **self.kind(),
             "inputs": len(self.X[0]),
+            "targets": len(self.y[0]),
             "outputs": self.n_outputs,
             "X": packed([x for row in self.X for x in row]),
-            "y": [[_short(x) for x in row] for row in self.y],
+            "y": [_short(x) for row in self.y for x in row],
             "step": tape_as_json(reroll(self.tape)),
             "neurons": neurons and tape_as_json(neurons),
             "columns": columns,
@@ -175,7 +176,7 @@ class Recording:
             "kept": [packed([s[key] for s in states]) for key in self.rules.before],
             "lr": self.problem.optimizer.lr,
             "optimizer": type(self.problem.optimizer).__name__,
-            "check": [self.checked, [number_as_json(x) for x in self.losses]],
+            "check": [self.checked, packed(self.losses)],
         }
 
 

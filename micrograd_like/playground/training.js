@@ -1,8 +1,8 @@
 // training.js: the network, its data and its training, as tapes; nothing is drawn here.
 //
 // The page's data, from record.py:
-//   X, y       inputs, packed as the bytes of their numbers, and rows of targets
-//   inputs, outputs    how many numbers of a sample
+//   X, y       of all samples the inputs, packed as the bytes of their numbers, and the targets
+//   inputs, targets, outputs    how many numbers of a sample
 //   step       tape of a sample: outputs; its sums are the loss and its gradients
 //   neurons    tape of all neurons in columns, or null;  columns: see record.py
 //   rules      tapes of the optimiser, for its next step and for those after it; keys, kept: what
@@ -22,12 +22,13 @@ function packed(numbers) {
 	return btoa(Array.from({length: view.byteLength}, (_, i) => String.fromCharCode(view.getUint8(i))).join(""));
 }
 
-const inputs = unpacked(data.X);
-data.samples = data.y.map((row, i) => [...inputs.slice(i * data.inputs, (i + 1) * data.inputs), ...row.map(Number)]);
+const rowsOf = (numbers, size) => Array.from({length: numbers.length / size}, (_, i) => numbers.slice(i * size, (i + 1) * size));
+const targets = rowsOf(data.y.map(Number), data.targets);
+data.samples = rowsOf(unpacked(data.X), data.inputs).map((row, i) => [...row, ...targets[i]]);
 data.parameters = unpacked(data.parameters);
 data.kept = data.kept.map(unpacked);
 data.columns.forEach(column => column.neurons = column.neurons.map(slotsOf));
-const width = data.samples[0].length;
+const width = data.inputs + data.targets;
 const stepTape = new Tape(data.step);
 const neuronTape = data.neurons && new Tape(data.neurons, 128);
 const ruleTapes = data.rules.map(json => new Tape(json));
@@ -182,17 +183,17 @@ function judged(outputs) {
 // --- the comparison with Python: the same steps on the data as it came ---
 
 function compareWithPython() {
-	const [n, wanted] = data.check, rows = data.samples.slice(0, n);
+	const [n, wanted] = data.check, steps = unpacked(wanted).length, rows = data.samples.slice(0, n);
 	const columns = Array.from({length: width}, (_, k) => Float64Array.from(rows, row => row[k]));
 	let now = start(), same = 0, largest = 0;
-	for (const text of wanted) {
-		const {loss, grads} = gradients(now.params, columns, null, 0, n), python = Number(text);
+	for (const python of unpacked(wanted)) {
+		const {loss, grads} = gradients(now.params, columns, null, 0, n);
 		const apart = Object.is(loss, python) || (loss !== loss && python !== python) ? 0
 			: Math.abs(loss - python) / Math.max(Math.abs(python), 1e-300);
-		if (!(apart <= 1e-9 || Math.abs(loss - python) < 1e-15)) return {same, steps: wanted.length, largest, loss, python};
+		if (!(apart <= 1e-9 || Math.abs(loss - python) < 1e-15)) return {same, steps, largest, loss, python};
 		same++;
 		largest = Math.max(largest, Math.min(apart, Math.abs(loss - python) < 1e-300 ? 0 : apart));
 		now = moved(now, grads, data.lr);
 	}
-	return {same, steps: wanted.length, largest};
+	return {same, steps, largest};
 }
