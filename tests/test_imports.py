@@ -49,8 +49,8 @@ ARROWS = {
     "draw": {"ops", "engine", "words", "files"},
     "plot": {"engine", "nesting", "checks", "train"},
     "explore": {"engine", "modes", "nesting", "words", "draw", "files", "train"},
-    "playground": {"engine", "modes", "nesting", "checks", "nn", "train", "tape", "pages"}
-    | {"draw", "files"},
+    "playground": {"engine", "modes", "nesting", "checks", "nn", "optim", "train"}
+    | {"tape", "pages", "draw", "files"},
     # compiling
     "jit": {"ops", "engine", "modes", "nesting", "checks", "files", "tape"},
     # the command line

@@ -108,12 +108,12 @@ def joined(package: str, page: str, given: Mapping[str, str]) -> str:
         name = place[1]
         return given[name] if name in given else small(_text(package, name))
 
-    return re.sub(r"<!--([\w./]+)-->", fill, _text(package, page))
+    return re.sub(r"<!--([\w./]+)-->", fill, re.sub(r"\n\s+", "\n", _text(package, page)))
 
 
 _TOKENS = re.compile(
     r"""("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`)"""  # texts, which stay
-    r"""|\s*//[^\n]*|[ \t]*([{}()\[\];,=<>*?:|&!])[ \t]*|[ \t]*((?<![+-][ \t])[+-])[ \t]+(?![+-])|\s+"""
+    r"""|\s*//[^\n]*|;(?=\s*})|\bconst\b|[ \t]*([{}()\[\];,=<>*?:|&!])[ \t]*|[ \t]*((?<![+-][ \t])[+-])[ \t]+(?![+-])|\s+"""
 )
 
 
@@ -121,17 +121,18 @@ def small(text: str) -> str:
     """A script or a style sheet without comments and without what spaces it does not need.
 
     Example:
-        >>> small("f(1, 'a, b');    // comment")
-        "f(1,'a, b');"
+        >>> small("const x = f(1, 'a, b');    // comment")
+        "let x=f(1,'a, b');"
     """
 
     def shorter(token: Any) -> str:
         kept = token[1] or token[2] or token[3]
-        if kept is None and not token[0].strip():
+        if kept is None and token[0].isspace():
             kept = "\n" if "\n" in token[0] else " "
-        return kept or ""
+        return kept or "let" * (token[0] == "const")
 
-    return re.sub(r"(?<=[;{,(])\n+|\n+(?=[})])|(?<=\n)\n+", "", _TOKENS.sub(shorter, text)).strip()
+    lines = _TOKENS.sub(shorter, text)
+    return re.sub(r"(?<=[;{,(])\n+|\n+(?=[})])|(?<=\n)\n+", "", lines).strip()
 
 
 def _text(package: str, name: str) -> str:

@@ -174,6 +174,19 @@ class Tape {
 		return this.memory[this.cells[slot] + i * this.varies[slot]];
 	}
 
+	// All outputs of n samples: an array of numbers for each.
+	all(shared, columns, n) {
+		const found = this.outputs.map(() => new Float64Array(n));
+		this.share(shared);
+		for (let at = 0; at < n; at += this.block) {
+			this.run(columns, null, at, Math.min(this.block, n - at));
+			this.outputs.forEach((slot, k) => {
+				for (let i = 0; i < this.n; i++) found[k][at + i] = this.read(slot, i);
+			});
+		}
+		return found;
+	}
+
 	// What the samples of this run add to the sums, one sample after the other.
 	addUp(sums) {
 		const m = this.memory;

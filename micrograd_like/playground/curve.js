@@ -5,12 +5,12 @@ function drawCurve() {
 	const {from, heldLosses} = training, before = data.history.map(Number);
 	const losses = training.losses.length ? training.losses : [lossOf(places(false))];
 	const all = [...before, ...losses, ...heldLosses.map(pair => pair[1])].filter(x => x > 0);
-	const first = from - before.length, last = Math.max(from + losses.length, from + 20);
-	let high = all.reduce((a, b) => Math.max(a, b), 1e-12), low = all.reduce((a, b) => Math.min(a, b), high);
+	const first = from - before.length, last = max(from + losses.length, from + 20);
+	let [low, high] = rangeOf(all.length ? all : [1]);
 	const log = high / low > 30;
 	low = log ? low : 0;
-	const place = x => log ? Math.log(Math.max(x, low)) : x, bottom = place(low), top = place(high * 1.05);
-	const w = pen.w - edge.left - edge.right, share = before.length && Math.max(0.2, before.length / (last - first));
+	const place = x => log ? Math.log(max(x, low)) : x, bottom = place(low), top = place(high * 1.05);
+	const w = pen.w - edge.left - edge.right, share = before.length && max(0.2, before.length / (last - first));
 	const x = k => edge.left + w * (k < from ? share * (k - first) / (from - first) : share + (1 - share) * (k - from) / (last - from));
 	const y = value => pen.h - edge.bottom - (place(value) - bottom) / (top - bottom || 1) * (pen.h - edge.top - edge.bottom);
 	drawCurveAxes(pen, edge, x, y, {first, last, low, high, log, before: before.length});
@@ -41,7 +41,7 @@ function drawCurveAxes(pen, edge, x, y, {first, last, low, high, log, before}) {
 		pen.stroke();
 	}
 	pen.textAlign = "center";
-	for (const t of ticks([Math.max(training.from, first), last], 5))
+	for (const t of ticks([max(training.from, first), last], 5))
 		if (Number.isInteger(t)) pen.fillText(t, x(t), pen.h - 16);
 	pen.fillText(`step${log ? " (the loss is on a logarithmic axis)" : ""}`, edge.left + (pen.w - edge.left) / 2, pen.h - 3);
 	if (!before) return;
@@ -59,7 +59,7 @@ function powers(low, high) {
 
 // At most some points for each pixel: the curve of 100,000 steps is drawn as quickly.
 function thinned(losses, wide) {
-	const each = Math.max(1, Math.floor(losses.length / (2 * wide)));
+	const each = max(1, floor(losses.length / (2 * wide)));
 	return losses.flatMap((loss, k) => k % each && k < losses.length - 1 ? [] : [[k, loss]]);
 }
 

@@ -35,7 +35,7 @@ function restore(text) {
 	const params = Float64Array.from(fromLink(get("w"), data.parameters.length));
 	const numbers = fromLink(get("k"), keys * trained);
 	const kept = Array.from({length: keys}, (_, k) => Float64Array.from(numbers.slice(k * trained, (k + 1) * trained)));
-	const rate = Number(get("rate")), axes = get("axes").split(",").map(k => whole(k, 0, Math.max(1, data.inputs - 1)));
+	const rate = Number(get("rate")), axes = get("axes").split(",").map(k => whole(k, 0, max(1, data.inputs - 1)));
 	if (!(rate >= 0 && rate < Infinity) || axes.length !== 2) throw new RangeError("no learning rate");
 	const next = {rate, batch: whole(get("batch"), 1, MOST), speed: whole(get("speed"), 1, 50), held: whole(get("held"), 0, 9)};
 	const now = {params, kept, first, steps: whole(get("step"), 0, 1e15)};

@@ -1,6 +1,7 @@
 // main.js: buttons, keys, fingers, and the frames in which it all moves.
 
 const frame = {playing: false, drawn: 0, worded: 0, steps: 0};
+const on = (target, name, f, how) => target.addEventListener(name, f, how);
 const calm = matchMedia("(prefers-reduced-motion:reduce)"), dark = matchMedia("(prefers-color-scheme:dark)");
 const hasMap = !data.step.code.some(row => row[0] === "take");
 
@@ -16,7 +17,7 @@ function draw(words = true) {
 	writeWords();
 	if (data.columns.length) nameNeurons();
 	nameMap();
-	say(training.stopped);
+	if (training.stopped || $("message").className) say(training.stopped);
 }
 
 function refresh() {
@@ -85,8 +86,8 @@ const actions = {
 		setPlaying(false);
 		setSamples(data.samples);
 		samples.edited = false;
-		view.sample = Math.min(view.sample, samples.count - 1);
-		Object.assign(settings, {rate: data.lr, batch: Math.min(settings.batch, samples.count)});
+		view.sample = min(view.sample, samples.count - 1);
+		Object.assign(settings, {rate: data.lr, batch: min(settings.batch, samples.count)});
 		begin();
 		setRanges();
 		refresh();
@@ -102,9 +103,14 @@ const actions = {
 	remove: () => edit(() => {
 		if (samples.count > 2) removeSample(view.sample);
 		else say("Two samples have to stay.");
-		view.sample = Math.min(view.sample, samples.count - 1);
+		view.sample = min(view.sample, samples.count - 1);
 	}),
 };
+
+function act(name) {
+	say("");
+	actions[name]();
+}
 
 const BATCHES = [];
 for (let n = 1; n < data.samples.length; n *= 2) BATCHES.push(n);
@@ -164,8 +170,7 @@ function changeClass(i) {
 
 // The other inputs are their mean; the target is that of the selected sample, or of the first.
 function newRow(point) {
-	const mean = samples.columns.map(column => column.subarray(0, samples.count).reduce((a, b) => a + b, 0) / samples.count);
-	const row = rowOf(Math.max(0, view.sample)).map((x, k) => k < data.inputs ? mean[k] : x);
+	const row = rowOf(max(0, view.sample)).map((x, k) => k < data.inputs ? mean(used(k)) : x);
 	view.axes.forEach((k, i) => row[k] = k < data.inputs || data.kind === "number" ? point[i] : row[k]);
 	return row;
 }
@@ -173,16 +178,16 @@ function newRow(point) {
 function watchMap() {
 	const canvas = $("map");
 	let dragged = -1, reach = 12;
-	canvas.addEventListener("touchstart", event => {         // a finger beside the samples scrolls
+	on(canvas, "touchstart", event => {         // a finger beside the samples scrolls
 		if (pointed(event.touches[0], 22).near >= 0) event.preventDefault();
 	}, {passive: false});
-	canvas.addEventListener("pointerdown", event => {
+	on(canvas, "pointerdown", event => {
 		reach = event.pointerType === "touch" ? 22 : 12;
 		view.sample = dragged = pointed(event, reach).near;
 		if (dragged >= 0) canvas.setPointerCapture(event.pointerId);
 		draw();
 	});
-	canvas.addEventListener("pointermove", event => {
+	on(canvas, "pointermove", event => {
 		if (dragged < 0 || !event.buttons) return;
 		const {x, y} = pointed(event, reach), [across, up] = view.axes;
 		samples.columns[across][dragged] = x;
@@ -190,13 +195,13 @@ function watchMap() {
 		samples.edited = true;
 		if (!frame.playing) draw();
 	});
-	canvas.addEventListener("pointerup", () => dragged = -1);
-	canvas.addEventListener("pointercancel", () => dragged = -1);
-	canvas.addEventListener("dblclick", event => {
+	on(canvas, "pointerup", () => dragged = -1);
+	on(canvas, "pointercancel", () => dragged = -1);
+	on(canvas, "dblclick", event => {
 		const {x, y, near} = pointed(event, reach);
 		edit(() => near < 0 ? view.sample = addSample(newRow([x, y])) : changeClass(near));
 	});
-	canvas.addEventListener("keydown", event => {
+	on(canvas, "keydown", event => {
 		const move = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]}[event.key];
 		const other = {"]": 1, "[": -1}[event.key];
 		if (move && view.sample >= 0) {
@@ -241,7 +246,7 @@ function readLink() {
 // The network, the map and the curve as they are on the screen.
 function savePicture() {
 	const boxes = [...document.querySelectorAll("main canvas")].filter(canvas => canvas.clientWidth && !canvas.closest("#legend"));
-	const all = document.querySelector("main").getBoundingClientRect(), picture = document.createElement("canvas"), pen = picture.getContext("2d");
+	const all = document.querySelector("main").getBoundingClientRect(), picture = make("canvas"), pen = picture.getContext("2d");
 	picture.width = all.width * 2;
 	picture.height = all.height * 2;
 	pen.scale(2, 2);
@@ -252,7 +257,7 @@ function savePicture() {
 		pen.drawImage(canvas, box.x - all.x, box.y - all.y, box.width, box.height);
 	}
 	picture.toBlob(blob => {
-		const link = document.createElement("a");
+		const link = make("a");
 		link.href = URL.createObjectURL(blob);
 		link.download = "playground.png";
 		link.click();
@@ -281,7 +286,7 @@ function keys(event) {
 	const name = {" ": "play", n: "step", b: "back", r: "reset", "?": "help"}[event.key.toLowerCase()];
 	if (!name) return walk(event);
 	event.preventDefault();
-	actions[name]();
+	act(name);
 }
 
 function main() {
@@ -293,8 +298,8 @@ function main() {
 	$("map-part").hidden = !hasMap;
 	for (let k = 0; k < data.inputs; k++) for (const id of ["across", "up"]) $(id).append(option(k, nameOf(k)));
 	for (let k = 0; k < data.outputs; k++) $("which").append(option(k, k));
-	for (const id in actions) $(id).addEventListener("click", actions[id]);
-	for (const id in setters) $(id).addEventListener("input", () => {
+	for (const id in actions) on($(id), "click", () => act(id));
+	for (const id in setters) on($(id), "input", () => {
 		setters[id]();
 		setRanges();
 		refresh();
@@ -306,17 +311,17 @@ function main() {
 	readLink();
 	watchMap();
 	refresh();
-	addEventListener("keydown", keys);
-	addEventListener("hashchange", () => {
+	on(window, "keydown", keys);
+	on(window, "hashchange", () => {
 		setPlaying(false);
 		readLink();
 		refresh();
 	});
-	addEventListener("resize", () => {
+	on(window, "resize", () => {
 		if (data.columns.length) layOut();
 		draw();
 	});
-	dark.addEventListener("change", () => {
+	on(dark, "change", () => {
 		readColours();
 		refresh();
 	});

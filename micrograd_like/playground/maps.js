@@ -21,29 +21,27 @@ const css = ([r, g, b], alpha = 1) => `rgba(${r},${g},${b},${alpha})`;
 const mix = (colour, share) => colours.paper.map((p, k) => p + (colour[k] - p) * share);
 
 // A signed number between -1 and 1: blue above 0, orange below, paper at 0.
-const signed = t => mix(t > 0 ? colours.pos : colours.neg, Math.min(1, Math.abs(t)) * 0.85);
+const signed = t => mix(t > 0 ? colours.pos : colours.neg, min(1, abs(t)) * 0.85);
 
 // --- numbers on a grid ---
 
+const used = k => samples.columns[k].subarray(0, samples.count);
+const mean = numbers => numbers.reduce((a, b) => a + b, 0) / numbers.length;
+const rangeOf = numbers => numbers.reduce(([low, high], x) => [min(low, x), max(high, x)], [Infinity, -Infinity]);
+
 function setRanges() {
 	view.ranges = view.axes.map(k => {
-		const column = samples.columns[k].subarray(0, samples.count);
-		const low = column.reduce((a, b) => Math.min(a, b), Infinity), high = column.reduce((a, b) => Math.max(a, b), -Infinity);
-		const room = (high - low || 2) * 0.12;
-		return samples.count ? [low - room, high + room] : [-1, 1];
+		const [low, high] = rangeOf(used(k)), room = (high - low || 2) * 0.12;
+		return [low - room, high + room];
 	});
 }
 
 // Columns of inputs for a size x size grid from the upper left: the axes vary, others are their mean.
 function grid(size) {
-	const n = size * size, columns = [];
-	for (let k = 0; k < data.inputs; k++) {
-		const used = samples.columns[k].subarray(0, samples.count);
-		columns.push(new Float64Array(n).fill(used.reduce((a, b) => a + b, 0) / (samples.count || 1)));
-	}
+	const n = size * size, columns = Array.from({length: data.inputs}, (_, k) => new Float64Array(n).fill(mean(used(k))));
 	const [across, up] = view.axes, [[left, right], [low, high]] = view.ranges;
 	for (let i = 0; i < n; i++) {
-		const x = i % size / (size - 1), y = Math.floor(i / size) / (size - 1);
+		const x = i % size / (size - 1), y = floor(i / size) / (size - 1);
 		if (up < data.inputs) columns[up][i] = high + (low - high) * y;
 		columns[across][i] = left + (right - left) * x;
 	}
@@ -51,17 +49,7 @@ function grid(size) {
 }
 
 // All outputs of a tape on a grid: an array of numbers for each.
-function everywhere(tape, columns, size) {
-	const n = size * size, found = tape.outputs.map(() => new Float64Array(n));
-	tape.share(training.now.params);
-	for (let at = 0; at < n; at += tape.block) {
-		tape.run(columns, null, at, Math.min(tape.block, n - at));
-		tape.outputs.forEach((slot, k) => {
-			for (let i = 0; i < tape.n; i++) found[k][at + i] = tape.read(slot, i);
-		});
-	}
-	return found;
-}
+const everywhere = (tape, columns, size) => tape.all(training.now.params, columns, size * size);
 
 function outputsEverywhere(size) {
 	const columns = grid(size);
@@ -70,7 +58,7 @@ function outputsEverywhere(size) {
 }
 
 function image(size, colourAt) {
-	const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
+	const canvas = make("canvas"), pen = canvas.getContext("2d");
 	canvas.width = canvas.height = size;
 	const pixels = pen.createImageData(size, size);
 	for (let i = 0; i < size * size; i++) {
@@ -83,9 +71,9 @@ function image(size, colourAt) {
 
 // --- the map of the output ---
 
+const shownTarget = () => min(width - 1, data.inputs + view.output);
 const numberScale = () => {
-	const targets = samples.columns[Math.min(width - 1, data.inputs + view.output)].subarray(0, samples.count);
-	const low = targets.reduce((a, b) => Math.min(a, b), Infinity), high = targets.reduce((a, b) => Math.max(a, b), -Infinity);
+	const [low, high] = rangeOf(used(shownTarget()));
 	return [(low + high) / 2, (high - low) / 2 || 1];
 };
 
@@ -136,7 +124,7 @@ function drawMap() {
 	for (let i = 0; i < samples.count; i++) drawSample(pen, i, at);
 	if (view.sample >= 0) drawRing(pen, at);
 	const took = performance.now() - began;                // a slow network gets a coarser map
-	drawMap.size = took > 14 ? Math.max(30, size - 10) : took < 6 ? Math.min(FINE, size + 5) : size;
+	drawMap.size = took > 14 ? max(30, size - 10) : took < 6 ? min(FINE, size + 5) : size;
 }
 
 // Where another class is best, cell by cell; one output is a score beside that of the middle.
@@ -144,7 +132,7 @@ function drawBoundary(pen, outputs, size, w, h) {
 	const dx = w / (size - 1), dy = h / (size - 1), ways = [[0, 1], [1, size + 1], [size + 1, size], [size, 0]];
 	const one = data.kind === "sign" && [outputs[0].map(() => data.middle), outputs[0]], scores = one || outputs;
 	const best = Array.from({length: size * size}, (_, i) => scores.reduce((b, column, k) => column[i] > scores[b][i] ? k : b, 0));
-	const x = i => EDGE.left + i % size * dx, y = i => EDGE.top + Math.floor(i / size) * dy;
+	const x = i => EDGE.left + i % size * dx, y = i => EDGE.top + floor(i / size) * dy;
 	pen.beginPath();
 	for (let i = 0; i < size * (size - 1); i++) {
 		if (i % size === size - 1) continue;
@@ -176,7 +164,7 @@ function drawOutput(pen, outputs, size) {
 
 // Round numbers in a range, about so many.
 function ticks([low, high], count) {
-	const rough = (high - low) / count, power = 10 ** Math.floor(Math.log10(rough));
+	const rough = (high - low) / count, power = 10 ** floor(Math.log10(rough));
 	const size = [1, 2, 5, 10].find(k => k * power >= rough) * power, found = [];
 	for (let k = Math.ceil(low / size); k * size <= high; k++) found.push(+(k * size).toPrecision(6));
 	return found;
@@ -198,7 +186,7 @@ function drawAxes(pen) {
 	pen.restore();
 }
 
-const nameOf = k => k < data.inputs ? `x${k}` : "target and output";
+const nameOf = k => k < data.inputs ? data.names?.[k] ?? `x${k}` : "target and output";
 const classOf = i => data.classes.indexOf(targetOf(i));
 
 const SHAPES = [                                           // of the classes: colour is not the only sign
@@ -227,9 +215,9 @@ function drawSample(pen, i, at) {
 function sampleOnMap(i, at) {
 	const [x, y] = view.axes.map(k => samples.columns[k][i]), k = classOf(i);
 	if (data.kind !== "number") return {x: at.x(x), y: at.y(y), colour: colours.classes[k], kind: k};
-	const [middle, half] = numberScale.now, t = (samples.columns[Math.min(width - 1, data.inputs + view.output)][i] - middle) / half;
+	const [middle, half] = numberScale.now, t = (samples.columns[shownTarget()][i] - middle) / half;
 	const full = t > 0 ? colours.pos : colours.neg;
-	return {x: at.x(x), y: at.y(y), colour: full.map((c, j) => colours.muted[j] + (c - colours.muted[j]) * Math.min(1, Math.abs(t))), kind: t > 0 ? 1 : 0};
+	return {x: at.x(x), y: at.y(y), colour: full.map((c, j) => colours.muted[j] + (c - colours.muted[j]) * min(1, abs(t))), kind: t > 0 ? 1 : 0};
 }
 
 function drawRing(pen, at) {
@@ -247,7 +235,7 @@ function drawRing(pen, at) {
 function pointed(event, reach) {
 	const canvas = $("map"), box = canvas.getBoundingClientRect(), pen = {w: box.width, h: box.height}, at = placesOn(pen);
 	const px = event.clientX - box.x, py = event.clientY - box.y, [[left, right], [low, high]] = view.ranges;
-	const clip = t => Math.max(0, Math.min(1, t));
+	const clip = t => max(0, min(1, t));
 	const x = left + (right - left) * clip((px - EDGE.left) / (pen.w - EDGE.left - EDGE.right));
 	const y = low + (high - low) * clip((pen.h - EDGE.bottom - py) / (pen.h - EDGE.top - EDGE.bottom));
 	let near = -1, distance = reach;

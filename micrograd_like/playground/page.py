@@ -6,6 +6,7 @@ into one.
 
 import html
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,8 @@ class Playground:
 def playground(
     model: Any, X: Any, y: Any, loss: Any, optimizer: Any,
     path: str | os.PathLike[str] | None = None, *,
-    history: Any = None, title: str | None = None, open: bool = False,
+    history: Any = None, title: str | None = None, names: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None, open: bool = False,
 ) -> Playground:  # fmt: skip
     """A page on which your network goes on training: your weights, your data, your gradient.
 
@@ -69,6 +71,8 @@ def playground(
         path: where to write the page; without it, use ``.save``, ``.open`` or a notebook.
         history: the History of a fit; the page's curve begins with its losses.
         title: of the page.
+        names: of the inputs; without them x0, x1 and so on.
+        classes: the names of the classes, the lowest target first.
         open: show the page in the browser.
 
     Raises:
@@ -89,10 +93,11 @@ def playground(
         checked_path(path, "a page", _SUFFIXES)
     if title is not None and not isinstance(title, str):
         raise TypeError(f"title must be a text, got {type(title).__name__} {title!r:.60}")
+    texts = {"names": _texts("names", names), "labels": _texts("classes", classes)}
     before = _losses(history)
     given = problem(model, X, y, loss, optimizer, 0.0, 0.0, None, 1)
     _check_size(given)
-    page = Playground(_page(given, before, title), len(given.optimizer.params), len(given.X))
+    page = Playground(_page(given, before, title, texts), len(given.optimizer.params), len(given.X))
     if path is not None:
         page.save(path)
     if open:
@@ -113,6 +118,14 @@ def _losses(history: Any) -> list[float]:
         ) from None
 
 
+def _texts(name: str, some: Any) -> list[str]:
+    if some is None:
+        return []
+    if isinstance(some, str) or not all(isinstance(text, str) for text in some):
+        raise TypeError(f"{name} must be a list of texts, got {type(some).__name__} {some!r:.60}")
+    return list(some)
+
+
 def _check_size(given: Any) -> None:
     parameters, samples = len(given.model.parameters()), len(given.X)
     if parameters > _MOST:
@@ -127,7 +140,7 @@ def _check_size(given: Any) -> None:
         )
 
 
-def _page(given: Any, before: list[float], title: str | None) -> str:
+def _page(given: Any, before: list[float], title: str | None, texts: dict[str, Any]) -> str:
     # Here, since importing the package is to be quick.
     from ..pages import as_script, joined, number_as_json
     from .record import Recording
@@ -135,6 +148,7 @@ def _page(given: Any, before: list[float], title: str | None) -> str:
     data = {
         "title": _name(given.model) if title is None else title,
         "history": [number_as_json(x) for x in before],
+        **{name: some for name, some in texts.items() if some},
         **Recording(given).as_json(),
     }
     parts = {"title": html.escape(data["title"]), "data": as_script(data)}

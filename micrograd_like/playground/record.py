@@ -39,13 +39,18 @@ class Recording:
         self.nest_x, self.nest_y = flatten(problem.X[0])[1], flatten(problem.y[0])[1]
         self.X, self.y = _rows(problem.X, "samples"), _rows(problem.y, "targets")
         modules = self.model.modules()
+        if any(m.draws or m.keeps for m in modules):
+            raise JitError(
+                "the model draws random numbers (Dropout) or needs a whole batch (BatchNorm), and "
+                "the page computes sample by sample and compares itself with Python: leave them out"
+            )
         with replaced(modules, "training", [True] * len(modules)):
+            self.rules = Rules(problem.optimizer)
+            self.checked, self.losses = self._first_losses()
             with _alone():
                 two = [[*self.X[i], *self.y[i]] for i in (0, -1)]
                 two = [[x * k for x in row] for row, k in zip(two, (1.25, 0.75))]
                 self.traced = trace(self._sample, two, [], self.params)
-            self.rules = Rules(problem.optimizer)
-            self.checked, self.losses = self._first_losses()
         self.tape = self.traced.gradients(self.params)
         self._compare()
 
@@ -131,9 +136,9 @@ class Recording:
         whole = all(float(x).is_integer() for x in classes)
         if whole and len(classes) == 2 and self.n_outputs == 1:
             return {"kind": "sign", "classes": classes, "middle": self._middle(*classes)}
-        if whole and 1 < self.n_outputs <= MOST_CLASSES and 0 <= classes[0]:
-            if classes[-1] < self.n_outputs:
-                return {"kind": "scores", "classes": list(range(self.n_outputs)), "middle": 0}
+        scores = range(self.n_outputs) if 1 < self.n_outputs <= MOST_CLASSES else range(0)
+        if whole and classes[0] in scores and classes[-1] in scores:
+            return {"kind": "scores", "classes": list(scores), "middle": 0}
         return {"kind": "number", "classes": [], "middle": sum(flat) / len(flat)}
 
     def _middle(self, low: float, high: float) -> float:
@@ -196,7 +201,8 @@ class Rules:
                 f"the optimizer {kind.__name__} has a step() of its own: derive it from "
                 "optim.Optimizer and define update(p, g, state)"
             )
-        self.optimizer, states = optimizer, optimizer.state
+        states = optimizer.state
+        self.optimizer: Any = optimizer
         self.before = sorted(states[0])
         self.after = sorted(self._kept_after(self.before))
         same = all(s.keys() == states[0].keys() for s in states)
@@ -245,10 +251,7 @@ def _alone() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise JitError(
-            f"the model or the loss cannot take one sample alone ({error}), and the page trains "
-            "sample by sample: leave BatchNorm out"
-        ) from None
+        raise JitError(f"the model or the loss cannot take one sample alone: {error}") from None
 
 
 def _layers(model: Any) -> list[Callable[[Any], Any]]:

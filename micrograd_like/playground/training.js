@@ -8,6 +8,7 @@
 //   rules      tapes of the optimiser, for its next step and for those after it; keys, kept: what
 //              it keeps for each parameter before and after a step, and those numbers
 //   check      [how many samples, the losses of Python's first steps on them]
+const {min, max, abs, floor} = Math, make = tag => document.createElement(tag);
 const data = JSON.parse(document.getElementById("data").textContent);
 const trained = data.trained;
 
@@ -81,7 +82,7 @@ function gradients(params, columns, order, from, n) {
 	const sums = new Float64Array(trained + 1);
 	stepTape.share(params);
 	for (let at = 0; at < n; at += stepTape.block) {
-		stepTape.run(columns, order, from + at, Math.min(stepTape.block, n - at));
+		stepTape.run(columns, order, from + at, min(stepTape.block, n - at));
 		stepTape.addUp(sums);
 	}
 	return {loss: sums[0] / n, grads: sums.subarray(1).map(g => g / n)};
@@ -90,14 +91,7 @@ function gradients(params, columns, order, from, n) {
 // The numbers after a step along these gradients.
 function moved(now, grads, rate) {
 	const rule = now.first ? ruleTapes[0] : ruleTapes[ruleTapes.length - 1];
-	const columns = [now.params, grads, ...now.kept];
-	const after = rule.outputs.map(() => new Float64Array(trained));
-	rule.share([rate]);
-	for (let at = 0; at < trained; at += rule.block) {
-		rule.run(columns, null, at, Math.min(rule.block, trained - at));
-		for (let i = 0; i < rule.n; i++)
-			rule.outputs.forEach((slot, k) => after[k][at + i] = rule.read(slot, i));
-	}
+	const after = rule.all([rate], [now.params, grads, ...now.kept], trained);
 	const params = now.params.slice();
 	params.set(after[0]);
 	return {params, kept: after.slice(1), steps: now.steps + 1, first: false};
@@ -115,9 +109,9 @@ const places = held => Int32Array.from(
 // The samples of a step: whole epochs in an order that only their number decides, so that a step
 // that is taken back and made again is the same.
 function batchOf(steps) {
-	const order = places(false), n = order.length, size = Math.min(settings.batch, n);
+	const order = places(false), n = order.length, size = min(settings.batch, n);
 	if (size === n) return [order, 0, n];
-	const batches = Math.ceil(n / size), epoch = Math.floor(steps / batches), k = steps % batches;
+	const batches = Math.ceil(n / size), epoch = floor(steps / batches), k = steps % batches;
 	let seed = epoch + 1;
 	const random = () => {                                 // mulberry32: Ettinger (2017)
 		let t = seed = seed + 0x6d2b79f5 | 0;
@@ -126,10 +120,10 @@ function batchOf(steps) {
 		return ((t ^ t >>> 14) >>> 0) / 2 ** 32;
 	};
 	for (let i = n - 1; i > 0; i--) {
-		const j = Math.floor(random() * (i + 1));
+		const j = floor(random() * (i + 1));
 		[order[i], order[j]] = [order[j], order[i]];
 	}
-	return [order, k * size, Math.min(size, n - k * size)];
+	return [order, k * size, min(size, n - k * size)];
 }
 
 function step() {
@@ -173,9 +167,9 @@ function said(i) {
 function judged(outputs) {
 	if (data.kind === "sign") {
 		const [low, high] = data.classes, far = 2 * (outputs[0] - data.middle) / (high - low);
-		return [far > 0 ? 1 : 0, Math.abs(Math.tanh(far))];
+		return [far > 0 ? 1 : 0, abs(Math.tanh(far))];
 	}
-	const most = Math.max(...outputs), best = outputs.indexOf(most), k = outputs.length;
+	const most = max(...outputs), best = outputs.indexOf(most), k = outputs.length;
 	const share = 1 / outputs.reduce((sum, x) => sum + Math.exp(x - most), 0);
 	return [best, (share - 1 / k) / (1 - 1 / k)];
 }
@@ -189,10 +183,10 @@ function compareWithPython() {
 	for (const python of unpacked(wanted)) {
 		const {loss, grads} = gradients(now.params, columns, null, 0, n);
 		const apart = Object.is(loss, python) || (loss !== loss && python !== python) ? 0
-			: Math.abs(loss - python) / Math.max(Math.abs(python), 1e-300);
-		if (!(apart <= 1e-9 || Math.abs(loss - python) < 1e-15)) return {same, steps, largest, loss, python};
+			: abs(loss - python) / max(abs(python), 1e-300);
+		if (!(apart <= 1e-9 || abs(loss - python) < 1e-15)) return {same, steps, largest, loss, python};
 		same++;
-		largest = Math.max(largest, Math.min(apart, Math.abs(loss - python) < 1e-300 ? 0 : apart));
+		largest = max(largest, min(apart, abs(loss - python) < 1e-300 ? 0 : apart));
 		now = moved(now, grads, data.lr);
 	}
 	return {same, steps, largest};

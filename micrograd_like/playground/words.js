@@ -1,7 +1,7 @@
 // words.js: the selected neuron and sample in words and numbers, which is what is not in the picture.
 
 function element(tag, text = "", ...children) {
-	const made = document.createElement(tag);
+	const made = make(tag);
 	made.textContent = text;
 	made.append(...children);
 	return made;
@@ -18,7 +18,7 @@ function writeWords() {
 
 function sampleWords(i) {
 	const {loss, outputs} = said(i), target = rowOf(i).slice(data.inputs);
-	const inputs = inputOf(i).slice(0, 12).map((x, k) => `x${k} = ${short(x)}`).join(", ") + (data.inputs > 12 ? ", ..." : "");
+	const inputs = inputOf(i).slice(0, 12).map((x, k) => `${nameOf(k)} = ${short(x)}`).join(", ") + (data.inputs > 12 ? ", ..." : "");
 	const is = target.map(short).join(", "), right = data.kind === "number" ? "" : judged(outputs)[0] === classOf(i) ? ", right" : ", wrong";
 	return element("div", "", element("p", "", element("b", `Sample ${i}`),
 		`${isHeld(i) ? " (held out)" : ""}: ${inputs}; target ${is}; output ${outputs.map(short).join(", ")}${right}; its loss ${short(loss)}`));
@@ -38,7 +38,7 @@ function neuronWords(unit) {
 	const lines = [element("p", "", title, ` = ${f(sum)}`)];
 	if (view.sample >= 0) {
 		const numbers = activations(view.sample), h = numbers[unit.column - 1];
-		const terms = inputs.slice(0, 8).map((p, k) => (params[p] < 0 ? " - " : " + ") + `${short(Math.abs(params[p]))}*${h[k] < 0 ? `(${short(h[k])})` : short(h[k])}`);
+		const terms = inputs.slice(0, 8).map((p, k) => (params[p] < 0 ? " - " : " + ") + `${short(abs(params[p]))}*${h[k] < 0 ? `(${short(h[k])})` : short(h[k])}`);
 		lines.push(element("p", `= ${f(short(params[bias]) + terms.join("") + (inputs.length > 8 ? " + ..." : ""))} = ${short(numbers[unit.column][unit.row])} for sample ${view.sample}`));
 	}
 	return [element("div", "", ...lines), weightTable(places, inputs, bias)];
@@ -65,9 +65,9 @@ function weightTable(places, inputs, bias) {
 const full = x => String(+x.toPrecision(9));
 
 function writeLegend() {
-	const names = data.kind === "number" ? ["low", "high"] : data.classes.map(c => `class ${short(c)}`);
+	const names = data.kind === "number" ? ["low", "high"] : data.classes.map((c, k) => data.labels?.[k] ?? `class ${short(c)}`);
 	const parts = names.map((name, k) => {
-		const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");
+		const canvas = make("canvas"), pen = canvas.getContext("2d");
 		canvas.width = canvas.height = 14;
 		canvas.style.display = "inline-block";
 		canvas.style.verticalAlign = "-2px";
