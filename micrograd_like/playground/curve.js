@@ -43,7 +43,7 @@ function drawCurveAxes(pen, edge, x, y, {first, last, low, high, log, before}) {
 	pen.textAlign = "center";
 	for (const t of ticks([max(training.from, first), last], 5))
 		if (Number.isInteger(t)) pen.fillText(t, x(t), pen.h - 16);
-	pen.fillText(`step${log ? " (the loss is on a logarithmic axis)" : ""}`, edge.left + (pen.w - edge.left) / 2, pen.h - 3);
+	pen.fillText(`step${log ? " (the loss is on a logarithmic axis)" : ""}`, (x(training.from) + pen.w - edge.right) / 2, pen.h - 3);
 	if (!before) return;
 	pen.textAlign = "left";
 	pen.fillText(`${before} epoch${before > 1 ? "s" : ""} of fit`, x(first) + 2, pen.h - 3);

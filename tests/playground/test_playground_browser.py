@@ -237,6 +237,29 @@ def test_samples_are_dragged_changed_added_and_removed(browser, page):
     assert browser.js("rowOf(arguments[0])", near) == row
 
 
+def test_a_finger_drags_a_sample(browser, page):
+    browser.show(page)
+    x, y = browser.js(
+        "(() => { const b = $('map').getBoundingClientRect(), at = placesOn({w: b.width, h: b.height}); "
+        "return [b.x + at.x(samples.columns[0][3]), b.y + at.y(samples.columns[1][3])]; })()"
+    )
+    near = browser.js("pointed({clientX: arguments[0], clientY: arguments[1]}, 22).near", x, y)
+    row = browser.js("rowOf(arguments[0])", near)
+    browser.pointers("touch", [(x, y), (x - 10, y), (x - 30, y)])
+    assert browser.js("rowOf(arguments[0])", near)[0] < row[0]
+
+
+def test_the_picture_is_saved(browser, page):
+    browser.show(page)
+    file = browser.folder / "playground.png"
+    browser.click("#save")
+    for _ in range(100):
+        if file.exists():
+            break
+        time.sleep(0.05)
+    assert file.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+
+
 def test_all_of_it_can_be_done_by_keys(browser, page):
     browser.show(page)
     browser.js("$('map').focus()")
@@ -345,9 +368,16 @@ def test_a_loss_that_is_not_finite_stops_with_a_sentence(browser):
     assert browser.js("training.now.steps") == steps - 1
 
 
-def test_hostile_titles_are_text(browser):
-    browser.show(moons([2, 1], title=" ".join(HOSTILE[:-1])))
+def test_hostile_titles_and_names_are_text(browser):
+    title, names = " ".join(HOSTILE[:-1]), [HOSTILE[0], "<!--data-->"]
+    page = moons([2, 1], title=title, names=names, classes=["<b>x</b>", "</script>"])
+    assert page.page.isascii() or page.save(browser.folder / "hostile.html")
+    browser.show(page)
     assert browser.js("window.hacked") is None
+    assert browser.js("data.names") == names
+    assert "<b>x</b>" in browser.text("#legend")
+    browser.js("(view.sample = 0, draw())")
+    assert browser.text("#words").count(names[0]) == 1
     assert "</script>" in browser.text("h1")
     assert browser.js("document.querySelectorAll('h1 *').length") == 0
 
