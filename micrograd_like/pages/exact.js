@@ -5,7 +5,6 @@
 // once. The others (tanh, sinh, expm1, log1p) are Sun's fdlibm in glibc as in Chromium; fdlibm makes
 // cosh from exp and expm1. A number of twice the digits is a pair [high, low].
 // Source: Dekker (1971), A floating-point technique for extending the available precision.
-"use strict";
 
 const EXACT = (() => {
 	const quickSum = (a, b) => {

@@ -113,12 +113,13 @@ def joined(package: str, page: str, given: Mapping[str, str]) -> str:
 
 _TOKENS = re.compile(
     r"""("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`)"""  # texts, which stay
-    r"""|\s*//[^\n]*|;(?=\s*})|\bconst\b|[ \t]*([{}()\[\];,=<>*?:|&!])[ \t]*|[ \t]*((?<![+-][ \t])[+-])[ \t]+(?![+-])|\s+"""
+    r"|\s*//[^\n]*|;(?=\s*})|\bconst\b|[ \t]*([{}()\[\];,=<>*?:|&!])[ \t]*"
+    r"|[ \t]*((?<![+-][ \t])[+-])[ \t]+(?![+-])|\s+"
 )
 
 
 def small(text: str) -> str:
-    """A script or a style sheet without comments and without what spaces it does not need.
+    """A script or a style sheet without comments and most spaces; statements must end in a ; or }.
 
     Example:
         >>> small("const x = f(1, 'a, b');    // comment")
@@ -131,8 +132,7 @@ def small(text: str) -> str:
             kept = "\n" if "\n" in token[0] else " "
         return kept or "let" * (token[0] == "const")
 
-    lines = _TOKENS.sub(shorter, text)
-    return re.sub(r"(?<=[;{,(])\n+|\n+(?=[})])|(?<=\n)\n+", "", lines).strip()
+    return re.sub(r"(?<![\w$])\n+|\n+(?![\w$])", "", _TOKENS.sub(shorter, text))
 
 
 def _text(package: str, name: str) -> str:

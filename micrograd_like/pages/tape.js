@@ -8,7 +8,6 @@
 //
 // A slot that is the same for all samples has one cell of memory, another one a cell for each.
 // No derivative is known here: a tape has them as instructions, from the op table in Python.
-"use strict";
 
 // --- the op table: name -> a function of numbers; the laws are those of ops.py ---
 

@@ -34,7 +34,7 @@ function drawCurveAxes(pen, edge, x, y, {first, last, low, high, log, before}) {
 	pen.setLineDash([]);
 	pen.textAlign = "right";
 	for (const t of log ? powers(low, high) : ticks([low, high], 4)) {
-		pen.fillText(+t.toPrecision(2), edge.left - 6, y(t) + 4);
+		pen.fillText(t && t < 0.001 ? t.toExponential(0) : +t.toPrecision(2), edge.left - 6, y(t) + 4);
 		pen.beginPath();
 		pen.moveTo(edge.left, y(t));
 		pen.lineTo(pen.w - edge.right, y(t));
@@ -43,7 +43,7 @@ function drawCurveAxes(pen, edge, x, y, {first, last, low, high, log, before}) {
 	pen.textAlign = "center";
 	for (const t of ticks([max(training.from, first), last], 5))
 		if (Number.isInteger(t)) pen.fillText(t, x(t), pen.h - 16);
-	pen.fillText(`step${log ? " (the loss is on a logarithmic axis)" : ""}`, (x(training.from) + pen.w - edge.right) / 2, pen.h - 3);
+	pen.fillText(`step${log ? ", loss logarithmic" : ""}`, (x(training.from) + pen.w - edge.right) / 2, pen.h - 3);
 	if (!before) return;
 	pen.textAlign = "left";
 	pen.fillText(`${before} epoch${before > 1 ? "s" : ""} of fit`, x(first) + 2, pen.h - 3);

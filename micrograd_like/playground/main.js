@@ -1,6 +1,6 @@
 // main.js: buttons, keys, fingers, and the frames in which it all moves.
 
-const frame = {playing: false, drawn: 0, worded: 0, steps: 0};
+const frame = {playing: false, drawn: 0, worded: 0};
 const on = (target, name, f, how) => target.addEventListener(name, f, how);
 const calm = matchMedia("(prefers-reduced-motion:reduce)"), dark = matchMedia("(prefers-color-scheme:dark)");
 const hasMap = !data.step.code.some(row => row[0] === "take");
@@ -209,8 +209,8 @@ function watchMap() {
 		} else if (move || other) {
 			view.sample = (view.sample + (other ?? 1) + samples.count) % samples.count;
 			draw();
-		} else if (event.key === "c") actions.change();
-		else if (event.key === "a") actions.add();
+		} else if (/^c$/i.test(event.key)) actions.change();
+		else if (/^a$/i.test(event.key)) actions.add();
 		else if (event.key === "Delete" && view.sample >= 0) actions.remove();
 		else if (event.key === "Escape") {
 			view.sample = -1;
@@ -224,12 +224,16 @@ function watchMap() {
 
 async function copyLink() {
 	setPlaying(false);
-	history.replaceState(null, "", `#${stateAsText()}`);
+	try {
+		history.replaceState(null, "", `#${stateAsText()}`); // a notebook's frame has no address
+	} catch {
+		return say("Save the page as a file: here it has no address.");
+	}
 	try {
 		await navigator.clipboard.writeText(location.href);
-		say("The link is copied; it is in the address bar, too.");
+		say("The link is copied and in the address bar.");
 	} catch {
-		say("The link is in the address bar: copy it from there.");
+		say("The link is in the address bar.");
 	}
 }
 

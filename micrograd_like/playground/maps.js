@@ -8,17 +8,17 @@ const flat = data.inputs === 1;                          // then the map is a cu
 // --- colours ---
 
 let colours = {};
+const probe = document.body.appendChild(make("i"));       // knows what a colour is, also a forced one
 const rgb = name => {
-	const text = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-	const hex = /^#...$/.test(text) ? text.replace(/[^#]/g, "$&$&") : text;
-	return /^#/.test(hex) ? [1, 3, 5].map(i => parseInt(hex.slice(i, i + 2), 16)) : [128, 128, 128];
+	probe.style.color = `var(${name})`;
+	return getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3).map(Number);
 };
 function readColours() {
 	colours = Object.fromEntries(["paper", "pos", "neg", "ink", "muted", "line", "now", "card"].map(x => [x, rgb(`--${x}`)]));
 	colours.classes = [colours.neg, colours.pos, ...[2, 3, 4, 5, 6, 7].map(k => rgb(`--class${k}`))];
 }
 const css = ([r, g, b], alpha = 1) => `rgba(${r},${g},${b},${alpha})`;
-const mix = (colour, share) => colours.paper.map((p, k) => p + (colour[k] - p) * share);
+const mix = (colour, share, paper = colours.paper) => paper.map((p, k) => p + (colour[k] - p) * share);
 
 // A signed number between -1 and 1: blue above 0, orange below, paper at 0.
 const signed = t => mix(t > 0 ? colours.pos : colours.neg, min(1, abs(t)) * 0.85);
@@ -216,8 +216,7 @@ function sampleOnMap(i, at) {
 	const [x, y] = view.axes.map(k => samples.columns[k][i]), k = classOf(i);
 	if (data.kind !== "number") return {x: at.x(x), y: at.y(y), colour: colours.classes[k], kind: k};
 	const [middle, half] = numberScale.now, t = (samples.columns[shownTarget()][i] - middle) / half;
-	const full = t > 0 ? colours.pos : colours.neg;
-	return {x: at.x(x), y: at.y(y), colour: full.map((c, j) => colours.muted[j] + (c - colours.muted[j]) * min(1, abs(t))), kind: t > 0 ? 1 : 0};
+	return {x: at.x(x), y: at.y(y), colour: mix(colours.classes[+(t > 0)], min(1, abs(t)), colours.muted), kind: +(t > 0)};
 }
 
 function drawRing(pen, at) {

@@ -41,17 +41,24 @@ function neuronWords(unit) {
 		const terms = inputs.slice(0, 8).map((p, k) => (params[p] < 0 ? " - " : " + ") + `${short(abs(params[p]))}*${h[k] < 0 ? `(${short(h[k])})` : short(h[k])}`);
 		lines.push(element("p", `= ${f(short(params[bias]) + terms.join("") + (inputs.length > 8 ? " + ..." : ""))} = ${short(numbers[unit.column][unit.row])} for sample ${view.sample}`));
 	}
-	return [element("div", "", ...lines), weightTable(places, inputs, bias)];
+	const own = view.sample >= 0 && gradients(params, samples.columns, [view.sample], 0, 1).grads;
+	if (own && bias < trained && inputs[0] < trained) {
+		const h = activations(view.sample)[unit.column - 1][0], g = short(own[bias]);
+		lines.push(element("p", `Its chain rule: d loss / d b = ${g}, so d loss / d w0 = ${g}*${source}0 = ${g}*${short(h)} = ${short(own[inputs[0]])}`));
+	}
+	const box = element("div", "", ...lines);
+	box.className = "neuron-words";
+	return [box, weightTable(places, inputs, bias, own)];
 }
 
 // Each weight, its gradient over the next batch, and what the optimiser will make of it.
-function weightTable(places, inputs, bias) {
+function weightTable(places, inputs, bias, own) {
 	const {now} = training, batch = batchOf(now.steps), {grads} = gradients(now.params, samples.columns, ...batch);
 	const next = moved(now, grads, settings.rate).params;
-	const head = element("tr", "", ...["", "value", "gradient", "next"].map(text => element("th", text)));
+	const head = element("tr", "", ...["", "value", "gradient", ...own ? [`of sample ${view.sample}`] : [], "next"].map(text => element("th", text)));
 	const rows = [["b", bias], ...inputs.map((p, k) => [`w${k}`, p])].map(([name, p]) => {
 		const is = p < trained;
-		const cells = [name, full(now.params[p]), is ? full(grads[p]) : "not trained", is ? full(next[p]) : ""];
+		const cells = [name, full(now.params[p]), is ? full(grads[p]) : "not trained", ...own ? [is ? full(own[p]) : ""] : [], is ? full(next[p]) : ""];
 		return element("tr", "", ...cells.map(text => element("td", text)));
 	});
 	const box = element("div", "", element("table", "", head, ...rows));
@@ -62,7 +69,7 @@ function weightTable(places, inputs, bias) {
 	return box;
 }
 
-const full = x => String(+x.toPrecision(9));
+const full = x => String(+x.toPrecision(innerWidth < 500 ? 5 : 9));
 
 function writeLegend() {
 	const names = data.kind === "number" ? ["low", "high"] : data.classes.map((c, k) => data.labels?.[k] ?? `class ${short(c)}`);

@@ -291,8 +291,10 @@ def test_the_next_values_of_a_neuron_are_those_that_a_step_gives(browser, page):
     rows = browser.js(read)
     assert [row[0] for row in rows] == ["b", *[f"w{k}" for k in range(8)]]
     browser.click("#step")
-    assert [row[1] for row in browser.js(read)] == [row[3] for row in rows]
+    assert [row[1] for row in browser.js(read)] == [row[-1] for row in rows]
+    own = browser.js("[...gradients(training.now.params, samples.columns, [2], 0, 1).grads]")
     said = browser.text("#words")
+    assert "Its chain rule: d loss / d b = " in said
     assert "tanh(b + w0*h0 + w1*h1" in said
     numbers = browser.js("activations(2)")
     params, places = (
@@ -301,6 +303,8 @@ def test_the_next_values_of_a_neuron_are_those_that_a_step_gives(browser, page):
     )
     total = params[places[-1]] + sum(params[p] * h for p, h in zip(places, numbers[1]))
     assert abs(math.tanh(total) - numbers[2][1]) < 1e-15
+    for p, h in zip(places, numbers[1]):  # the chain rule that is printed
+        assert abs(own[p] - own[places[-1]] * h) < 1e-15
 
 
 @pytest.mark.parametrize("width", [1400, 390])
