@@ -19,7 +19,8 @@ EDGES = [0.0, -0.0, 1.0, -1.0, 0.5, -2.0, 3.0, 1e-300, -1e300, 5e-324, 40.5, -74
          math.inf, -math.inf, math.nan]  # fmt: skip
 # What is not made of + - * / sqrt and comparisons: another library may round it another way.
 ROUNDED = {"exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan",
-           "pow", "powc", "sigmoid", "softplus", "silu", "elu", "logsumexp", "gelu", "erfc"}  # fmt: skip
+           "pow", "powc", "sigmoid", "softplus", "silu", "elu", "logsumexp", "gelu",
+           "erfc"}  # fmt: skip
 MOST_UNITS = {"erfc": 8, "gelu": 8, "cosh": 2, "sinh": 2}  # in the last place; the others: 1
 SELDOM = 0.01  # how often exact.js may have other bits than Python: one in 1,000 is usual
 
@@ -33,7 +34,8 @@ const results = (json, math, rows, scalars, block) => {{
 	const sums = new Float64Array(tape.sums.length);
 	for (let at = 0; at < rows.length; at += block) {{
 		tape.run(columns, null, at, Math.min(block, rows.length - at));
-		for (let i = 0; i < tape.n; i++) out.push(tape.outputs.map(slot => text(tape.read(slot, i))));
+		for (let i = 0; i < tape.n; i++)
+			out.push(tape.outputs.map(slot => text(tape.read(slot, i))));
 		tape.addUp(sums);
 	}}
 	return [out, Array.from(sums, text)];

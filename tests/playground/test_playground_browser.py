@@ -30,6 +30,24 @@ STATE = (
     "[training.now.steps, [...training.now.params], training.now.kept.map(c => [...c]), "
     "training.losses.length, rowOf(0), samples.count]"
 )
+PLACE = """(i => {  // of a sample on the screen
+    const box = $("map").getBoundingClientRect(), at = placesOn({w: box.width, h: box.height});
+    return [box.x + at.x(samples.columns[0][i]), box.y + at.y(samples.columns[1][i])];
+})"""
+CELLS = "[...document.querySelectorAll('#table tr')].slice(1).map(r => [...r.cells].map(textOf))"
+CELLS = f"(textOf => {CELLS})(cell => cell.textContent)"
+BUTTONS = "[...document.querySelectorAll('button:not(.neuron),select')].filter(b => b.clientWidth)"
+CONTRAST = """(() => {  // WCAG 2.2: the least of all texts on all papers
+    const linear = v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+    const light = ([r, g, b]) =>
+        0.2126 * linear(r / 255) + 0.7152 * linear(g / 255) + 0.0722 * linear(b / 255);
+    const two = (a, b) => {
+        const [x, y] = [light(rgb(a)), light(rgb(b))].sort((p, q) => q - p);
+        return (x + 0.05) / (y + 0.05);
+    };
+    const texts = ["--ink", "--muted", "--warn", "--now"];
+    return Math.min(...texts.flatMap(text => [two(text, "--bg"), two(text, "--side")]));
+})()"""
 LOSSES = {"hinge_loss": hinge_loss, "mse_loss": mse_loss, "l1_loss": l1_loss,
           "huber_loss": huber_loss, "cross_entropy": cross_entropy,
           "binary_cross_entropy_with_logits": binary_cross_entropy_with_logits}  # fmt: skip
@@ -132,8 +150,8 @@ def test_the_page_compares_itself_with_python(browser, page):
 
 def test_the_page_says_where_it_is_not_python(browser, page):
     browser.show(page)
-    browser.js("(data.check[1] = packed(unpacked(data.check[1]).map((x, i) => i === 7 ? x + 1e-6 : x)),"
-               "showComparison())")  # fmt: skip
+    browser.js("(data.check[1] = packed(unpacked(data.check[1]).map((x, i) => i === 7 ? x + 1e-6 "
+               ": x)), showComparison())")  # fmt: skip
     assert browser.text("#check").startswith("Not equal to Python: at step 7 the loss is ")
     assert "warn" in browser.js("$('check').className")
 
@@ -191,8 +209,8 @@ def test_held_out_samples_are_not_learnt_from(browser, page):
 
 def test_a_link_restores_the_state_in_a_new_window(browser, page):
     browser.show(page)
-    browser.js("(() => { for (let i = 0; i < 7; i++) step(); settings.rate = 0.005; settings.batch = 16; "
-               "view.neuron = network.columns[1][2]; })()")  # fmt: skip
+    browser.js("(() => { for (let i = 0; i < 7; i++) step(); settings.rate = 0.005; "
+               "settings.batch = 16; view.neuron = network.columns[1][2]; })()")  # fmt: skip
     browser.js("(samples.columns[0][0] = 1.25, samples.edited = true, view.sample = 5)")
     browser.click("#link")
     shown = "[STATE, settings, view.sample, nameOfUnit(view.neuron)]".replace("STATE", STATE)
@@ -216,9 +234,7 @@ def test_a_wrong_link_is_told_and_changes_nothing(browser, page, hash):
 
 def test_samples_are_dragged_changed_added_and_removed(browser, page):
     browser.show(page)
-    place = "(i => { const c = $('map'), b = c.getBoundingClientRect(), at = placesOn({w: b.width, h: b.height}); "
-    place += "return [b.x + at.x(samples.columns[0][i]), b.y + at.y(samples.columns[1][i])]; })"
-    x, y = browser.js(f"{place}(3)")
+    x, y = browser.js(f"{PLACE}(3)")
     near = browser.js("pointed({clientX: arguments[0], clientY: arguments[1]}, 12).near", x, y)
     row = browser.js("rowOf(arguments[0])", near)
     browser.pointers("mouse", [(x, y), (x + 30, y - 20)])
@@ -226,7 +242,7 @@ def test_samples_are_dragged_changed_added_and_removed(browser, page):
     assert moved[0] > row[0]
     assert moved[1] > row[1]
     assert f"Sample {near}" in browser.text("#words")
-    x, y = browser.js(f"{place}({near})")
+    x, y = browser.js(f"{PLACE}({near})")
     browser.pointers("mouse", [(x, y)], times=2)
     assert browser.js("targetOf(arguments[0])", near) == -row[2]
     browser.click("#add")
@@ -239,10 +255,7 @@ def test_samples_are_dragged_changed_added_and_removed(browser, page):
 
 def test_a_finger_drags_a_sample(browser, page):
     browser.show(page)
-    x, y = browser.js(
-        "(() => { const b = $('map').getBoundingClientRect(), at = placesOn({w: b.width, h: b.height}); "
-        "return [b.x + at.x(samples.columns[0][3]), b.y + at.y(samples.columns[1][3])]; })()"
-    )
+    x, y = browser.js(f"{PLACE}(3)")
     near = browser.js("pointed({clientX: arguments[0], clientY: arguments[1]}, 22).near", x, y)
     row = browser.js("rowOf(arguments[0])", near)
     browser.pointers("touch", [(x, y), (x - 10, y), (x - 30, y)])
@@ -287,11 +300,10 @@ def test_all_of_it_can_be_done_by_keys(browser, page):
 def test_the_next_values_of_a_neuron_are_those_that_a_step_gives(browser, page):
     browser.show(page)
     browser.js("(view.sample = 2, selectNeuron(network.columns[2][1]))")
-    read = "[...document.querySelectorAll('#table tr')].slice(1).map(r => [...r.cells].map(c => c.textContent))"
-    rows = browser.js(read)
+    rows = browser.js(CELLS)
     assert [row[0] for row in rows] == ["b", *[f"w{k}" for k in range(8)]]
     browser.click("#step")
-    assert [row[1] for row in browser.js(read)] == [row[-1] for row in rows]
+    assert [row[1] for row in browser.js(CELLS)] == [row[-1] for row in rows]
     own = browser.js("[...gradients(training.now.params, samples.columns, [2], 0, 1).grads]")
     said = browser.text("#words")
     assert "Its chain rule: d loss / d b = " in said
@@ -310,7 +322,7 @@ def test_the_next_values_of_a_neuron_are_those_that_a_step_gives(browser, page):
 @pytest.mark.parametrize("width", [1400, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_is_cut_or_unreadable(browser, page, width, scheme):
-    browser.cdp("Emulation.setDeviceMetricsOverride", width=width, height=900 if width > 500 else 844,
+    browser.cdp("Emulation.setDeviceMetricsOverride", width=width, height=850,
                 deviceScaleFactor=1, mobile=width < 500)  # fmt: skip
     browser.cdp("Emulation.setEmulatedMedia", features=[
         {"name": "prefers-color-scheme", "value": scheme}])  # fmt: skip
@@ -321,17 +333,10 @@ def test_nothing_is_cut_or_unreadable(browser, page, width, scheme):
         "network.columns.flat().every(u => u.x > 0 && u.x < $('columns').clientWidth)"
     )
     if width < 500:
-        small = "[...document.querySelectorAll('button:not(.neuron),select')].filter(b => b.clientWidth)"
-        assert browser.js(f"Math.min(...{small}.map(b => b.getBoundingClientRect().height))") >= 44
-    contrast = """(() => {
-        const light = c => { const v = c / 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
-        const of = ([r, g, b]) => 0.2126 * light(r) + 0.7152 * light(g) + 0.0722 * light(b);
-        const two = (a, b) => { const [x, y] = [of(a), of(b)].sort((p, q) => q - p); return (x + 0.05) / (y + 0.05); };
-        return Math.min(...["--ink", "--muted", "--warn", "--now"].flatMap(
-            ink => ["--bg", "--side"].map(paper => two(rgb(ink), rgb(paper)))),
-            two(rgb("--bg"), rgb("--now")));
-    })()"""
-    assert browser.js(contrast) >= 4.5
+        assert (
+            browser.js(f"Math.min(...{BUTTONS}.map(b => b.getBoundingClientRect().height))") >= 44
+        )
+    assert browser.js(CONTRAST) >= 4.5
 
 
 def test_a_screen_reader_hears_a_name_for_everything(browser, page):

@@ -107,7 +107,7 @@ def bad(**given):
             JitError,
             "leave them out",
         ),
-        (bad(model=nn.Sequential(nn.Linear(2, 1), nn.Dropout(0.5, rng=0))), JitError, "draws random"),
+        (bad(model=nn.Sequential(nn.Linear(2, 1), nn.Dropout(rng=0))), JitError, "draws random"),
         (bad(loss=lambda o, t: hinge_loss(o, t, "sum")), JitError, 'reduction="mean"'),
         (bad(optimizer=Rings), JitError, "step() of its own"),
         (bad(model=MLP(2, [80, 60, 1])), ValueError, "at most 5,000: pass a smaller model"),
