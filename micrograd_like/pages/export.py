@@ -127,7 +127,7 @@ def small(text: str) -> str:
     """
 
     def shorter(token: Any) -> str:
-        kept = token[1] or token[2] or token[3]
+        kept: str | None = token[1] or token[2] or token[3]
         if kept is None and token[0].isspace():
             kept = "\n" if "\n" in token[0] else " "
         return kept or "let" * (token[0] == "const")

@@ -210,7 +210,7 @@ def test_held_out_samples_are_not_learnt_from(browser, page):
 def test_a_link_restores_the_state_in_a_new_window(browser, page):
     browser.show(page)
     browser.js("(() => { for (let i = 0; i < 7; i++) step(); settings.rate = 0.005; "
-               "settings.batch = 16; view.neuron = network.columns[1][2]; })()")  # fmt: skip
+               "settings.batch = 16; settings.held = 5; view.neuron = network.columns[1][2]; })()")  # fmt: skip
     browser.js("(samples.columns[0][0] = 1.25, samples.edited = true, view.sample = 5)")
     browser.click("#link")
     shown = "[STATE, settings, view.sample, nameOfUnit(view.neuron)]".replace("STATE", STATE)
@@ -241,6 +241,7 @@ def test_samples_are_dragged_changed_added_and_removed(browser, page):
     moved = browser.js("rowOf(arguments[0])", near)
     assert moved[0] > row[0]
     assert moved[1] > row[1]
+    assert browser.js("samples.edited")  # a link has it
     assert f"Sample {near}" in browser.text("#words")
     x, y = browser.js(f"{PLACE}({near})")
     browser.pointers("mouse", [(x, y)], times=2)
