@@ -104,7 +104,7 @@ class Recording:
         """The layers of neurons, from left to right, and a tape whose outputs are all neurons.
 
         A column has the name of its activation and, where they are known, the places of each
-        neuron's weights and bias among the parameters.
+        neuron's weights and bias among the parameters, so many of each neuron.
         """
         layers = _layers(self.model)
         found: list[dict[str, Any]] = []
@@ -268,9 +268,10 @@ def _layers(model: Any) -> list[Callable[[Any], Any]]:
 
 def _column(layer: Any, place: dict[Value, int]) -> dict[str, Any]:
     if isinstance(layer, Activation):  # of the inputs
-        return {"activation": layer.name, "neurons": []}
+        return {"activation": layer.name, "neurons": [], "each": 1}
     rows = [[place[p] for p in (*neuron.w, neuron.b)] for neuron in layer.neurons]
-    return {"activation": layer.activation, "neurons": list(map(runs, rows))}
+    places = runs([i for row in rows for i in row])
+    return {"activation": layer.activation, "neurons": places, "each": len(rows[0])}
 
 
 def _short(x: float) -> float | str:

@@ -28,7 +28,7 @@ const targets = rowsOf(data.y.map(Number), data.targets);
 data.samples = rowsOf(unpacked(data.X), data.inputs).map((row, i) => [...row, ...targets[i]]);
 data.parameters = unpacked(data.parameters);
 data.kept = data.kept.map(unpacked);
-data.columns.forEach(column => column.neurons = column.neurons.map(slotsOf));
+data.columns.forEach(column => column.neurons = rowsOf(slotsOf(column.neurons), column.each));
 const width = data.inputs + data.targets;
 const stepTape = new Tape(data.step);
 const neuronTape = data.neurons && new Tape(data.neurons, 128);

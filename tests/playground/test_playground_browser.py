@@ -210,7 +210,8 @@ def test_held_out_samples_are_not_learnt_from(browser, page):
 def test_a_link_restores_the_state_in_a_new_window(browser, page):
     browser.show(page)
     browser.js("(() => { for (let i = 0; i < 7; i++) step(); settings.rate = 0.005; "
-               "settings.batch = 16; settings.held = 5; view.neuron = network.columns[1][2]; })()")  # fmt: skip
+               "settings.batch = 16; settings.held = 5; "
+               "view.neuron = network.columns[1][2]; })()")  # fmt: skip
     browser.js("(samples.columns[0][0] = 1.25, samples.edited = true, view.sample = 5)")
     browser.click("#link")
     shown = "[STATE, settings, view.sample, nameOfUnit(view.neuron)]".replace("STATE", STATE)
