@@ -176,6 +176,12 @@ def test_random_graphs_and_their_gradients_have_pythons_bits(browser):
     assert sum(same) >= len(same) - 2
 
 
+def test_the_page_takes_the_functions_that_have_pythons_bits(browser):
+    for first in ("BROWSERS", "EXACT"):
+        assert browser.js(f"closest(math => math === {first}) === {first}")
+    assert browser.js("closest(math => false) === EXACT")
+
+
 def test_a_table_is_taken_from_and_put_into(browser):
     tape = Tape(inputs=2, scalars=3)
     tape.outputs = [tape.add("take", (0, 2, 3, 4))]
