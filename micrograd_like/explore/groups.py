@@ -41,13 +41,16 @@ class Graph:
         self.names: dict[int, str] = {}  # at the end of a path
         self.paths: dict[int, Path] = {}
         self.called: list[str] = []  # of every Value; nothing: by what it was made from
+        self.folded: set[int] = set()  # constants: no item, since their users' names tell them
         for i, v in enumerate(nodes):
             name = naming.of(v).strip()
             path = naming.paths.get(v) or naming.entries.get(v, "").strip()
-            if path:
+            if path and (not v.inputs or "." in path):  # else it is where its inputs are
                 *parts, self.names[i] = _parts(path)
                 self.paths[i] = tuple(parts)
             self.called.append(name if name == naming.label(v).strip() else _parts(name)[-1])
+            if v.is_constant and not self.called[i] and self.users[i]:
+                self.folded.add(i)
 
 
 def _parts(name: str) -> list[str]:
@@ -166,6 +169,7 @@ class Groups:
             if len(self.path[i]) > group.depth:
                 modules.setdefault(self.path[i][group.depth], []).append(i)
         loose = [i for i in group.nodes if len(self.path[i]) == group.depth]
+        loose = [i for i in loose if i not in self.graph.folded]
         modules = _without_cycles(self.graph, group.nodes, modules)
         items = [self._new(name, g, "module", m, group.depth + 1) for name, m in modules.items()]
         items += self._parameters(g, self._sums(g, loose))
@@ -262,9 +266,7 @@ class Groups:
         nodes = sorted(i for copy in same for item in copy for i in self.nodes_of(item))
         first, last = same[0][0], same[0][-1]
         if len(same[0]) == 1 and first >= 0 and not self.graph.inputs[first]:
-            is_constant = all(self.graph.nodes[i].is_constant for i in nodes)
-            what = "constants" if is_constant else "leaves"
-            self._new(f"{what} ({len(same)})", g, "leaves", nodes)
+            self._new(f"leaves ({len(same)})", g, "leaves", nodes)
             return
         f = ~self._new(f"{self._kind(last)[0]} x {len(same)}", g, "copies", nodes)
         self.all[f].copies = same
@@ -310,17 +312,18 @@ class Names:
                 self.given[same[0]] = noun  # the only one of its kind
 
     def of(self, i: int) -> str:
-        return self.given[i] or self.expression(i).replace(" ", "")
+        return self.given[i] or self.expression(i, is_name=True)
 
-    def expression(self, i: int) -> str:
+    def expression(self, i: int, is_name: bool = False) -> str:
         """How a Value was computed from its inputs' names, as the page writes it too."""
         v, inputs = self.graph.nodes[i], self.graph.inputs[i]
         assert v.op is not None
+        tight = "" if is_name and v.op.symbol != "-" else " "
         args = [self.of(x) for x in inputs[:7]] + [f"{k:g}" for k in v.arguments[len(inputs) :]]
         if len(args) == 2 and re.fullmatch(r"\W+", v.op.symbol):
             second = f"({args[1]})" if args[1].startswith("-") else args[1]
-            return f"{args[0]} {v.op.symbol} {second}"
-        return f"{v.op.symbol}({', '.join(args)})"
+            return f"{args[0]}{tight}{v.op.symbol}{tight}{second}"
+        return f"{v.op.symbol}({f',{tight}'.join(args)})"
 
 
 # --- by the parameters' paths and by calls ---

@@ -2,7 +2,7 @@
 
 >>> placed = layout(3, [(0, 2), (1, 2)])           # two inputs, and right of them their user
 >>> placed["x"], placed["left"]
-([0, 0, 1], [0, 183])
+([0, 0, 1], [0, 193])
 
 Names: an item is a number below count; an edge (a, b) goes from left to right, and there is no
 cycle. A slot is an item, or a rail: the place that a long edge takes in a column that it passes.
@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 Edge: TypeAlias = tuple[int, int]
 
-WIDTH, HEIGHT, GAP_X, GAP_Y, RAIL = 150, 60, 24, 12, 20  # of a card, between cards; of a rail
+WIDTH, HEIGHT, GAP_X, GAP_Y, RAIL = 160, 60, 24, 12, 20  # of a card, between cards; of a rail
 MAX_CARDS = 1000  # in one view; above, the page shows a neighbourhood
 
 

@@ -89,7 +89,7 @@ class BackwardPass:
         is_last = all(_same(nodes[i].grad, grads[i]) for i in inside)
         if not is_last or len(told) > 1 or not set(times.values()) <= {1, most}:
             return {}
-        return {i: k for i, k in times.items() if k > 1}
+        return {i: k for i, k in times.items() if k > 1 and i not in self.graph.folded}
 
     def numbers(self) -> dict[str, list[Any]]:
         """Values and rules as JSON; a rule is 0 for a product, whose factors are its inputs."""

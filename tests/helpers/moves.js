@@ -21,7 +21,7 @@ function cardOf(i) {
 	return cards.get(item)?.g;
 }
 function receivers(i) {
-	const all = inputs[i].filter(x => !D.folded?.includes(x) && received[x].some(c => c.user === i));
+	const all = inputs[i].filter(x => D.op[x] !== -2 && received[x].some(c => c.user === i));
 	return [...new Set(all.map(cardOf))];
 }
 function check(move) {
