@@ -193,7 +193,8 @@ def _shown(groups: Groups, g: int, items: list[int]) -> tuple[list[int], Iterabl
               *((i, u) for u in users[i])) if a not in place or b not in place]  # fmt: skip
     around = [(a, b) for a, b in around if a not in groups.graph.folded]
     outside = {i: i for edge in around for i in edge if i not in place}
-    if len(outside) > MANY:
+    work = [groups.work[i] for i in outside if groups.work[i]]
+    if len(outside) > MANY or len(set(work)) < len(work):  # many, or those of several samples
         outside = {i: groups.seen_from(g, i) for i in outside}
     shown = [*items, *dict.fromkeys(outside.values())]
     place_of = {item: k for k, item in enumerate(shown)}

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from helpers.explored import PAGES
 
+import micrograd_like.functional as F
 from micrograd_like import MLP, Value
 from micrograd_like.explore import explore
 
@@ -78,11 +79,35 @@ def test_receivers_that_are_far_away_come_beside_the_current_card(shown):
 # --- names ---
 
 
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_a_batch_folds_from_two_samples_on_and_one_of_them_can_be_chosen(shown, count):
+    model = MLP(2, [3, 1], rng=0)
+    squares = [(model([0.1 * k, 1.0]) - Value(1.0)) ** 2 for k in range(count)]
+    for loss in (F.sum(squares) / count, sum(squares)):
+        browser = shown(explore(loss, model=model))
+        folded = f"power x {count}"
+        assert folded in browser.js("shown.map(name)")
+        browser.js("reveal(~groups.findIndex(g => g.name === arguments[0]))", folded)
+        browser.press("Enter")
+        assert browser.text("#crumbs") == f"graph{folded} sample  of {count}"
+        browser.click("#copy")
+        browser.press("Up", "Enter")
+        assert browser.js("[copy, view === groups.findIndex(g => g.name === arguments[0])]",
+                          folded) == [1, True]  # fmt: skip
+
+
+def test_what_is_no_batch_is_not_folded(shown):
+    assert "x 2" not in "".join(shown(page("neuron")).js("shown.map(name)"))
+    model = MLP(2, [3, 2], rng=0)
+    assert not [g for g in shown(explore(F.sum(model([0.5, 1.0])), model=model)).js(
+        "groups.map(g => g.kind)") if g == "copies"]  # fmt: skip
+
+
 def test_a_name_twice_in_view_carries_its_layer_or_its_sample(shown):
-    browser = shown(page("4 samples"))
-    browser.press("/", *"neuron 0", "Enter", "Escape", "Enter")
-    marks = "[...cards.values()].filter(c => c.mark).map(c => c.mark)"
-    assert any("layer" in mark for mark in browser.js(marks))
+    browser = shown(page("training"))
+    browser.js("enter(groups.findIndex(g => g.name === 'layer 0'))")
+    twice = browser.js("[...cards].filter(([i]) => name(i) === 'dot').map(([, c]) => c.mark)")
+    assert sorted(twice) == sorted(f"neuron {k}" for k in range(16))
 
 
 def test_where_the_user_has_a_label_out_no_other_value_is_called_out(shown):
@@ -179,3 +204,43 @@ def test_on_a_phone_the_chain_rule_is_seen_without_scrolling_and_before_the_trai
     top = "document.querySelector(arguments[0]).getBoundingClientRect().top"
     assert browser.js(top, "#step .sum") < browser.js(top, "footer")
     assert browser.js(top, "#step") < browser.js(top, "#training")
+
+
+# --- training ---
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_the_training_panel_has_axes_numbers_a_legend_and_begins_before_the_first_epoch(
+    shown, size
+):
+    browser = shown(page("training"), size)
+    texts = browser.js("[...$('curve').querySelectorAll('text')].map(t => t.textContent)")
+    assert {"0", "5", "epoch", "loss"} <= set(texts)
+    assert len(texts) == 7  # three losses
+    assert browser.js("$('across').textContent").count("x1") == 1
+    assert browser.js("$('upward').textContent").count("x2") == 1
+    assert "target above 0" in browser.text("#legend")
+    browser.press("Home")
+    browser.js("$('epoch').focus()")
+    browser.press("Home")
+    assert browser.text("#when").startswith("before epoch 1, loss ")
+    small = """[...$('training').querySelectorAll('text, span, p, output')].filter(e => e.textContent)
+        .map(e => parseFloat(getComputedStyle(e).fontSize) * (e.getScreenCTM?.().a ?? 1))"""
+    assert min(browser.js(small)) >= 10
+
+
+def test_a_click_on_the_curve_goes_to_its_epoch(shown):
+    browser = shown(page("training"))
+    box = browser.js("$('curve').getBoundingClientRect()")
+    for share, epoch in ((0.26, "before"), (0.66, "epoch 3"), (0.95, "epoch 5")):
+        browser.pointers(
+            "mouse", [(box["left"] + share * box["width"], box["top"] + box["height"] / 2)]
+        )
+        assert browser.text("#when").startswith(epoch)
+    browser.js("$('find').focus()")
+
+
+def test_positive_and_negative_samples_differ_in_shape_not_only_in_colour(shown):
+    browser = shown(page("training"))
+    kinds = browser.js("[...$('points').children].map(e => e.tagName + e.getAttribute('class'))")
+    assert set(kinds) == {"circlepos", "rectneg"}

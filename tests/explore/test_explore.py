@@ -500,9 +500,13 @@ def test_training_is_recorded_epoch_by_epoch():
     model, before = recorded.model, recorded.model.state_dict()
     data = data_of(explore(history))
     assert model.state_dict() == before  # put back
-    assert [row["epoch"] for row in data["epochs"]] == [1, 2, 3]
-    assert [row["loss"] for row in data["epochs"]] == history.columns["loss"]
-    for row, shown in zip(recorded.epochs, data["epochs"]):
+    assert [row["epoch"] for row in data["epochs"]] == [0, 1, 2, 3]  # 0: before the first
+    assert [row["loss"] for row in data["epochs"][1:]] == history.columns["loss"]
+    model.load_state_dict(recorded.start)
+    start = hinge_loss(model.batch(recorded.X), recorded.y).data
+    assert data["epochs"][0]["loss"] == start
+    model.load_state_dict(before)
+    for row, shown in zip(recorded.epochs, data["epochs"][1:]):
         model.load_state_dict(row.state)
         loss = hinge_loss(model.batch(recorded.X[:1]), recorded.y[:1])
         assert shown["value"][-1] == loss.data
@@ -515,6 +519,7 @@ def test_the_field_is_the_models_output_over_the_samples(outputs):
     recorded = history.recorded
     model = recorded.model = MLP(2, [outputs], output_activation="linear", rng=1)
     recorded.loss = lambda outs, targets: F.sum(outs[0] if outputs == 2 else outs)
+    recorded.start = model.state_dict()
     recorded.epochs = [RecordedEpoch(1, 0.0, model.state_dict())]
     field = base64.b64decode(data_of(explore(history))["epochs"][0]["field"])
     low, high = ([f(column) for column in zip(*recorded.X)] for f in (min, max))
@@ -534,7 +539,7 @@ def test_the_field_has_the_middle_for_nan_and_an_end_for_infinity():
     for bias in (math.nan, math.inf, -math.inf):
         state |= {name: bias for name in state if name.endswith("b")}
         data = data_of(explore(history))
-        fields.append(set(base64.b64decode(data["epochs"][0]["field"])))
+        fields.append(set(base64.b64decode(data["epochs"][1]["field"])))
     assert fields == [{128}, {255}, {0}]
 
 
@@ -542,8 +547,8 @@ def test_the_page_has_the_epochs_that_fit_recorded():
     history = trained(epochs=8, widths=(2, 1), record=3)
     data = data_of(explore(history))
     assert [row["epoch"] for row in data["epochs"]] == [
-        row.epoch for row in history.recorded.epochs
-    ]
+        0, *(row.epoch for row in history.recorded.epochs)
+    ]  # fmt: skip
     assert {3, 6} <= {row["epoch"] for row in data["epochs"]}
 
 

@@ -573,7 +573,7 @@ def test_no_name_of_a_recorded_parameter_replaces_the_data(browser):
     for p, name in zip(history.recorded.model.parameters(), HOSTILE):
         p.label = name
     browser.show(explore(history))
-    assert browser.js("D.epochs.length") == 2
+    assert browser.js("D.epochs.length") == 3
     assert browser.text("#when").startswith("epoch 2, loss ")
     assert browser.js("window.hacked === undefined")
 

@@ -16,7 +16,9 @@ function paintGroup(card, item, {nan, zero, most}) {
 	return `group of ${many(groups[~item].size)} values, ${card.line.textContent}`;
 }
 function askCopy(part, g, c, most) {
+	if (groups[g].kind === "samples") part.append(" sample ");
 	const looks = {id: "copy", type: "number", min: 1, max: most, value: c + 1, "aria-label": `which of ${most}`};
 	const box = make("input", looks, part);
+	if (groups[g].kind === "samples") part.append(` of ${most}`);
 	box.onchange = () => {enter(g, max(0, min(most, +box.value || 1) - 1)); $("copy").focus();};
 }
