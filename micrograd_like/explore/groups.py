@@ -251,8 +251,7 @@ class Groups:
         """
         work = self.work
         own = [item for item in items if work[self.nodes_of(item)[-1]]]
-        own = [item for item in own if item < 0 and self.all[~item].kind == "sum"
-               or item >= 0 and self.graph.inputs[item]]  # fmt: skip
+        own = [item for item in own if self._is_loose(item)]
         terms: dict[int, list[int]] = {}  # of an item: what it joins, also by sums before it
         joins: set[int] = set()
         for item in own:
@@ -269,6 +268,10 @@ class Groups:
                 adds = [x for i in self.nodes_of(item) for x in self.graph.inputs[i] if x in terms]
                 joins.update(x for x in adds if _is_add(self.graph.nodes[x]))
         return self._equal_parts([item for item in own if item not in joins], by_work=True)
+
+    def _is_loose(self, item: int) -> bool:
+        """Whether it is neither a module nor a leaf."""
+        return self.all[~item].kind == "sum" if item < 0 else bool(self.graph.inputs[item])
 
     def _equal_parts(self, items: list[int], by_work: bool = False) -> Iterable[list[list[int]]]:
         """What hangs together in a view, as items; equal parts in one list."""

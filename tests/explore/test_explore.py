@@ -402,7 +402,7 @@ def test_a_card_does_not_say_its_op_twice():
 
 
 def test_columns_are_further_apart_where_lines_are_steep():
-    flat, steep = laid_out(2, [(0, 1)]), laid_out(17, [(i, 16) for i in range(16)])
+    flat, steep = laid_out(2, [(0, 1)]), laid_out(13, [(i, 12) for i in range(12)])
     assert 10 < flat["left"][1] - WIDTH < 40 < 100 < steep["left"][1] - WIDTH < 250
 
 

@@ -28,7 +28,7 @@ function receivers(i) {
 // the current card and its receivers, legible and in view: moved as little as possible, or in a close-up
 function bring() {
 	const now = current(), wanted = [now, ...receivers(n - step)], {width, height} = screen();
-	if (now === undefined) return paint();
+	if (now === undefined) return fit(true);
 	if (!wanted.every(item => whole.place.has(item))) setWhole(now);
 	const room = b => min(width / b.width, height / b.height);
 	const picture = room(boxOf(whole, wanted)) < LEGIBLE ? closeUp(now, wanted.slice(1), width, height) : whole;

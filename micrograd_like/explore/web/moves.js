@@ -28,14 +28,15 @@ function recall() {
 function look() {
 	paths = null;
 	setWhole(chosen ?? undefined);
-	draw();
+	drawn = undefined;
 	crumbs();
 	settle();
 }
 // what is asked for is in view: what is selected, or the step
 function settle() {
+	if (step && !whole.place.has(chosen)) return bring();
 	fit(true);
-	if (cards.has(chosen)) see(chosen); else if (step) bring();
+	see(chosen);
 }
 function enter(g, c = 0, select = null, push = true) {
 	view = g;

@@ -37,7 +37,7 @@ function tellStep() {
 function sayOrigin(box) {
 	if (!origin) return;
 	const {i, x, of, number} = origin, from = inputs[i].slice(0, 3).map(x => `${said(x)} = ${fmt(value[x])}`).join(", ");
-	if (of === "value") say(box, "warn", `${fmt(number)} begins at `, i, isLeaf(i) ? ", a leaf." : ` = ${expression(i)}, where ${from}.`);
+	if (of === "value") say(box, "warn", `${fmt(number)} begins at `, i, isLeaf(i) ? ", a leaf." : `${D.name[i] === null ? "" : ` = ${expression(i)}`}, where ${from}.`);
 	else say(box, "warn", `The gradient is finite up to `, i, ` (step ${stopOf(n - i)}), which gives ${fmt(number)} to `, x, ".");
 }
 function tellRule(box, i, k) {

@@ -11,7 +11,9 @@ const clean = (text, most = 40) => {
 const name = i => i < 0 ? groups[~i].name : D.name[i] ?? expression(i, ""), said = i => clean(name(i));
 const anOut = D.name.includes("out"), own = i => D.name[i] ?? anOut ? said(i) : "out";
 function expression(i, space = " ") {
-	const args = inputs[i].map(said);
+	const infix = x => !isLeaf(x) && D.name[x] === null && inputs[i].length + (i in D.constant) === 2 && /^\W+$/.test(op(i) + op(x));
+	const binds = x => /^[*]$/.test(op(x)) && /^[-+*]$/.test(op(i));
+	const args = inputs[i].map(x => infix(x) && !binds(x) ? `(${said(x)})` : said(x));
 	if (i in D.constant) args.push(fmt(+D.constant[i]));
 	if (args.length === 2 && /^\W+$/.test(op(i))) {
 		if (op(i) === "-") space = " ";
