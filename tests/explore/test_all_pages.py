@@ -63,6 +63,19 @@ def test_a_chain_of_2500_opens_on_its_root_and_fit_shows_cards(shown):
     assert box["width"] >= 10
 
 
+def test_from_far_cards_show_their_names_legibly(shown):
+    browser = shown(page("readme"))
+    browser.press("0")
+    assert browser.js("at.k") < 0.6
+    sizes = browser.js("[...document.querySelectorAll('.card text')].filter(e => e.getClientRects()"
+                       ".length).map(e => [e.textContent, parseFloat(getComputedStyle(e).fontSize) "
+                       "* at.k])")  # fmt: skip
+    assert {"sum 11", "a"} <= {text for text, _ in sizes}
+    assert min(size for _, size in sizes) >= 10
+    browser.press("n")
+    assert browser.js("cards.get(n - 1).title.style.fontSize") == "13px"
+
+
 def test_receivers_that_are_far_away_come_beside_the_current_card(shown):
     far = Value(0.5, label="far")
     x = far.tanh()

@@ -51,7 +51,8 @@ function checkTexts(move, frame, all) {
 		if (!meets(card.getBoundingClientRect(), frame)) continue;
 		for (const e of card.querySelectorAll("text")) if (e.textContent && e.getClientRects().length) texts.push(e);
 	}
-	for (const [title, count] of names) if (count > 1) tell("name twice", move, `${count} x ${title} in ${where(view) || "graph"}`);
+	const isFar = graph.classList.contains("far"); // an overview: names are cut, or left out
+	for (const [title, count] of names) if (count > 1 && !isFar) tell("name twice", move, `${count} x ${title} in ${where(view) || "graph"}`);
 	const small = texts.map(e => parseFloat(getComputedStyle(e).fontSize) * e.getScreenCTM().a).filter(px => px < 9.99);
 	if (small.length) tell("small text", move, `${small.length} of ${texts.length} texts, ${Math.min(...small).toFixed(1)} px`);
 	const boxes = texts.map(e => [e.getBoundingClientRect(), e]).sort((a, b) => a[0].left - b[0].left);

@@ -2,6 +2,17 @@
 function place() {
 	set($("scene"), {transform: `translate(${at.x} ${at.y}) scale(${at.k})`});
 	graph.classList.toggle("far", at.k < SMALLEST);
+	if (titled.k !== at.k || titled.cards !== cards) for (const [item, card] of cards) giveTitle(item, card);
+	titled = {k: at.k, cards, isFar: at.k < SMALLEST};
+}
+// from far a card shows its name only, still legible
+let titled = {};
+function giveTitle(item, {title, room}) {
+	const isFar = at.k < SMALLEST, size = isFar ? 10.5 / at.k : 13, isTiny = at.k < .3 || cards.size > 400;
+	const font = `600 ${size}px system-ui,sans-serif`;
+	if (!isFar && !titled.isFar && titled.cards === cards) return;
+	set(title, {y: isFar ? H / 2 + size / 3 : 20, x: isFar ? 18 : 21, style: `font-size:${size}px`});
+	title.textContent = isFar ? isTiny ? "" : short(name(item), W - 24, font) : short(name(item), room, font);
 }
 const screen = () => graph.getBoundingClientRect();
 function bounds() {

@@ -66,14 +66,14 @@ function drawCard(item, x, y, marks = []) {
 	const text = (kind, y, words, x = 21) => make("text", {class: kind, x, y}, g, words), room = W - 31;
 	make("rect", {class: "box", width: W, height: H, rx: 8}, g);
 	const bar = make("rect", {x: 5, y: 8, height: H - 16, rx: 2}, g);
-	text("name", 20, short(name(item), room - (symbol && widthOf(symbol, PLAIN) + 8), BOLD));
+	const free = room - (symbol && widthOf(symbol, PLAIN) + 8), title = text("name", 20, short(name(item), free, BOLD));
 	text("end", 20, symbol, W - 10);
 	const size = item < 0 && `${many(groups[~item].size)} values`;
 	const says = short(size ? [size, ...marks].join(", ") : marks[0] ?? "value", size ? room : 64);
 	const label = text(marks[0] ? "where" : "", 37, says);
 	const line = text(marks[1] ? "where" : "", 52, size ? "" : short(marks[1] ?? "grad", 52));
 	const [value, grad] = [37, 52].map(y => text("end number", y, "", W - 10));
-	return {g, bar, line, value, grad, mark: marks.join(" "), label, says};
+	return {g, title, room: free, bar, line, value, grad, mark: marks.join(" "), label, says};
 }
 // what tells items of one name apart: a group in which they differ, a sample, or both; else a number
 function tellApart(items) {
