@@ -1,12 +1,17 @@
 """A real headless Chromium, driven by real keys, mouse and fingers."""
 
 import base64
+import contextlib
 import json
+import os
+import shutil
 import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
+
+import pytest
 
 # Offline, as root in a container, and silent: no update, no first-run page, no sync.
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -63,9 +68,10 @@ class Browser:
             self._driver.terminate()
             self._driver.wait()
 
-    def show(self, explorer, hash=""):
-        """The page, saved and opened afresh."""
-        self.path = explorer.save(self.folder / "page.html")
+    def show(self, page, hash=""):
+        """A page, or what can be saved as one, opened afresh."""
+        self.path = self.folder / "page.html"
+        self.path.write_text(page) if isinstance(page, str) else page.save(self.path)
         self.go("about:blank")
         self.go(self.path.as_uri() + hash)
         self.wait_for_a_frame()  # Chromium drops what is typed before it is on the screen
@@ -142,3 +148,29 @@ class Browser:
 
     def text(self, selector):
         return self.js("document.querySelector(arguments[0]).textContent", selector)
+
+
+@contextlib.contextmanager
+def chromium(folder):
+    """A Browser, closed afterwards; a machine without one skips, and in CI fails."""
+    if not shutil.which("chromium") or not shutil.which("chromedriver"):
+        if os.environ.get("CI"):
+            pytest.fail("CI must have chromium and chromedriver (Debian: chromium-driver)")
+        pytest.skip("needs chromium and chromedriver (Debian: chromium-driver)")
+    browser = Browser(folder)
+    try:
+        browser.go("about:blank")
+        browser.log("performance")  # what the browser's own start page asked for
+        yield browser
+    finally:
+        browser.close()
+
+
+def assert_silent(browser):
+    """No console message, no exception, no request but the file itself, since this was asked."""
+    assert browser.log("browser") == []
+    events = [json.loads(entry["message"])["message"] for entry in browser.log("performance")]
+    asked = {e["params"]["request"]["url"].split("#")[0] for e in events
+             if e["method"] == "Network.requestWillBeSent"}  # fmt: skip
+    pages = {url for url in asked if not url.startswith(("blob:", "about:"))}
+    assert pages <= {browser.path.as_uri()}

@@ -6,7 +6,7 @@ import random
 import struct
 
 import pytest
-from helpers.chromium import assert_silent, chromium
+from helpers.browser import assert_silent, chromium
 from helpers.programs import random_program
 
 from micrograd_like.engine import Value, apply, as_value

@@ -1,7 +1,7 @@
 """One Chromium for the tests of the playground's page."""
 
 import pytest
-from helpers.chromium import assert_silent, chromium
+from helpers.browser import assert_silent, chromium
 
 
 @pytest.fixture(scope="session")
