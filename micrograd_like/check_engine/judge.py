@@ -220,10 +220,10 @@ class _Judge:
         if trouble.type == "NotImplementedError":
             refuses = check.may_refuse and "later" not in needed
             return "absent" if check.optional or refuses else "later"
-        gap = trouble.type in ("TypeError", "AttributeError") and any(
-            words in trouble.message for words in (" operand", "'int' object", "'float' object")
-        )
-        if check.optional or (gap and "absent" in needed):
+        unknown = trouble.type == "TypeError" and " operand" in trouble.message
+        if check.optional or (unknown and not trouble.where):  # Python has found no operator
+            return "absent"
+        if "absent" in needed and (unknown or _is_plain(trouble)):
             return "absent"
         if check.level != LEVELS[0]:
             refused = trouble.type in REFUSALS and bool(trouble.message)
@@ -235,19 +235,16 @@ class _Judge:
         return "absent" if refused or self._takes_no_number(check, trouble) else ""
 
     def _takes_no_number(self, check: Check, trouble: Trouble) -> bool:
-        """Whether Python found no operator, or the engine takes no plain number beside a node."""
+        """Whether an operator is not there, or takes no plain number beside a node."""
         rule = RULES_OF_ONE.get(check.name)
-        plain = any(f"'{kind}' object" in trouble.message for kind in ("int", "float"))
         if rule is None or trouble.type not in ("TypeError", "AttributeError"):
             return False
         if rule.method and rule.method not in self.about["methods"]:
             return True
-        if " operand" in trouble.message and f"'{self.about['name']}'" in trouble.message:
-            return True  # the method has answered NotImplemented
         direct = DIRECT.get(check.name)
         if direct is not None:  # 2 - x: the number is on the left
             return self.tried[direct].mark == "absent"
-        return plain
+        return _is_plain(trouble)
 
     def compare(self, check: Check, case: Case, found: Outcome) -> Finding | None:
         if found.trouble:
@@ -317,6 +314,14 @@ def _programs(cases: Iterable[Case]) -> list[Program]:
 
 def _told(got: Came) -> float | str:
     return str(got) if isinstance(got, list) else got
+
+
+def _is_plain(trouble: Trouble) -> bool:
+    """Whether an engine took a plain number for a node."""
+    words = [f"'{kind}' object" for kind in ("int", "float")]
+    return trouble.type in ("TypeError", "AttributeError") and any(
+        word in trouble.message for word in words
+    )
 
 
 def _output(code: str) -> str:

@@ -277,6 +277,33 @@ def test_an_adapter_says_what_cannot_be_found():
     assert "a * b" not in report.absent
 
 
+class Sums:
+    """Only + is there, and a reflected - that needs a minus sign, which is not."""
+
+    def __init__(self, data, inputs=()):
+        self.data, self.grad, self.inputs = data, 0.0, inputs
+
+    def __add__(self, other):
+        other = other if isinstance(other, Sums) else Sums(other)
+        return Sums(self.data + other.data, (self, other))
+
+    def __rsub__(self, other):
+        return Sums(other) + (-self)
+
+    def backward(self, g=1.0):
+        self.grad += g
+        for x in self.inputs:
+            x.backward(g)
+
+
+def test_what_python_finds_no_operator_for_is_not_there_and_what_an_engine_cannot_do_is_told():
+    report = check_engine(Sums, "rules")
+    assert {"a * b", "-x", "a diamond", "a node used three times"} <= set(report.absent)
+    (failure,) = report.failures
+    assert (failure.name, failure.headline) == ("2 - x", "it raises TypeError")
+    assert "bad operand type for unary -" in str(failure.got)
+
+
 def test_a_word_of_an_adapter_may_be_a_function():
     report = check_engine(Odd, "rules", {**ODD, "backward": lambda node: node.go(1.0)})
     assert report.ok
