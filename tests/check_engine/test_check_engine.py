@@ -278,22 +278,25 @@ def test_an_adapter_says_what_cannot_be_found():
 
 
 class Sums:
-    """Only + is there, and a reflected - that needs a minus sign, which is not."""
+    """Only + and - are there, and a reflected - that needs a minus sign, which is not."""
 
-    def __init__(self, data, inputs=()):
+    def __init__(self, data, *inputs):
         self.data, self.grad, self.inputs = data, 0.0, inputs
 
-    def __add__(self, other):
+    def __add__(self, other, sign=1.0):
         other = other if isinstance(other, Sums) else Sums(other)
-        return Sums(self.data + other.data, (self, other))
+        return Sums(self.data + sign * other.data, (self, 1.0), (other, sign))
+
+    def __sub__(self, other):
+        return self.__add__(other, -1.0)
 
     def __rsub__(self, other):
         return Sums(other) + (-self)
 
     def backward(self, g=1.0):
         self.grad += g
-        for x in self.inputs:
-            x.backward(g)
+        for x, slope in self.inputs:
+            x.backward(g * slope)
 
 
 def test_what_python_finds_no_operator_for_is_not_there_and_what_an_engine_cannot_do_is_told():
