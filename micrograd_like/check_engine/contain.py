@@ -14,6 +14,7 @@ import ctypes
 import faulthandler
 import gc
 import inspect
+import io
 import json
 import linecache
 import os
@@ -206,8 +207,8 @@ def _serve(inside: "_Inside", reading: int, writing: int) -> None:
         for stream in (0, 1, 2):
             os.dup2(silent, stream)
         _limit_memory()
-        with open(os.devnull, "r+") as nothing, os.fdopen(reading, "rb") as requests:
-            sys.stdin = sys.stdout = sys.stderr = nothing
+        sys.stdin = sys.stdout = sys.stderr = _Silence()
+        with os.fdopen(reading, "rb") as requests:
             for line in requests:
                 request = json.loads(line)
                 if request["do"] == "load":
@@ -275,7 +276,7 @@ class _Threaded:
 
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
         replies: list[dict[str, Any]] = []
-        with open(os.devnull, "w") as silent, redirect_stdout(silent), redirect_stderr(silent):
+        with redirect_stdout(_Silence()), redirect_stderr(_Silence()):
             thread = threading.Thread(
                 target=lambda: replies.append(self.inside.answer(request)), daemon=True
             )
@@ -290,6 +291,13 @@ class _Threaded:
 
     def close(self) -> None:
         pass
+
+
+class _Silence(io.TextIOBase):
+    """What is printed is gone."""
+
+    def write(self, text: str) -> int:
+        return len(text)
 
 
 # --- behind the wall ---

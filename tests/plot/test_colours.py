@@ -124,7 +124,7 @@ def test_the_surest_regions_of_all_classes_and_every_region_of_two_stay_apart():
 
 def test_what_is_positive_and_what_negative_has_the_same_colours_on_every_page():
     assert (network._POSITIVE, network._NEGATIVE) == (BLUE, ORANGE)
-    pages = Path(micrograd_like.__file__).parent.rglob("*.html")
+    pages = Path(micrograd_like.__file__).parent.rglob("*.css")
     texts = [text for page in pages if "--pos:#" in (text := page.read_text("utf-8"))]
     assert texts
     for meaning, ours, other in (("pos", BLUE, ORANGE), ("neg", ORANGE, BLUE)):
