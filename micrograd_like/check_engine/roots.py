@@ -52,8 +52,7 @@ class Roots:
         wrong = self._no_gradients(wrong)
         basic = ("alone", "inner", "beside")
         self.merges |= not any(t.finding and t.finding.case.kind in basic for t in wrong)
-        for t in wrong:
-            t.ran = self._ran(t.finding)
+        self._trace(wrong)
         by: dict[str, Tried] = {}
         for k, t in enumerate(wrong):
             for i, r in enumerate(wrong):
@@ -118,13 +117,13 @@ class Roots:
                 backward.followers.append(t.check.name)
         return [backward]
 
-    def _ran(self, finding: Finding | None) -> frozenset[str]:
-        if finding is None or (finding.trouble and finding.trouble.kind != "raised"):
-            return frozenset()
-        found = self.dialect.run(
-            self.engine, finding.case.code, list(finding.case.wanted), traced=True, seconds=10.0
-        )
-        return frozenset(found.ran)
+    def _trace(self, wrong: list[Tried]) -> None:
+        """Runs what came to its end once more, to see which of the engine's functions it needs."""
+        made = [t for t in wrong if t.finding and t.is_made]
+        programs = [(t.finding.case.code, list(t.finding.case.wanted)) for t in made if t.finding]
+        how = {"traced": True, "seconds": 10.0}
+        for t, found in zip(made, self.dialect.run_each(self.engine, programs, **how)):
+            t.ran = frozenset(found.ran)
 
     def _subjects(self, wrong: list[Tried]) -> dict[str, frozenset[str]]:
         """The engine's own functions of each wrong operator or function.
