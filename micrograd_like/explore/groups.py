@@ -41,13 +41,17 @@ class Graph:
         self.names: dict[int, str] = {}  # at the end of a path
         self.paths: dict[int, Path] = {}
         self.called: list[str] = []  # of every Value; nothing: by what it was made from
+        self.has_batch = bool(naming.paths) or calls is None  # else the calls are its parts
+        self.folded: set[int] = set()  # constants: no item, since their users' names tell them
         for i, v in enumerate(nodes):
             name = naming.of(v).strip()
             path = naming.paths.get(v) or naming.entries.get(v, "").strip()
-            if path:
+            if path and (not v.inputs or "." in path):  # else it is where its inputs are
                 *parts, self.names[i] = _parts(path)
                 self.paths[i] = tuple(parts)
             self.called.append(name if name == naming.label(v).strip() else _parts(name)[-1])
+            if v.is_constant and not self.called[i] and self.users[i]:
+                self.folded.add(i)
 
 
 def _parts(name: str) -> list[str]:
@@ -73,10 +77,10 @@ class Group:
     """Some Values that are one card in the view around them."""
 
     def __init__(self, name: str, parent: int, kind: str, nodes: list[int], depth: int) -> None:
-        self.name, self.parent, self.kind = name, parent, kind  # module, sum, leaves or copies
+        self.name, self.parent, self.kind = name, parent, kind  # module, sum, leaves, copies
         self.nodes = nodes  # at any depth
         self.depth = depth  # how many parts of a path lead here
-        self.copies = [nodes]  # the items of each view; only copies have several
+        self.copies = [nodes]  # the items of each view; only copies and samples have several
 
 
 class Groups:
@@ -86,6 +90,7 @@ class Groups:
         self.graph = graph
         self.path = _paths(graph)
         self.parameters = Counter(graph.paths.values())  # how many each module has
+        self.work = _work(graph)
         self.outputs = Counter(path for i, path in enumerate(self.path) if self._is_handed_on(i))
         self.all = [Group("graph", -1, "module", list(range(len(graph.nodes))), 0)]
         self.home = [0] * len(graph.nodes)  # the innermost group
@@ -166,6 +171,7 @@ class Groups:
             if len(self.path[i]) > group.depth:
                 modules.setdefault(self.path[i][group.depth], []).append(i)
         loose = [i for i in group.nodes if len(self.path[i]) == group.depth]
+        loose = [i for i in loose if i not in self.graph.folded]
         modules = _without_cycles(self.graph, group.nodes, modules)
         items = [self._new(name, g, "module", m, group.depth + 1) for name, m in modules.items()]
         items += self._parameters(g, self._sums(g, loose))
@@ -177,8 +183,7 @@ class Groups:
         graph = self.graph
         chains: dict[int, list[int]] = {}  # by its last addition
         for i in loose:
-            op = graph.nodes[i].op
-            if op is not None and op.name == "add":
+            if _is_add(graph.nodes[i]):
                 before = [x for x in graph.inputs[i] if x in chains and graph.users[x] == [i]]
                 chains[i] = chains.pop(before[0]) if before else []
                 chains[i].append(i)
@@ -213,7 +218,9 @@ class Groups:
         return items
 
     def _fold_copies(self, g: int, items: list[int]) -> list[int]:
-        """Many equal parts of a view, one after the other or side by side, become one item."""
+        """Samples, and many equal parts side by side or one after the other, become one item."""
+        if self.graph.has_batch:
+            items = self._folded(g, items, self._samples(items), 2, "samples")
         if len(items) > MANY:
             items = self._folded(g, items, self._equal_parts(items), MANY)
         for turned in (True, False):
@@ -222,8 +229,9 @@ class Groups:
         return items
 
     def _folded(
-        self, g: int, items: list[int], equal: Iterable[list[list[int]]], least: int
-    ) -> list[int]:
+        self, g: int, items: list[int], equal: Iterable[list[list[int]]], least: int,
+        kind: str = "copies",
+    ) -> list[int]:  # fmt: skip
         """The items of a view, with one for all equal parts where there are so many."""
         folds = [same for same in equal if len(same) >= least]
         item_of = {item: item for item in items}
@@ -233,10 +241,39 @@ class Groups:
         if _on_cycles(self.edges(items, slot)):
             return items  # rare: one copy's output reaches another by a way around
         for same in folds:
-            self._fold(g, same)
+            self._fold(g, same, kind)
         return list(dict.fromkeys(item_of.values()))
 
-    def _equal_parts(self, items: list[int]) -> Iterable[list[list[int]]]:
+    def _samples(self, items: list[int]) -> Iterable[list[list[int]]]:
+        """Parts of a view that do the same with the same parameters, for another sample each.
+
+        Left out are what they share: modules, parameters, and where they are added up.
+        """
+        work = self.work
+        own = [item for item in items if work[self.nodes_of(item)[-1]]]
+        own = [item for item in own if self._is_loose(item)]
+        terms: dict[int, list[int]] = {}  # of an item: what it joins, also by sums before it
+        joins: set[int] = set()
+        for item in own:
+            nodes = self.nodes_of(item)
+            terms[item] = []
+            before = [x for i in nodes for x in self.graph.inputs[i] if x not in nodes and work[x]]
+            for x in dict.fromkeys(before):
+                is_sum = x in terms and _is_add(self.graph.nodes[x])
+                terms[item] += terms[x] if is_sum and len(self.graph.users[x]) == 1 else [work[x]]
+            if len(set(terms[item])) < len(terms[item]):
+                joins.add(item)
+        for item in reversed(own):  # a chain of sums that ends in a join has joined from its begin
+            if item in joins:
+                adds = [x for i in self.nodes_of(item) for x in self.graph.inputs[i] if x in terms]
+                joins.update(x for x in adds if _is_add(self.graph.nodes[x]))
+        return self._equal_parts([item for item in own if item not in joins], by_work=True)
+
+    def _is_loose(self, item: int) -> bool:
+        """Whether it is neither a module nor a leaf."""
+        return self.all[~item].kind == "sum" if item < 0 else bool(self.graph.inputs[item])
+
+    def _equal_parts(self, items: list[int], by_work: bool = False) -> Iterable[list[list[int]]]:
         """What hangs together in a view, as items; equal parts in one list."""
         slot = {i: k for k, item in enumerate(items) for i in self.nodes_of(item)}
         inputs, users = neighbours(len(items), self.edges(items, slot))
@@ -244,7 +281,8 @@ class Groups:
         for part in _components(inputs, users):
             place = {k: j for j, k in enumerate(part)}
             links = [[place.get(a, -1) for a in near[k]] for near in (inputs, users) for k in part]
-            key = str(links), *[self._kind(items[k]) for k in part]
+            last = [self.work[self.nodes_of(items[k])[-1]] for k in part] if by_work else []
+            key = str(links), *[self._kind(items[k]) for k in part], *last
             equal.setdefault(key, []).append([items[k] for k in part])
         return equal.values()
 
@@ -257,16 +295,14 @@ class Groups:
             equal.setdefault((rank, self._kind(item)), []).append([item])
         return equal.values()
 
-    def _fold(self, g: int, same: list[list[int]]) -> None:
+    def _fold(self, g: int, same: list[list[int]], kind: str) -> None:
         """Makes one group of equal parts; its views show one of them each."""
         nodes = sorted(i for copy in same for item in copy for i in self.nodes_of(item))
         first, last = same[0][0], same[0][-1]
         if len(same[0]) == 1 and first >= 0 and not self.graph.inputs[first]:
-            is_constant = all(self.graph.nodes[i].is_constant for i in nodes)
-            what = "constants" if is_constant else "leaves"
-            self._new(f"{what} ({len(same)})", g, "leaves", nodes)
+            self._new(f"leaves ({len(same)})", g, "leaves", nodes)
             return
-        f = ~self._new(f"{self._kind(last)[0]} x {len(same)}", g, "copies", nodes)
+        f = ~self._new(f"{self._kind(last)[0]} x {len(same)}", g, kind, nodes)
         self.all[f].copies = same
         for c, item in ((c, item) for c, copy in enumerate(same) for item in copy):
             for i in self.nodes_of(item):
@@ -310,17 +346,18 @@ class Names:
                 self.given[same[0]] = noun  # the only one of its kind
 
     def of(self, i: int) -> str:
-        return self.given[i] or self.expression(i).replace(" ", "")
+        return self.given[i] or self.expression(i, is_name=True)
 
-    def expression(self, i: int) -> str:
+    def expression(self, i: int, is_name: bool = False) -> str:
         """How a Value was computed from its inputs' names, as the page writes it too."""
         v, inputs = self.graph.nodes[i], self.graph.inputs[i]
         assert v.op is not None
+        tight = "" if is_name and v.op.symbol != "-" else " "
         args = [self.of(x) for x in inputs[:7]] + [f"{k:g}" for k in v.arguments[len(inputs) :]]
         if len(args) == 2 and re.fullmatch(r"\W+", v.op.symbol):
             second = f"({args[1]})" if args[1].startswith("-") else args[1]
-            return f"{args[0]} {v.op.symbol} {second}"
-        return f"{v.op.symbol}({', '.join(args)})"
+            return f"{args[0]}{tight}{v.op.symbol}{tight}{second}"
+        return f"{v.op.symbol}({f',{tight}'.join(args)})"
 
 
 # --- by the parameters' paths and by calls ---
@@ -360,6 +397,24 @@ def _module_paths(graph: Graph) -> list[Path]:
             path = paths[xs[0]] if xs and len({paths[x] for x in xs}) == 1 else ()
         paths.append(path)
     return paths
+
+
+def _work(graph: Graph) -> list[int]:
+    """Of every Value a number for how it comes from which parameters; 0 without any.
+
+    Equal numbers: the same is done with the same parameters, for another sample.
+    """
+    work: list[int] = []
+    for i, v in enumerate(graph.nodes):
+        below = [work[x] for x in graph.inputs[i]]
+        is_made = v.op is not None and any(below)
+        parameter = i + 1 if i in graph.paths and v.op is None else 0
+        work.append(hash((v.op and v.op.name, *below)) if is_made else parameter)
+    return work
+
+
+def _is_add(v: Value) -> bool:
+    return v.op is not None and v.op.name == "add"
 
 
 def _without_cycles(

@@ -2,7 +2,7 @@
 
 >>> placed = layout(3, [(0, 2), (1, 2)])           # two inputs, and right of them their user
 >>> placed["x"], placed["left"]
-([0, 0, 1], [0, 183])
+([0, 0, 1], [0, 193])
 
 Names: an item is a number below count; an edge (a, b) goes from left to right, and there is no
 cycle. A slot is an item, or a rail: the place that a long edge takes in a column that it passes.
@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 
 Edge: TypeAlias = tuple[int, int]
 
-WIDTH, HEIGHT, GAP_X, GAP_Y, RAIL = 150, 60, 24, 12, 20  # of a card, between cards; of a rail
+WIDTH, HEIGHT, GAP_X, GAP_Y, RAIL = 160, 60, 24, 12, 20  # of a card, between cards; of a rail
+TALL = 12  # cards in a column; of more, some go into the next
 MAX_CARDS = 1000  # in one view; above, the page shows a neighbourhood
 
 
@@ -30,6 +31,8 @@ def layout(count: int, edges: Sequence[Edge]) -> dict[str, Any]:
         place in the column, because the page stacks the few that it shows; gap between columns.
     """
     rank = ranks(count, edges)
+    if edges and count <= MAX_CARDS:
+        rank = _wrapped(rank)
     paths = _paths(edges, rank)
     columns: list[list[int]] = [[] for _ in range(max(rank) + 1)]
     for slot, r in enumerate(rank):
@@ -107,6 +110,20 @@ def ranks(count: int, edges: Sequence[Edge]) -> list[int]:
         if not inputs[k]:
             rank[k] = min([rank[b] for b in users[k]], default=1) - 1
     return rank
+
+
+def _wrapped(rank: list[int]) -> list[int]:
+    """Long ranks go on in a column beside, so that a view is not much higher than a screen."""
+    wrapped, first = [0] * len(rank), 0
+    columns: list[list[int]] = [[] for _ in range(max(rank) + 1)]
+    for k, r in enumerate(rank):
+        columns[r].append(k)
+    for column in columns:
+        parts = math.ceil(len(column) / TALL)
+        for j, k in enumerate(column):
+            wrapped[k] = first + j * parts // len(column)
+        first += parts
+    return wrapped
 
 
 def _paths(edges: Sequence[Edge], rank: list[int]) -> list[list[int]]:

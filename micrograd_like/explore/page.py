@@ -2,7 +2,7 @@
 
 Python does what can be computed once: every op's rule gives its local derivatives (replay.py), the
 Values are sorted into groups (groups.py), and every group is laid out (layout.py). The page itself
-(explore.html) adds up the gradients again, visit by visit, to the same last bit.
+(web/explore.html) adds up the gradients again, visit by visit, to the same last bit.
 """
 
 import html
@@ -79,11 +79,12 @@ def explore(
         path: where to write the page; without it, use ``.save``, ``.open`` or a notebook.
         model: a Module; its parameters' names sort the Values into layers and neurons.
         names: names for this page only, {name: Value}, which go before a label; dots in them make
-            groups, and numbers at the end tables: "wq.3.0".
+            groups, and numbers at the end tables: "wq.3.0". ``names=locals()`` names all that has
+            a variable: what is no Value is left out.
         open: show the page in the browser.
 
     Raises:
-        TypeError: root is no Value, or a function with arguments; or a name's Value is none.
+        TypeError: root is no Value, or a function with arguments; or no name's Value is one.
         ValueError: more than 1,000,000 Values, or a path that does not end in .html.
         FileNotFoundError: the directory of the path does not exist.
 
@@ -102,7 +103,7 @@ def explore(
     if calls is not None:
         root = calls.during(_without_arguments(root))
     record = getattr(root, "recorded", None)
-    naming = Naming(names, record.model if record else model)
+    naming = Naming(_values_of(names), record.model if record else model)
     if record:
         walk, training = by_epoch(record, naming)
     else:
@@ -117,6 +118,13 @@ def explore(
     if open:
         explorer.open()
     return explorer
+
+
+def _values_of(names: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """The names of Values, as locals() has others too; if there is none, all: Naming refuses."""
+    if not isinstance(names, Mapping):
+        return names
+    return {name: v for name, v in names.items() if isinstance(v, Value)} or names
 
 
 def _without_arguments(function: Any) -> Callable[[], Any]:
@@ -183,8 +191,10 @@ def _shown(groups: Groups, g: int, items: list[int]) -> tuple[list[int], Iterabl
     edges = groups.edges(items, place)
     around = [(a, b) for i in place for a, b in (*((x, i) for x in inputs[i]),
               *((i, u) for u in users[i])) if a not in place or b not in place]  # fmt: skip
+    around = [(a, b) for a, b in around if a not in groups.graph.folded]
     outside = {i: i for edge in around for i in edge if i not in place}
-    if len(outside) > MANY:
+    work = [groups.work[i] for i in outside if groups.work[i]]
+    if len(outside) > MANY or len(set(work)) < len(work):  # many, or those of several samples
         outside = {i: groups.seen_from(g, i) for i in outside}
     shown = [*items, *dict.fromkeys(outside.values())]
     place_of = {item: k for k, item in enumerate(shown)}
@@ -196,7 +206,7 @@ def _shown(groups: Groups, g: int, items: list[int]) -> tuple[list[int], Iterabl
 
 
 def _data(walk: BackwardPass, names: Names) -> dict[str, Any]:
-    """What the page knows; explore.html says how it reads it."""
+    """What the page knows. An op is a row of ops; -1 is a leaf, -2 a constant, which is no card."""
     graph, groups = walk.graph, names.groups
     views, layouts = _views(groups)
     ops = list(dict.fromkeys(v.op for v in graph.nodes if v.op is not None))
@@ -204,7 +214,8 @@ def _data(walk: BackwardPass, names: Names) -> dict[str, Any]:
     return {
         "card": [WIDTH, HEIGHT, GAP_Y],
         "ops": [[op.name, op.symbol, words(op).derivatives] for op in ops],
-        "op": [-1 if v.op is None else row[v.op] for v in graph.nodes],
+        "op": [-2 if i in graph.folded else -1 if v.op is None else row[v.op]
+               for i, v in enumerate(graph.nodes)],
         "inputs": graph.inputs,
         **walk.numbers(),
         "name": names.given,
@@ -223,7 +234,8 @@ def _page(data: dict[str, Any], svg: str) -> str:
     from importlib.resources import files  # here, since it takes 6 ms to import
 
     text = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
-    page = files(__package__).joinpath("explore.html").read_text("utf-8")
+    web = files(__package__).joinpath("web")
+    page = web.joinpath("explore.html").read_text("utf-8")
     parts = {  # of explore.html, and whether this page needs them
         "comment": False,
         "training": "epochs" in data,
@@ -232,8 +244,25 @@ def _page(data: dict[str, Any], svg: str) -> str:
     }
     for part in (part for part, is_needed in parts.items() if not is_needed):
         page = re.sub(f"<!--{part}-->.*?<!--/{part}-->", "", page, flags=re.DOTALL)
+    page = re.sub(r"/\*(\w+\.(?:css|js))\*/", lambda of: _squeezed(web.joinpath(of[1])), page)
     given = {"<!--svg-->": svg, "/*data*/": text}  # at once: a label may look like a place
     return re.sub("|".join(map(re.escape, given)), lambda place: given[place[0]], page)
+
+
+# A string, a template, a regular expression (no space follows its slash), a comment, or space. In
+# them nothing is touched but comments and space.
+_TOKENS = re.compile(
+    r"""("(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`|/(?![ /*])(?:\[(?:[^]\\]|\\.)*\]|[^/\\\n]|\\.)+/)"""
+    r"""|\s*//.*|\n\s*|(?<=[^\w$]) (?=\S)| (?=[^\w$"`/])"""
+)
+
+
+def _squeezed(file: Any) -> str:
+    """A file of the page without comments, indentation, and spaces that mean nothing."""
+    text: str = file.read_text("utf-8")
+    if file.name.endswith(".css"):
+        return re.sub(r"(?<=[{},;])\s+|\s+(?=[{}])", "", text)
+    return _TOKENS.sub(lambda found: found[1] or "\n" * found[0].startswith("\n"), text)
 
 
 def _static_svg(walk: BackwardPass, names: Names) -> str:
@@ -279,4 +308,4 @@ def _card(walk: BackwardPass, names: Names, item: int, x: int, y: int) -> tuple[
     numbers = text(12, 37, f"value {walk.values[item]:.5g}")
     numbers += text(12, 53, "grad none" if grad is None else f"grad {grad:.5g}")
     head = name[: 17 - len(symbol)]
-    return f"{box}/>", text(12, 20, head), text(138, 20, symbol), numbers
+    return f"{box}/>", text(12, 20, head), text(WIDTH - 12, 20, symbol), numbers

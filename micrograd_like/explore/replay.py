@@ -89,7 +89,7 @@ class BackwardPass:
         is_last = all(_same(nodes[i].grad, grads[i]) for i in inside)
         if not is_last or len(told) > 1 or not set(times.values()) <= {1, most}:
             return {}
-        return {i: k for i, k in times.items() if k > 1}
+        return {i: k for i, k in times.items() if k > 1 and i not in self.graph.folded}
 
     def numbers(self) -> dict[str, list[Any]]:
         """Values and rules as JSON; a rule is 0 for a product, whose factors are its inputs."""
@@ -131,24 +131,28 @@ def by_epoch(record: Any, naming: Naming) -> tuple[BackwardPass, dict[str, Any]]
     if not record.epochs or len(X[0]) != 2:
         got = f"got {len(record.epochs)} epochs and {len(X[0])} inputs"
         raise ValueError(f"explore shows recorded epochs of a model with 2 inputs, {got}")
-    grid, points = _map(X, y)
+    grid, points, ranges = _map(X, y)
     x = [Value(number, label=f"x{k}") for k, number in enumerate(X[0], start=1)]
     kept, epochs = model.state_dict(), []
     try:
-        for row in record.epochs:
-            model.load_state_dict(row.state)
+        for epoch, loss, state in [(0, None, record.start), *record.epochs]:
+            model.load_state_dict(state)
             root = record.loss(model.batch([x]), [y[0]])
             walk = BackwardPass(Graph(topological_order(root), naming))
             with no_grad():
                 field = b64encode(bytes(map(_shade, model.batch(grid)))).decode()
-            epochs.append({"epoch": row.epoch, "loss": row.loss, "field": field} | walk.numbers())
+                if loss is None:  # before the first epoch
+                    loss = as_value(record.loss(model.batch(X), y)).data
+            told = {"epoch": epoch, "loss": _plain([loss])[0], "field": field}
+            epochs.append(told | walk.numbers())
     finally:
         model.load_state_dict(kept)
-    return walk, {"epochs": epochs, "points": points, "side": _SIDE}
+    return walk, {"epochs": epochs, "points": points, "side": _SIDE, "ranges": ranges}
 
 
-def _map(X: Any, y: Any) -> tuple[list[list[float]], list[list[Any]]]:
-    """A grid over the samples, row by row from the top; of each x, y in percent, target > 0."""
+def _map(X: Any, y: Any) -> tuple[list[list[float]], list[list[Any]], list[list[float]]]:
+    """A grid over the samples, row by row from the top; of each x, y in percent, target > 0; and
+    from where to where the grid goes, across and up."""
     ranges = [(min(column), (max(column) - min(column)) or 1.0) for column in zip(*X)]
     steps = [k * 1.2 / (_SIDE - 1) - 0.1 for k in range(_SIDE)]  # a margin of a tenth
     across, up = ([low + span * s for s in steps] for low, span in ranges)
@@ -156,7 +160,8 @@ def _map(X: Any, y: Any) -> tuple[list[list[float]], list[list[Any]]]:
     for row, target in zip(X, y):
         a, b = (100 * (0.1 + (n - low) / span) / 1.2 for n, (low, span) in zip(row, ranges))
         points.append([round(float(a), 1), round(float(100 - b), 1), int(_score(target) > 0.0)])
-    return [[a, b] for b in reversed(up) for a in across], points
+    ends = [[float(low - 0.1 * span), float(low + 1.1 * span)] for low, span in ranges]
+    return [[a, b] for b in reversed(up) for a in across], points, ends
 
 
 def _score(out: Any) -> float:

@@ -21,6 +21,7 @@ class Recording:
 
     def __init__(self, model: Any, loss: Loss, X: list[Any], y: list[Any]) -> None:
         self.model, self.loss, self.X, self.y = model, loss, X, y
+        self.start: dict[str, Any] = model.state_dict()  # before the first epoch
         self.epochs: list[RecordedEpoch] = []
 
 

@@ -1,16 +1,8 @@
 """The page of explore in a real headless Chromium, driven by real keys, mouse and fingers."""
 
-import base64
-import json
 import math
-import os
 import re
-import shutil
-import socket
-import subprocess
 import time
-import urllib.error
-import urllib.request
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -31,166 +23,7 @@ from micrograd_like import MLP, Value, hinge_loss, micrograd
 from micrograd_like.engine import grad, topological_order
 from micrograd_like.explore import explore
 
-# Offline, as root in a container, and silent: no update, no first-run page, no sync.
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync",
-         "--window-size=1280,800"]  # fmt: skip
-KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Escape": "\ue00c", "End": "\ue010", "Home": "\ue011",
-        "Left": "\ue012", "Up": "\ue013", "Right": "\ue014", "Down": "\ue015"}  # fmt: skip
 OPTIMAL_CONTRAST = 4.5  # WCAG 2.2, level AA, for text
-
-
-class Browser:
-    """One session of Chromium, spoken to in the WebDriver protocol (www.w3.org/TR/webdriver2)."""
-
-    def __init__(self, folder):
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        self.folder = folder
-        self._driver = subprocess.Popen(
-            ["chromedriver", f"--port={port}"], stdout=subprocess.DEVNULL
-        )
-        self._url = f"http://127.0.0.1:{port}"
-        for _ in range(100):
-            try:
-                self._call("/status")
-                break
-            except urllib.error.URLError:
-                time.sleep(0.1)
-        options = {
-            "args": [*FLAGS, f"--user-data-dir={folder / 'profile'}"],
-            "prefs": {"download.default_directory": str(folder)},
-        }
-        wanted = {
-            "browserName": "chrome",
-            "goog:chromeOptions": options,
-            "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
-        }
-        self._url += "/session"
-        self._url += "/" + self._call("", {"capabilities": {"alwaysMatch": wanted}})["sessionId"]
-
-    def _call(self, path, body=None, method=None):
-        data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(self._url + path, data, headers, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return json.load(answer)["value"]
-        except urllib.error.HTTPError as error:
-            raise RuntimeError(json.load(error)["value"]["message"]) from None
-
-    def close(self):
-        try:
-            self._call("", method="DELETE")
-        finally:
-            self._driver.terminate()
-            self._driver.wait()
-
-    def show(self, explorer, hash=""):
-        """The page, saved and opened afresh."""
-        self.path = explorer.save(self.folder / "page.html")
-        self.go("about:blank")
-        self.go(self.path.as_uri() + hash)
-        self.wait_for_a_frame()  # Chromium drops what is typed before it is on the screen
-
-    def wait_for_a_frame(self):
-        frame = "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))"
-        self._call("/execute/async", {"script": frame, "args": []})
-
-    def loading_seconds(self):
-        """The processor time of the page's process for opening it again."""
-        before = self._processor_time()
-        self._call("/refresh", {})
-        return self._processor_time() - before
-
-    def _processor_time(self):
-        self.cdp("Performance.enable")
-        metrics = self.cdp("Performance.getMetrics")["metrics"]
-        return next(x["value"] for x in metrics if x["name"] == "ProcessTime")
-
-    def go(self, url):
-        self._call("/url", {"url": url})
-
-    def js(self, expression, *args):
-        return self._call("/execute/sync", {"script": f"return {expression}", "args": args})
-
-    def cdp(self, command, **parameters):
-        return self._call("/goog/cdp/execute", {"cmd": command, "params": parameters})
-
-    def log(self, kind):
-        return self._call("/se/log", {"type": kind})
-
-    def screenshot(self):
-        return base64.b64decode(self._call("/screenshot"))
-
-    def press(self, *keys):
-        for key in keys:
-            key = KEYS.get(key, key)
-            strokes = [{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]
-            self._call("/actions", {"actions": [{"type": "key", "id": "keys", "actions": strokes}]})
-
-    def pointers(self, kind, *paths, times=1):
-        """Presses, moves along and releases: one path of points for the mouse or each finger."""
-        sources = []
-        for i, (first, *rest) in enumerate(paths):
-            moves = [{"type": "pointerMove", "x": int(x), "y": int(y), "duration": 20}
-                     for x, y in rest]  # fmt: skip
-            drag = [
-                {"type": "pointerDown", "button": 0},
-                *moves,
-                {"type": "pointerUp", "button": 0},
-            ]
-            go = {"type": "pointerMove", "x": int(first[0]), "y": int(first[1])}
-            sources.append({"type": "pointer", "id": f"{kind}{i}", "actions": [go, *drag * times],
-                            "parameters": {"pointerType": kind}})  # fmt: skip
-        self._call("/actions", {"actions": sources})
-
-    def wheel(self, x, y, turn):
-        scroll = {"type": "scroll", "x": int(x), "y": int(y), "deltaX": 0, "deltaY": turn}
-        self._call("/actions", {"actions": [{"type": "wheel", "id": "wheel", "actions": [scroll]}]})
-
-    def middle(self, selector):
-        """Where an element is on the screen."""
-        box = self.js("document.querySelector(arguments[0]).getBoundingClientRect()", selector)
-        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-    def click(self, selector, times=1):
-        self.pointers("mouse", [self.middle(selector)], times=times)
-
-    def card(self, name):
-        """The CSS selector of a card in view."""
-        item = self.js("shown.find(item => clean(name(item)) === arguments[0])", name)
-        assert item is not None, f"no card {name} in {self.js('shown.map(name)')}"
-        return f"#card{item}".replace("-", "\\-")
-
-    def text(self, selector):
-        return self.js("document.querySelector(arguments[0]).textContent", selector)
-
-
-@pytest.fixture(scope="module")
-def session(tmp_path_factory):
-    if not shutil.which("chromium") or not shutil.which("chromedriver"):
-        if os.environ.get("CI"):
-            pytest.fail("CI must have chromium and chromedriver (Debian: chromium-driver)")
-        pytest.skip("needs chromium and chromedriver (Debian: chromium-driver)")
-    browser = Browser(tmp_path_factory.mktemp("browser"))
-    browser.go("about:blank")
-    browser.log("performance")  # what the browser's own start page asked for
-    yield browser
-    browser.close()
-
-
-@pytest.fixture
-def browser(session):
-    """Every test also says: no console message, no exception, no request but the file itself."""
-    yield session
-    assert session.log("browser") == []
-    events = [json.loads(entry["message"])["message"] for entry in session.log("performance")]
-    asked = {e["params"]["request"]["url"].split("#")[0] for e in events
-             if e["method"] == "Network.requestWillBeSent"}  # fmt: skip
-    assert {url for url in asked if not url.startswith("blob:")} <= {session.path.as_uri()}
-    session.cdp("Emulation.setEmulatedMedia", features=[])
 
 
 def small():
@@ -297,11 +130,12 @@ def stopped_after(root, visits):
 def test_step_k_is_a_backward_pass_stopped_after_k_visits_and_back_undoes_next(browser):
     root = random_graph(7, size=25)
     browser.show(explore(root))
-    n = len(topological_order(root))
-    for k in range(n + 1):
+    nodes = list(reversed(topological_order(root)))
+    visits = [0, *(k for k, v in enumerate(nodes, start=1) if not v.is_constant)]
+    for k in visits:
         assert_same(exact(browser.js(NOW)), stopped_after(root, k))
         browser.press("n")
-    for k in range(n - 1, -1, -1):
+    for k in reversed(visits[:-1]):
         browser.press("p")
         assert_same(exact(browser.js(NOW)), stopped_after(root, k))
 
@@ -314,6 +148,11 @@ def test_a_page_of_100000_values_is_exact_and_loads_in_time(browser):
     assert len(nodes) > 100_000
     assert_same(exact(browser.js(PAGE_GRADIENTS)), grad(root, nodes))
     assert any(browser.loading_seconds() < 1.5 for _ in range(3))  # busy machines are slow
+    best = ("min(...[1, 2, 3].map(k => {const t = performance.now(); %s;"
+            "return performance.now() - t;}))")  # fmt: skip
+    assert browser.js(best % "$('find').value = 'neuron ' + k; $('find').oninput()") < 100
+    assert browser.js(best % "visit(25_000 * k)") < 50
+    assert browser.js(best % "visit(stopOf(step) + 1)") < 50
 
 
 def test_a_page_of_1000_values_loads_in_time(browser, network):
@@ -338,10 +177,9 @@ def test_a_million_values_are_shown(browser):
 def test_a_step_spells_the_chain_rule_out(browser):
     h, w = Value(0.5, label="h"), Value(-2.0, label="w")
     browser.show(explore((w * h) * 3.0 + h))
-    for _ in range(4):
-        browser.press("n")
+    browser.press("n", "n", "n")  # "3 is a constant" is no step
     said = browser.js("$('step').innerText")
-    assert "Step 4: w*h = w * h" in said or "Step 4: out = w * h" in said
+    assert "Step 3: out = w * h" in said
     assert "out.grad is complete: 3" in said
     assert "d out / d w = h = 0.5" in said
     assert "w.grad = 0 + 3 * 0.5 = 1.5" in said
@@ -494,6 +332,7 @@ def test_enter_and_escape_enter_and_leave(browser, network):
     browser.show(network)
     browser.click(browser.card("layer 1"))
     browser.press("Enter")
+    browser.press("0")  # all of it: not every neuron is in sight
     browser.click(browser.card("neuron 3"))
     browser.press("Enter")
     assert browser.text("#crumbs") == "graphlayer 1neuron 3"
@@ -503,8 +342,10 @@ def test_enter_and_escape_enter_and_leave(browser, network):
 
 def test_enter_on_a_neighbour_outside_goes_to_where_it_is(browser, network):
     browser.show(network)
+    browser.press("0")  # all of it: the first layer is out of sight at the start
     browser.click(browser.card("layer 0"), times=2)
     assert browser.js("where(view)") == "layer 0"
+    browser.press("0")
     browser.click(browser.card("x0"))
     browser.press("Enter")
     assert browser.js("[view, name(chosen)]") == [0, "x0"]
@@ -528,7 +369,7 @@ def test_next_back_over_first_and_last(browser, network, by):
     do("Home", "#first")
     assert browser.js("step") == 0
     browser.press("End")
-    assert browser.js("step") == 985
+    assert browser.js("[stopOf(step), stops.length]") == [984, 985]  # one Value is a constant
 
 
 @pytest.mark.parametrize("by", ["button", "key"])
@@ -548,7 +389,7 @@ def test_the_slider_goes_to_any_step(browser, network):
     x, y = browser.middle("#slider")
     browser.pointers("mouse", [(x, y)])
     assert abs(browser.js("step") - 985 / 2) < 30
-    assert browser.text("#count") == f"step {browser.js('step')} / 985"
+    assert browser.text("#count") == f"step {browser.js('stopOf(step)')} / 984"
 
 
 def test_find_suggests_and_goes_from_match_to_match(browser, network):
@@ -623,6 +464,7 @@ def test_a_reload_keeps_the_place(browser, network):
     browser.press("Enter", *"nnnnnnnnn")
     browser.click(".card.now")
     before = browser.js(STATE)
+    time.sleep(0.1)  # the address is written at most so often
     browser.js("location.reload()")
     assert browser.js(STATE) == before
     assert before[2] == 9
@@ -736,7 +578,7 @@ def test_no_name_of_a_recorded_parameter_replaces_the_data(browser):
     for p, name in zip(history.recorded.model.parameters(), HOSTILE):
         p.label = name
     browser.show(explore(history))
-    assert browser.js("D.epochs.length") == 2
+    assert browser.js("D.epochs.length") == 3
     assert browser.text("#when").startswith("epoch 2, loss ")
     assert browser.js("window.hacked === undefined")
 
@@ -776,7 +618,7 @@ def test_no_step_of_a_right_program_has_a_warning(browser, program):
 def test_a_missed_zero_grad_is_told_at_the_start_and_at_its_leaves(browser):
     (root,), _, _ = backward_twice()
     browser.show(explore(root))
-    assert "3 gradients of several passes (find: stored)." in browser.text("#step")
+    assert "2 gradients of several passes (find: stored)." in browser.text("#step")
     browser.press("/", *"stored", "Enter")
     assert "= 2 x " in browser.text("#chosen")
     assert "was zero_grad missed?" in browser.text("#chosen")
@@ -819,7 +661,7 @@ def test_a_group_that_no_gradient_reaches_says_so_and_not_that_it_is_0(browser):
 def test_two_signs_never_meet_in_a_name(browser):
     x = Value(3.0, label="x")
     browser.show(explore((x - Value(-1.0)).tanh()))
-    assert browser.js("name(2)") == "x-(-1)"
+    assert browser.js("name(2)") == "x - (-1)"
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, -0.0, 5e-324, 1e308, 0.1])
@@ -1006,7 +848,7 @@ def test_a_frame_that_grows_shows_the_whole_graph_again(browser):
     browser._call("/frame", {"id": 0})
     browser.wait_for_a_frame()
     assert browser.js("innerHeight") == 640
-    assert browser.js("[at.x, at.y, at.k]") == browser.js("(fit(), [at.x, at.y, at.k])")
+    assert browser.js("[at.x, at.y, at.k]") == browser.js("(settle(), [at.x, at.y, at.k])")
     browser._call("/frame", {"id": None})
 
 
@@ -1042,5 +884,6 @@ def test_training_can_be_scrubbed_by_epoch(browser):
     assert browser.js(NOW) != last
     painted = "[...$('field').getContext('2d').getImageData(0, 0, 24, 24).data].some(c => c > 0)"
     assert browser.js(painted)
+    time.sleep(0.1)
     browser.js("location.reload()")
     assert browser.text("#when").startswith("epoch 3, loss ")

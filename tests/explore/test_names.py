@@ -101,7 +101,7 @@ def test_a_number_is_in_brackets_where_two_signs_would_meet():
     x = Value(3.0, label="x")
     root = (x - Value(-1.0)).tanh() + x * Value(-2.0)
     svg = explore(root).svg
-    assert "x-(-1)" in svg
+    assert "x - (-1)" in svg
     assert "x*(-2)" in svg
 
 
