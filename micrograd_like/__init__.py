@@ -24,6 +24,7 @@ from .losses import (
 from .modes import uncollected
 from .nn import MLP, Layer, Linear, Module, Neuron, Sequential
 from .optim import SGD, Adam, AdamW, RMSprop
+from .playground import playground
 from .serialize import load, save
 from .train import evaluate, fit, predict
 from .transforms import directional_derivative, grad, hessian, jacobian, value_and_grad
@@ -65,6 +66,7 @@ __all__ = [
     "nn",
     "no_grad",
     "optim",
+    "playground",
     "predict",
     "save",
     "uncollected",

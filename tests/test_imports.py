@@ -42,16 +42,21 @@ ARROWS = {
     "testing": {"engine", "modes", "nesting"},
     "anomaly": {"ops", "engine", "modes", "words"},
     "check_engine": set(),
+    # programs as plain data
+    "tape": {"ops", "engine", "modes", "nesting", "anomaly"},
     # seeing
+    "pages": {"tape"},
     "draw": {"ops", "engine", "words", "files"},
     "plot": {"engine", "nesting", "checks", "train"},
     "explore": {"engine", "modes", "nesting", "words", "draw", "files", "train"},
+    "playground": {"engine", "modes", "nesting", "checks", "nn", "optim", "train"}
+    | {"tape", "pages", "draw", "files"},
     # compiling
-    "tape": {"ops", "engine", "modes", "nesting", "anomaly"},
     "jit": {"ops", "engine", "modes", "nesting", "checks", "files", "tape"},
     # the command line
     "cli": {"engine", "checks", "nesting", "nn", "losses", "optim", "data", "files", "train"}
-    | {"serialize", "testing", "check_engine", "draw", "plot", "explore"},
+    | {"serialize", "testing", "check_engine", "draw", "plot", "explore"}
+    | {"playground"},
 }
 LAZY = {"train": {"tape", "jit"}}
 INSIDE = {
@@ -63,6 +68,8 @@ INSIDE = {
         "cases", "contain", "functions", "dialect", "load", "rules", "careful", "complete",
         "causes", "roots", "report", "judge",
     ],
+    "pages": ["export"],
+    "playground": ["record", "page"],
     "draw": ["naming", "drawing", "graph", "network"],
     "plot": ["common", "curves", "parameters", "outputs"],
     "explore": ["layout", "calls", "groups", "replay", "page"],
@@ -72,7 +79,7 @@ INSIDE = {
         "arguments", "program", "update", "trainer", "compiled", "problem", "training", "batches",
         "evaluation",
     ],
-    "cli": ["output", "errors", "demo", "train", "predict", "check"],
+    "cli": ["output", "errors", "demo", "train", "predict", "check", "playground"],
 }
 FRONT = {"__init__", "__main__"}  # they import what they show
 HEAVY = {"numpy", "torch", "graphviz", "pygraphviz", "matplotlib", "llvmlite", "sklearn", "tqdm"}

@@ -18,6 +18,7 @@ from .check import add_check
 from .demo import add_demo
 from .errors import CommandError
 from .output import plain
+from .playground import add_playground
 from .predict import add_predict
 from .train import add_train
 
@@ -28,6 +29,9 @@ start with:
 train a network on a table and use it:
   python -m micrograd_like train iris.csv --target species --save model.json
   python -m micrograd_like predict model.json new.csv
+
+train on in the browser:
+  python -m micrograd_like playground iris.csv --target species
 
 check an engine of your own:
   python -m micrograd_like check my_engine.py:Value
@@ -89,6 +93,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"micrograd_like {__version__}")
     parser.set_defaults(run=lambda options: parser.print_help())  # no command
     add = parser.add_subparsers(title="commands", metavar="COMMAND").add_parser
-    for add_command in (add_demo, add_train, add_predict, add_check):
+    for add_command in (add_demo, add_train, add_predict, add_playground, add_check):
         add_command(add)
     return parser

@@ -119,7 +119,7 @@ def train(options: argparse.Namespace) -> None:
     """Reads, splits, scales, trains, tells how good it is, saves."""
     need(*(["matplotlib"] if options.plot else []))
     check_files([options.data], save=options.save, plot=options.plot)
-    table = _table(options)
+    table = read_table(options)
     X, held_out_X, y, held_out_y = _split(table, options)
     options.lr = options.lr or OPTIMIZERS[options.optimizer][1]
     widths = [*options.hidden, len(table.classes or [0])]
@@ -150,7 +150,8 @@ def _count(n: int) -> str:
     return f"{n:,}" if n < 10**12 else f"10**{math.floor(math.log10(n))}"
 
 
-def _table(options: argparse.Namespace) -> Table:
+def read_table(options: argparse.Namespace) -> Table:
+    """The columns that the options choose."""
     with explained(f"cannot read {options.data}"):
         sheet = Sheet(options.data)
         columns = sheet.choose(options.target, options.category, options.ignore)

@@ -52,6 +52,11 @@ def check_explore(stdout, out):
     assert page.read_text("utf-8").startswith("<!doctype html>")
 
 
+def check_playground(stdout, out):
+    assert numbers(r"loss ([\d.]+) after 15 epochs", stdout)[0] < 0.3
+    assert "Two moons" in (out / "playground_moons.html").read_text("utf-8")
+
+
 CHECKS = {
     "classification_and_regression.py": check_classification_and_regression,
     "digits.py": check_digits,
@@ -59,6 +64,7 @@ CHECKS = {
     "explore_mlp.py": check_explore,
     "explore_neuron.py": check_explore,
     "moons.py": check_moons,
+    "playground_moons.py": check_playground,
     "tiny_mlp.py": check_tiny_mlp,
     "xor.py": check_xor,
 }

@@ -1,0 +1,140 @@
+"""playground: what it takes, what it refuses and with which sentence, what the page is made of."""
+
+import json
+import random
+import re
+
+import pytest
+
+from micrograd_like import (
+    MLP,
+    SGD,
+    Adam,
+    Value,
+    cross_entropy,
+    hinge_loss,
+    mse_loss,
+    nn,
+    playground,
+)
+from micrograd_like.optim import Optimizer
+from micrograd_like.tape import JitError
+from micrograd_like.train import fit
+
+X = [[0.0, 1.0], [1.0, 0.0], [0.5, -1.0]]
+Y = [1.0, -1.0, 1.0]
+
+
+def net(*widths):
+    return MLP(2, list(widths or (3, 1)), output_activation="linear", rng=0)
+
+
+def data_of(page):
+    return json.loads(re.search(r'id="data">(.*?)</script>', page.page)[1])
+
+
+class Branches(nn.Module):
+    def __init__(self):
+        self.w = Value(0.5)
+
+    def forward(self, x):
+        return self.w * x[0] if x[0] > 0.0 else self.w
+
+
+class Rings(Optimizer):
+    def step(self):
+        pass
+
+
+def test_nothing_that_is_given_is_changed():
+    model = net()
+    optimizer = Adam(model.parameters(), lr=0.1)
+    fit(model, X, Y, hinge_loss, optimizer, epochs=2, progress=False, jit=False)
+    model.eval()
+    before = model.state_dict(), optimizer.state_dict(), [p.grad for p in optimizer.params]
+    playground(model, X, Y, hinge_loss, optimizer)
+    assert (
+        model.state_dict(),
+        optimizer.state_dict(),
+        [p.grad for p in optimizer.params],
+    ) == before
+    assert not model.training
+
+
+def test_the_page_is_saved_and_says_what_it_is_of(tmp_path):
+    page = playground(net(), X, Y, hinge_loss, SGD, tmp_path / "p.html", title="</title><b>&")
+    assert repr(page) == "<Playground of 13 parameters and 3 samples>"
+    text = (tmp_path / "p.html").read_text()
+    assert text == page.page
+    assert "&lt;/title&gt;&lt;b&gt;&amp;" in text
+    assert "</title><b>" not in text
+    assert "sandbox" in page._repr_mimebundle_()["text/html"]
+
+
+def test_the_curve_begins_with_the_losses_of_a_history():
+    model = net()
+    optimizer = SGD(model.parameters(), lr=0.1)
+    history = fit(model, X, Y, hinge_loss, optimizer, epochs=3, progress=False)
+    assert data_of(playground(model, X, Y, hinge_loss, optimizer, history=history))[
+        "history"] == history["loss"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("loss", "y", "outputs", "kind", "middle"),
+    [
+        (hinge_loss, [1, -1, 1], 1, "sign", 0.0),
+        (mse_loss, [1, 0, 1], 1, "sign", 0.5),
+        (cross_entropy, [1, 0, 2], 3, "scores", 0),
+        (mse_loss, [1.5, 0.0, 0.0], 1, "number", 0.5),
+        (mse_loss, [[1.0, 2.0], [0.0, 0.0], [0.0, 0.0]], 2, "number", 0.5),
+    ],
+)
+def test_the_loss_tells_where_one_class_ends(loss, y, outputs, kind, middle):
+    data = data_of(playground(net(3, outputs), X, y, loss, SGD))
+    assert (data["kind"], data["middle"]) == (kind, middle)
+
+
+def bad(**given):
+    return {"model": net(), "X": X, "y": Y, "loss": hinge_loss, "optimizer": SGD} | given
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "says"),
+    [
+        (bad(model=Branches()), JitError, "functional.where"),
+        (
+            bad(model=nn.Sequential(nn.Linear(2, 1, rng=0), nn.BatchNorm(1))),
+            JitError,
+            "leave them out",
+        ),
+        (bad(model=nn.Sequential(nn.Linear(2, 1), nn.Dropout(rng=0))), JitError, "draws random"),
+        (bad(loss=lambda o, t: hinge_loss(o, t, "sum")), JitError, 'reduction="mean"'),
+        (bad(optimizer=Rings), JitError, "step() of its own"),
+        (bad(model=MLP(2, [80, 60, 1])), ValueError, "at most 5,000: pass a smaller model"),
+        (bad(X=X * 2000, y=Y * 2000), ValueError, "X[:5000], y[:5000]"),
+        (bad(model="MLP"), TypeError, "model must be an nn.Module"),
+        (bad(loss=3), TypeError, "loss must be a function"),
+        (bad(y=Y[:2]), ValueError, "2"),
+        (bad(y=[1.0, 0.5, 2.0]), ValueError, "hinge_loss expects targets -1 and 1"),
+        (bad(X=[[1.0], [2.0, 3.0], [1.0]]), JitError, "not all of one length"),
+        (bad(X=[[1.0], [2.0], [1.0]]), ValueError, "MLP expects 2 inputs, got 1"),
+        (bad(title=3), TypeError, "title must be a text"),
+        (bad(history=[1.0]), TypeError, "history must be what fit returns"),
+        (bad(path="page.png"), ValueError, "ends in .html or .htm"),
+        (bad(path="no/such/page.html"), FileNotFoundError, "does not exist"),
+    ],
+)
+def test_what_cannot_be_shown_is_refused_with_one_sentence(given, kind, says):
+    with pytest.raises(kind) as error:
+        playground(**given)
+    assert says in str(error.value)
+    assert len(str(error.value)) < 400
+    assert "\n" not in str(error.value)
+
+
+def test_a_usual_page_is_small():
+    rng = random.Random(0)
+    rows = [[rng.gauss(0.0, 1.0), rng.gauss(0.0, 1.0)] for _ in range(200)]
+    y = [1 if a * b > 0.0 else -1 for a, b in rows]
+    page = playground(MLP(2, [16, 16, 1], rng=0), rows, y, hinge_loss, SGD)
+    assert len(page.page.encode()) < 60 * 1024
