@@ -163,7 +163,10 @@ def test_a_leaf_is_typed_into_by_the_keyboard_and_put_back(browser):
     browser.click(browser.card("w1"))
     browser.press("n", "n", "Enter")  # Enter on a leaf goes to its number, all of it selected
     assert browser.js("document.activeElement.id") == "number"
-    browser.press(*"-2.75n", "Enter")
+    browser.press(*"-2.75n")
+    browser.js("paint()")  # as playing does meanwhile
+    assert browser.js("$('number').value") == "-2.75n"
+    browser.press("Enter")
     assert "no number: write one like 0.5" in browser.text("#told")
     assert browser.js("$('number').getAttribute('aria-invalid')") == "true"
     assert browser.js(NUMBERS) == before
@@ -182,12 +185,14 @@ def test_a_leaf_is_typed_into_by_the_keyboard_and_put_back(browser):
     assert f"{neuron(-2.75).data:.5g}" in browser.text(browser.card("out"))
     assert f"{python(neuron(-2.75))[1][-2][:6]}" in browser.text("#step")
     assert browser.text("#size") == "10 values, 1 changed"
+    assert browser.js("document.querySelectorAll('.dim').length") == 0  # all numbers are new
     browser.press("Tab")
     assert browser.js("document.activeElement.id") == "asitwas"
     browser.press("Enter")
     assert browser.js(NUMBERS) == before
     assert told(browser) == {}
     assert browser.text("#size") == "10 values"
+    assert browser.js("document.querySelectorAll('.dim').length") > 0
     browser.press("Escape")
     assert browser.js("document.activeElement.id") == "graph"
     assert browser.js("chosen") is not None
