@@ -96,6 +96,7 @@ def test_random_graphs_have_pythons_numbers_after_a_change(browser):
         names = {v.op.name for v in own if v.op}
         kind = "often" if names & {"erfc", "gelu"} else "seldom" if names & ROUNDED else "exact"
         others[kind].append(ours != wanted)
+    assert browser.js("math === EXACT")  # where the browser's own functions have other bits
     assert sum(map(len, others.values())) == 50
     assert sum(others["exact"]) == 0 < len(others["exact"])
     assert sum(others["seldom"]) <= 1  # of some hundreds of calls; 0 with this C library
@@ -239,6 +240,13 @@ def test_what_is_no_leaf_has_no_field(browser):
     browser.js("choose(null)")
     assert browser.js("$('leaf').hidden")
     assert browser.js("$('number').labels[0].textContent.trim()") == "Change b to"
+
+
+def test_the_browsers_own_functions_are_used_where_they_give_pythons_values(browser):
+    a = Value(3.0, label="a")
+    browser.show(explore(a * a + 1.0))
+    change(browser, 0, 2.0)
+    assert browser.js("[math === BROWSERS, value[n - 1], total(0)]") == [True, 5, 4]
 
 
 def made_by_hand():
