@@ -48,7 +48,7 @@ ARROWS = {
     "pages": {"tape"},
     "draw": {"ops", "engine", "words", "files"},
     "plot": {"engine", "nesting", "checks", "train"},
-    "explore": {"engine", "modes", "nesting", "words", "draw", "files", "train"},
+    "explore": {"ops", "engine", "modes", "nesting", "words", "draw", "files", "train", "pages"},
     "playground": {"engine", "modes", "nesting", "checks", "nn", "optim", "train"}
     | {"tape", "pages", "draw", "files"},
     # compiling
@@ -58,7 +58,7 @@ ARROWS = {
     | {"serialize", "testing", "check_engine", "draw", "plot", "explore"}
     | {"playground"},
 }
-LAZY = {"train": {"tape", "jit"}}
+LAZY = {"train": {"tape", "jit"}, "explore": {"tape"}}
 INSIDE = {
     "nn": ["module", "init", "dense", "convolution", "regularization"],
     "optim": ["optimizers", "lr_scheduler"],
@@ -72,7 +72,7 @@ INSIDE = {
     "playground": ["record", "page"],
     "draw": ["naming", "drawing", "graph", "network"],
     "plot": ["common", "curves", "parameters", "outputs"],
-    "explore": ["layout", "calls", "groups", "replay", "page"],
+    "explore": ["layout", "calls", "groups", "replay", "leaf", "page"],
     "tape": ["surroundings", "tape", "recording", "gradients", "trace", "reroll"],
     "jit": [
         "emit", "vectormath", "plan", "nests", "lanes", "lower", "cache", "once", "native",

@@ -16,10 +16,12 @@ from typing import Any
 from ..draw import Naming, checked_path, one_line
 from ..engine import Value, topological_order
 from ..files import write_whole
+from ..pages.export import small, texts
 from ..words import words
 from .calls import Calls
 from .groups import MANY, Graph, Groups, Names
 from .layout import GAP_Y, HEIGHT, WIDTH, Edge, layout, route
+from .leaf import changeable
 from .replay import BackwardPass, by_epoch
 
 _MAX_VALUES = 1_000_000
@@ -69,7 +71,8 @@ def explore(
 ) -> Explorer:
     """The backward pass of a Value as one HTML page, to step through and to look around in.
 
-    No ``.grad`` is written.
+    No ``.grad`` is written. In the page a leaf can be changed, and all numbers follow, those of the
+    backward pass, too, if the graph has at most 20,000 Values and none was made by hand.
 
     Args:
         root: the Value whose ``backward()`` is replayed, for example a loss, or a list of this one
@@ -105,14 +108,14 @@ def explore(
     record = getattr(root, "recorded", None)
     naming = Naming(_values_of(names), record.model if record else model)
     if record:
-        walk, training = by_epoch(record, naming)
+        walk, more = by_epoch(record, naming)
     else:
         walk = BackwardPass(Graph(_checked_nodes(root), naming, calls))
         walk.compare_with_stored()
-        training = {}
+        more = changeable(walk)
     given = Names(Groups(walk.graph), walk.values)
     svg = _static_svg(walk, given)
-    explorer = Explorer(_page(_data(walk, given) | training, svg), svg, len(walk.values))
+    explorer = Explorer(_page(_data(walk, given) | more, svg), svg, len(walk.values))
     if path is not None:
         explorer.save(path)
     if open:
@@ -241,11 +244,14 @@ def _page(data: dict[str, Any], svg: str) -> str:
         "training": "epochs" in data,
         "large": any("big" in x for x in data["layouts"]),
         "groups": len(data["groups"]) > 1,
+        "leaf": "rules" in data,
     }
     for part in (part for part, is_needed in parts.items() if not is_needed):
         page = re.sub(f"<!--{part}-->.*?<!--/{part}-->", "", page, flags=re.DOTALL)
     page = re.sub(r"/\*(\w+\.(?:css|js))\*/", lambda of: _squeezed(web.joinpath(of[1])), page)
-    given = {"<!--svg-->": svg, "/*data*/": text}  # at once: a label may look like a place
+    tapes = small(texts(["tape.js", "exact.js"]))  # what runs the tapes of leaf.py
+    # at once: a label may look like a place
+    given = {"<!--svg-->": svg, "/*data*/": text, "/*tapes*/": tapes}
     return re.sub("|".join(map(re.escape, given)), lambda place: given[place[0]], page)
 
 

@@ -96,7 +96,7 @@ function arrow(key) {
 	if (next.length) choose((left ? inputs[chosen]?.find(x => next.includes(x)) : undefined) ?? next[0]);
 }
 function dive(item) {
-	if (item < 0) enter(~item); else if (item !== null && !cards.get(item)?.inside) reveal(item, true);
+	if (item < 0) enter(~item); else if (item !== null && !cards.get(item)?.inside) reveal(item, true); else takeUp();
 }
 
 // playing: a step at a time, by itself

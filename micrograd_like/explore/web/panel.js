@@ -8,6 +8,7 @@ function say(parent, kind, ...parts) {
 	const p = make("p", {class: kind}, parent);
 	for (const part of parts) typeof part !== "number" ? p.append(part) : isConstant(part) ? p.append(said(part)) : link(part, p);
 }
+let tellLeaf = () => {}, takeUp = tellLeaf, isChanged = tellLeaf; // those of leaf.js
 const warnings = (box, i) => D.notes[i]?.forEach(note => say(box, "warn", note));
 const ordinal = k => k + ((k / 10 | 0) % 10 !== 1 && ["", "st", "nd", "rd"][k % 10] || "th");
 function heading(box, text) {box.replaceChildren(); make("bdi", {}, make("h2", {}, box), text);}
@@ -76,6 +77,7 @@ function tellValue(box, i) {
 	inputs[i].slice(0, some).forEach((x, k) => {if (k) from.append(", "); isConstant(x) ? from.append(said(x)) : link(x, from);});
 	from.append(more(inputs[i].length));
 	warnings(box, i);
+	if (D.fixed && isLeaf(i)) say(box, "muted", D.fixed);
 	if (i === n - 1) return say(box, "", "The root: its gradient is 1.");
 	if (!all.length) say(box, "muted", "No gradient reaches it.");
 	for (const c of all.slice(0, some))

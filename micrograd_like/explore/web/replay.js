@@ -21,7 +21,7 @@ function backward(numbers) {
 	received = value.map(() => []);
 	received[n - 1].push({user: n - 1, sum: 1});
 	for (let i = n - 1; i >= 0; i--) {
-		const g = total(i), rules = numbers.rule[i] || inputs[i].map((_, k) => value[inputs[i][partner(i, k)]]);
+		const g = total(i), rules = numbers.rule instanceof Function ? numbers.rule(i, g) : numbers.rule[i] || inputs[i].map((_, k) => value[inputs[i][partner(i, k)]]);
 		if (g !== undefined) inputs[i].forEach((x, k) => {
 			if (rules[k] === null) return;
 			const [gave, d] = Array.isArray(rules[k]) ? rules[k].map(Number) : [g * rules[k], +rules[k]];

@@ -113,9 +113,9 @@ const current = () => step ? cardOf(n - step) : undefined;
 function paint() {
 	const now = current(), all = shown.some(item => item < 0) && news();
 	const lit = paths && new Set([...paths].flatMap(i => [i, cardOf(i)]));
-	const selected = cards.has(chosen), near = new Set([chosen]);
+	const selected = cards.has(chosen), dims = selected && !isChanged(chosen), near = new Set([chosen]);
 	for (const {a, b} of edges) if (a === chosen || b === chosen) near.add(a).add(b);
-	const dim = item => lit ? !lit.has(item) : selected && !near.has(item);
+	const dim = item => lit ? !lit.has(item) : dims && !near.has(item);
 	const source = item => item < 0 || colour === "none" ? 0 : (colour === "value" ? value[item] : gradient(item)) ?? 0;
 	const most = max(...shown.map(item => abs(source(item))).filter(isFinite), 1e-300);
 	const begin = origin && (origin.of === "value" || wrong(gradient(origin.x))) ? cardOf(origin.i) : undefined;
@@ -124,11 +124,11 @@ function paint() {
 		const isNow = item === now, selected = item === chosen;
 		const looks = classes({card: 1, group: item < 0, outside: !card.inside, now: isNow, selected, dim: dim(item), begin: item === begin});
 		set(card.g, {class: looks, "aria-label": `${said(item)}, ${words}`, "aria-selected": selected});
-		card.label.textContent = item === begin ? `first ${fmt(origin.number)}` : card.says;
+		card.label.textContent = item === begin ? `first ${fmt(origin.number)}` : isChanged(item) ? "changed" : card.says;
 	}
 	for (const {a, b, path} of edges) {
 		const never = a >= 0 && b >= 0 && total(b) !== undefined && !received[a].some(c => c.user === b);
-		const away = dim(a) || dim(b) || !lit && selected && a !== chosen && b !== chosen;
+		const away = dim(a) || dim(b) || !lit && dims && a !== chosen && b !== chosen;
 		set(path, {class: classes({edge: 1, now: b === now && b >= 0, never, dim: away})});
 	}
 	set(graph, {"aria-activedescendant": selected ? `card${chosen}` : ""});
@@ -137,6 +137,7 @@ function paint() {
 	$("first").disabled = $("back").disabled = !step;
 	$("next").disabled = $("over").disabled = stopOf(step) === stops.length - 1;
 	tellStep();
+	tellLeaf();
 	tellChosen();
 }
 function crumbs() {
