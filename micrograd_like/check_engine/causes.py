@@ -106,7 +106,7 @@ def _of_walk(f: Finding) -> str:
 def _of_backward(f: Finding) -> str:
     if not f.case.kind:
         return "backward must begin by giving the output the gradient 1: self.grad = 1.0"
-    if f.case.kind == "alone" and not f.is_lost:
+    if not f.is_lost:
         return (
             "no operator gives the right gradient: it is backward that does something wrong with "
             "their rules"

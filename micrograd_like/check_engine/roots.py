@@ -28,6 +28,11 @@ class Tried:
     followers: list[str] = field(default_factory=list)
 
     @property
+    def basic(self) -> tuple[int, int]:
+        """The less the more basic: how much its program is made of, and how much ran in it."""
+        return self.finding.rank if self.finding else 0, len(self.ran)
+
+    @property
     def is_made(self) -> bool:
         """Whether it came to its end, right or wrong."""
         trouble = self.finding.trouble if self.finding else None
@@ -57,10 +62,13 @@ class Roots:
         for k, t in enumerate(wrong):
             for i, r in enumerate(wrong):
                 levels = LEVELS.index(r.check.level), LEVELS.index(t.check.level)
-                if r is t or levels[0] > levels[1] or not self._follows(t, r, subjects):
+                if r is t or levels[0] > levels[1] or self._is_needed(t.check.name, r.check):
                     continue
-                simpler = (len(r.ran), i) < (len(t.ran), k)  # it runs less: it is more basic
-                if simpler or levels[0] < levels[1] or not self._follows(r, t, subjects):
+                simpler = (*r.basic, i) < (*t.basic, k)
+                ahead = simpler or levels[0] < levels[1] or not self._follows(r, t, subjects)
+                needs = self._is_needed(r.check.name, t.check)
+                follows = needs or (ahead and self._follows(t, r, subjects))
+                if follows and _origin(by, r) is not t:
                     by[t.check.name] = r
                     break
         roots = [t for t in wrong if t.check.name not in by]
@@ -100,14 +108,15 @@ class Roots:
             if n in RULES_OF_ONE and t.mark != "absent" and not RULES_OF_ONE[n].special
         }  # fmt: skip
         found = [t.finding for t in rules.values() if t.finding]
-        families = {family(n) for n, t in rules.items() if t.finding}
-        kinds = {finding.case.kind for finding in found}
-        right = [t for t in rules.values() if t.mark == "right"]
-        lost = all(finding.is_lost for finding in found) or (
-            kinds == {"alone"} and all(finding.ask.endswith(".grad") for finding in found)
-        )
-        if right or not lost or len(families) < 2 or len(kinds) != 1:
+        lowest = min((finding.rank for finding in found), default=0)
+        families = {family(n) for n in rules}
+        first = {family(n) for n, t in rules.items() if t.finding and t.finding.rank == lowest}
+        gradients = all(finding.ask.endswith(".grad") for finding in found)
+        lost = all(finding.is_lost for finding in found)
+        enough = 2 if lost else max(2, len(families) * 2 / 3)
+        if not gradients or len(found) < len(rules) or len(first) < enough:
             return wrong
+        found.sort(key=lambda finding: finding.rank)
         backward = self.tried["backward"]
         if backward.mark != "wrong":
             backward.mark, backward.finding = "wrong", found[0]._replace(check=backward.check)
