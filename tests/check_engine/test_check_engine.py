@@ -14,7 +14,7 @@ import pytest
 import torch
 from helpers.engines.mutants import mutants
 from helpers.engines.right import RIGHT
-from helpers.engines.wrong import HOSTILE, WRONG
+from helpers.engines.wrong import HOSTILE, RULES, WRONG
 
 from micrograd_like import Value
 from micrograd_like import check_engine as room
@@ -108,6 +108,7 @@ REFUSED = {"takes_no_number"}  # they cannot be tried at all
 SLOW = {"backward_hangs", "exp_hangs"} | {
     engine.name for engine in WRONG if engine.level != "rules" and engine.name != "recursion"
 }  # they are deep, or late
+SLOW |= {engine.name for engine in RULES[::2]}  # and there are many like them
 
 
 @pytest.mark.parametrize(
