@@ -148,7 +148,13 @@ class Contained:
             wall = _Forked if hasattr(os, "fork") else _Threaded
             self._wall = wall(_Inside(self._load, self._extra))
             self._loaded = self._wall.ask({"do": "load"}, self._seconds)
-        return self._loaded if self._loaded else self._wall.ask(request, seconds)
+        if self._loaded:
+            return self._loaded
+        reply = self._wall.ask(request, seconds)
+        if self._wall.is_gone:
+            self._wall.close()
+            self._wall = None
+        return reply
 
 
 def _outcome(found: dict[str, Any]) -> Outcome:
@@ -178,12 +184,15 @@ class _Forked:
         os.close(child_writes)
         os.close(child_reads)
         self.reading, self.writing, self.rest = to_read, to_write, b""
+        self.is_gone = False  # a program may have killed its whole group
 
     def ask(self, request: dict[str, Any], seconds: float) -> dict[str, Any]:
         with suppress(BrokenPipeError):
             _write(self.writing, request | {"seconds": seconds})
         grace = 5.0 if request["do"] != "load" else 0.0  # the child itself stops a program
-        reply, self.rest = _read(self.reading, self.rest, seconds + grace)
+        found, self.rest = _read(self.reading, self.rest, seconds + grace)
+        self.is_gone = "reply" not in found
+        reply: dict[str, Any] = found.get("reply", found)
         return reply
 
     def close(self) -> None:
@@ -212,11 +221,11 @@ def _serve(inside: "_Inside", reading: int, writing: int) -> None:
             for line in requests:
                 request = json.loads(line)
                 if request["do"] == "load":
-                    _write(writing, inside.answer(request))
+                    _write(writing, {"reply": inside.answer(request)})
                     gc.collect()
                     gc.freeze()  # what is there now is no garbage of a program
                 else:
-                    _write(writing, _apart(inside, request))
+                    _write(writing, {"reply": _apart(inside, request)})
     finally:
         os._exit(1)
 
@@ -271,6 +280,8 @@ def _limit_memory() -> None:
 
 
 class _Threaded:
+    is_gone = False
+
     def __init__(self, inside: "_Inside") -> None:
         self.inside = inside
 

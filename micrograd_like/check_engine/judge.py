@@ -271,7 +271,8 @@ class _Judge:
         t.dialect = Dialect({**words, "backward": words["backward"].partition("; ")[2]})
         case = t.check.cases[0]
         found = t.dialect.run(self.engine, case.code, list(case.wanted))
-        t.mark, t.finding = "wrong", self.compare(t.check, case, found)
+        t.finding = self.compare(t.check, case, found)
+        t.mark = "wrong" if t.finding else t.mark  # a leaf alone may be right without a seed
 
     def _failure(self, t: Tried) -> Failure:
         finding, dialect = t.finding, t.dialect or self.dialect

@@ -368,6 +368,63 @@ def test_an_interrupt_leaves_no_process_of_the_engine(tmp_path):
     assert not state.exists() or state.read_text().split(") ")[1][0] == "Z"  # dead, not collected
 
 
+def test_a_program_that_kills_its_whole_group_ends_nothing_but_itself():
+    """The process that keeps the engine is in that group, and begins anew."""
+    with Contained(lambda: Value) as engine:
+        killed = engine.run("import os\nos.killpg(0, 9)")
+        assert killed.trouble.kind == "died"
+        assert engine.run("x = Value(2.0)", ["x.data"]).numbers == {"x.data": 2.0}
+
+
+class SeedsLeaves:
+    """backward begins with 1 only at a leaf: elsewhere the user does."""
+
+    def __init__(self, data, *inputs):
+        self.data, self.grad, self.inputs = data, 0.0, inputs
+
+    def __add__(self, other):
+        return SeedsLeaves(self.data + other.data, self, other)
+
+    def backward(self):
+        if not self.inputs:
+            self.grad = 1.0
+        for x in self.inputs:
+            x.grad += self.grad
+            if x.inputs:
+                x.backward()
+
+
+def test_an_engine_whose_leaves_alone_have_a_seed_gets_a_report():
+    report = check_engine(SeedsLeaves, "rules")
+    assert {"backward", "a + b"} <= {r.name for r in report.results if r.mark == "right"}
+
+
+# --- two ways to one report ---
+
+TWO_WAYS = [*RIGHT[::5], *[e for e in WRONG if e.level == "rules" and not e.contained][::6]]
+
+
+def facts(report):
+    said = [(f.name, f.code, f.ask, str(f.got), f.cause, f.followers) for f in report.failures]
+    return said, report.level, [(r.name, r.mark) for r in report.results]
+
+
+@pytest.mark.parametrize("engine", TWO_WAYS, ids=lambda e: e.name)
+def test_programs_in_one_process_and_each_check_alone_give_the_same_report(engine, monkeypatch):
+    cls = engine.load()
+    together = facts(check_engine(cls, "rules"))
+    monkeypatch.setattr(room.judge._Judge, "_all_together", lambda self, level: {})
+    assert facts(check_engine(cls, "rules")) == together
+
+
+@pytest.mark.parametrize("engine", TWO_WAYS[::3], ids=lambda e: e.name)
+def test_a_process_and_a_thread_give_the_same_report(engine, monkeypatch):
+    cls = engine.load()
+    forked = facts(check_engine(cls, "rules"))
+    monkeypatch.delattr("os.fork")
+    assert facts(check_engine(cls, "rules")) == forked
+
+
 def test_where_no_process_can_be_forked_a_thread_judges(monkeypatch):
     monkeypatch.delattr("os.fork")
     closures = next(engine for engine in RIGHT if engine.name == "closures").load()
