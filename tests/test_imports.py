@@ -45,8 +45,8 @@ ARROWS = {
     # programs as plain data
     "tape": {"ops", "engine", "modes", "nesting", "anomaly"},
     # seeing
-    "pages": {"tape"},
     "draw": {"ops", "engine", "words", "files"},
+    "pages": {"tape", "draw", "files"},
     "plot": {"engine", "nesting", "checks", "train"},
     "explore": {"ops", "engine", "modes", "nesting", "words", "draw", "files", "train", "pages"},
     "playground": {"engine", "modes", "nesting", "checks", "nn", "optim", "train"}
@@ -68,7 +68,7 @@ INSIDE = {
         "cases", "contain", "functions", "dialect", "load", "rules", "careful", "complete",
         "causes", "roots", "report", "judge",
     ],
-    "pages": ["export"],
+    "pages": ["export", "page"],
     "playground": ["record", "page"],
     "draw": ["naming", "drawing", "graph", "network"],
     "plot": ["common", "curves", "parameters", "outputs"],

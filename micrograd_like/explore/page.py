@@ -10,13 +10,12 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from ..draw import Naming, checked_path, one_line
 from ..engine import Value, topological_order
-from ..files import write_whole
 from ..pages.export import small, texts
+from ..pages.page import PAGE_SUFFIXES, Page
 from ..words import words
 from .calls import Calls
 from .groups import MANY, Graph, Groups, Names
@@ -25,37 +24,18 @@ from .leaf import changeable
 from .replay import BackwardPass, by_epoch
 
 _MAX_VALUES = 1_000_000
-_SUFFIXES = (".html", ".htm")
 _MAX_STATIC = 100  # cards in the picture for paper and notebooks
 
 
-class Explorer:
+class Explorer(Page):
     """A page that is ready to be saved, opened or shown in a notebook."""
 
     def __init__(self, page: str, svg: str, n_values: int) -> None:
-        self.page, self.svg, self._n_values = page, svg, n_values
-        self._path: Path | None = None
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes a file that ends in .html, whole or not at all; returns the path."""
-        self._path = checked_path(path, "a page", _SUFFIXES)
-        write_whole(self._path, self.page.encode("utf-8", "backslashreplace"))
-        return self._path
-
-    def open(self) -> None:
-        """Shows the page in the browser; one that was not saved goes to a temporary file."""
-        import tempfile
-        import webbrowser
-
-        path = self._path or self.save(Path(tempfile.mkdtemp()) / "explore.html")
-        webbrowser.open(path.resolve().as_uri())
+        super().__init__(page, "explore", 640)
+        self.svg, self._n_values = svg, n_values
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        frame = (
-            '<iframe sandbox="allow-scripts allow-downloads" title="explore" width="100%" '
-            f'height="640" style="border:0" srcdoc="{html.escape(self.page)}"></iframe>'
-        )
-        return {"text/html": frame, "image/svg+xml": self.svg, "text/plain": repr(self)}
+        return super()._repr_mimebundle_(include, exclude) | {"image/svg+xml": self.svg}
 
     def __repr__(self) -> str:
         return f"<Explorer of {self._n_values} Value{'s' * (self._n_values != 1)}>"
@@ -101,7 +81,7 @@ def explore(
         <Explorer of 6 Values>
     """
     if path is not None:
-        checked_path(path, "a page", _SUFFIXES)
+        checked_path(path, "a page", PAGE_SUFFIXES)
     calls = Calls() if callable(root) else None
     if calls is not None:
         root = calls.during(_without_arguments(root))

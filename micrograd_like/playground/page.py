@@ -7,46 +7,23 @@ into one.
 import html
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from ..checks import number
 from ..draw import checked_path
-from ..files import write_whole
 from ..nn import MLP
+from ..pages.page import PAGE_SUFFIXES, Page
 from ..train.given import problem
 
 _MOST = 5_000  # parameters, and samples
-_SUFFIXES = (".html", ".htm")
 
 
-class Playground:
+class Playground(Page):
     """A page that is ready to be saved, opened or shown in a notebook."""
 
     def __init__(self, page: str, parameters: int, samples: int) -> None:
-        self.page, self._says = page, f"{parameters} parameters and {samples} samples"
-        self._path: Path | None = None
-
-    def save(self, path: str | os.PathLike[str]) -> Path:
-        """Writes a file that ends in .html, whole or not at all; returns the path."""
-        self._path = checked_path(path, "a page", _SUFFIXES)
-        write_whole(self._path, self.page.encode("utf-8", "backslashreplace"))
-        return self._path
-
-    def open(self) -> None:
-        """Shows the page in the browser; one that was not saved goes to a temporary file."""
-        import tempfile
-        import webbrowser
-
-        path = self._path or self.save(Path(tempfile.mkdtemp()) / "playground.html")
-        webbrowser.open(path.resolve().as_uri())
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        frame = (
-            '<iframe sandbox="allow-scripts allow-downloads" title="playground" width="100%" '
-            f'height="820" style="border:0" srcdoc="{html.escape(self.page)}"></iframe>'
-        )
-        return {"text/html": frame, "text/plain": repr(self)}
+        super().__init__(page, "playground", 820)
+        self._says = f"{parameters} parameters and {samples} samples"
 
     def __repr__(self) -> str:
         return f"<Playground of {self._says}>"
@@ -90,7 +67,7 @@ def playground(
         <Playground of 105 parameters and 2 samples>
     """
     if path is not None:
-        checked_path(path, "a page", _SUFFIXES)
+        checked_path(path, "a page", PAGE_SUFFIXES)
     if title is not None and not isinstance(title, str):
         raise TypeError(f"title must be a text, got {type(title).__name__} {title!r:.60}")
     texts = {"names": _texts("names", names), "labels": _texts("classes", classes)}
