@@ -12,7 +12,7 @@ from ..nn import ACTIVATIONS, MLP
 from ..playground import playground as page_of
 from .errors import CommandError, a_path, check_files, checked, computing, explained
 from .output import say, say_line
-from .train import OPTIMIZERS, read_table
+from .train import FEW_NUMBERS, OPTIMIZERS, read_table
 
 PLAYGROUND = """\
 Write a page on which a network trains on a table while you watch.
@@ -22,7 +22,7 @@ Write a page on which a network trains on a table while you watch.
 The page is one file: it opens from the disk, works offline, and holds the
 network, the rows and their gradient. Columns become inputs as for the command
 train, scaled to mean 0 and variance 1; the page shows two of them as axes."""
-MOST = 5_000  # rows, and parameters
+MOST, MOST_CLASSES = 5_000, 8  # rows, and parameters; classes
 
 
 def add_playground(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -68,29 +68,40 @@ def playground(options: argparse.Namespace) -> None:
     if options.out.suffix.lower() not in (".html", ".htm"):
         raise CommandError(f"--out {options.out}: give the page a name that ends in .html")
     table = read_table(options)
-    names, classes = feature_names(table.columns), table.classes or []
+    classes, found = table.classes or [], feature_names(table.columns)
+    names = [name if name.strip() else f"x{i}" for i, name in enumerate(found)]
     widths = [*options.hidden, len(classes) if len(classes) > 2 else 1]
-    _check_size(len(table.y), MLP.size(len(names), widths))
+    _check_size(options, len(classes), len(table.y), MLP.size(len(names), widths))
     with computing(f"{options.data} has numbers too large to compute with"):
         X, y, loss = _scaled(table)
     model = MLP(len(names), widths, options.activation, "linear", rng=options.seed)
     kind, lr = OPTIMIZERS[options.optimizer]
     optimizer = kind(model.parameters(), options.lr or lr)
+    title = f"{options.target} of {options.data}, scaled"
     with explained(f"cannot save {options.out}"):
         page = page_of(
-            model, X, y, loss, optimizer, options.out, title=f"{options.target} of {options.data}",
-            names=names, classes=classes or None, open=options.open,
+            model, X, y, loss, optimizer, options.out, title=title, names=names,
+            classes=classes or None, open=options.open,
         )  # fmt: skip
     say(str(options.data))
     say_line("rows", str(len(y)))
-    say_line("inputs", str(len(names)))
+    say_line("inputs", f"{len(names)}, scaled to mean 0 and variance 1")
+    if not classes and len(set(table.y)) <= FEW_NUMBERS:
+        say_line("  if the target is classes, add", f'--category "{options.target}"')
     say_line("network", f"{'-'.join(map(str, [model.nin, *widths]))}, {options.activation}")
     say_line("page", f"{options.out}, {len(page.page) // 1000} KB")
 
 
-def _check_size(rows: int, parameters: int) -> None:
+def _check_size(options: argparse.Namespace, classes: int, rows: int, parameters: int) -> None:
+    if classes > MOST_CLASSES:
+        raise CommandError(
+            f"the target {options.target!r} has {classes} classes, a page shows at most "
+            f"{MOST_CLASSES}: leave out the rows of some"
+        )
     if rows > MOST:
-        raise CommandError(f"the file has {rows:,} rows, a page holds {MOST:,}: give it fewer rows")
+        raise CommandError(
+            f"{options.data} has {rows:,} rows, a page holds {MOST:,}: give it fewer rows"
+        )
     if parameters > MOST:
         raise CommandError(
             f"this network would have {parameters:,} parameters, a page holds {MOST:,}: give it a "

@@ -57,6 +57,11 @@ def check_playground(stdout, out):
     assert "Two moons" in (out / "playground_moons.html").read_text("utf-8")
 
 
+def check_spirals(stdout, out):
+    assert numbers(r"held-out accuracy ([\d.]+)%", stdout)[0] == 100.0  # as the README says
+    assert_pictures(out, "spirals.png")
+
+
 CHECKS = {
     "classification_and_regression.py": check_classification_and_regression,
     "digits.py": check_digits,
@@ -65,6 +70,7 @@ CHECKS = {
     "explore_neuron.py": check_explore,
     "moons.py": check_moons,
     "playground_moons.py": check_playground,
+    "spirals.py": check_spirals,
     "tiny_mlp.py": check_tiny_mlp,
     "xor.py": check_xor,
 }
