@@ -5,6 +5,7 @@ into one.
 """
 
 import html
+import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -58,8 +59,8 @@ def playground(
         JitError: the model, the loss or the optimiser cannot be written down as a tape; the
             message says why and what to do.
         TypeError: something is not what it should be, as for fit.
-        ValueError: more than 5,000 parameters or samples, not one name for each input or class,
-            or a path that does not end in .html.
+        ValueError: more than 5,000 parameters or samples, a number that is not finite, not one
+            name for each input or class, or a path that does not end in .html.
         FileNotFoundError: the directory of the path does not exist.
 
     Example:
@@ -77,6 +78,7 @@ def playground(
     before = _losses(history)
     given = problem(model, X, y, loss, optimizer, 0.0, 0.0, None, 1)
     _check_size(given)
+    _check_finite(given.model)
     page = Playground(_page(given, before, title, texts), len(given.optimizer.params), len(given.X))
     if path is not None:
         page.save(path)
@@ -137,6 +139,15 @@ def _check_size(given: Any) -> None:
             f"there are {samples:,} samples, the page trains on at most {_MOST:,}: pass some of "
             f"them, such as X[:{_MOST}], y[:{_MOST}]"
         )
+
+
+def _check_finite(model: Any) -> None:
+    for name, p in model.named_parameters():
+        if not math.isfinite(p.data):
+            raise ValueError(
+                f"the parameter {name} is {p.data}: the page trains finite numbers, explore() shows "
+                "where others come from"
+            )
 
 
 def _page(given: Any, before: list[float], title: str | None, texts: dict[str, Any]) -> str:

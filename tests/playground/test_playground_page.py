@@ -42,6 +42,12 @@ class Branches(nn.Module):
         return self.w * x[0] if x[0] > 0.0 else self.w
 
 
+def broken():
+    model = net()
+    model.parameters()[0].data = math.nan
+    return model
+
+
 def branching(outputs, targets):
     loss = hinge_loss(outputs, targets)
     return loss if loss.data < 1.0 else 2.0 * loss
@@ -127,6 +133,7 @@ def bad(**given):
         (bad(optimizer=Rings), JitError, "step() of its own"),
         (bad(model=MLP(2, [80, 60, 1])), ValueError, "at most 5,000: pass a smaller model"),
         (bad(X=X * 2000, y=Y * 2000), ValueError, "X[:5000], y[:5000]"),
+        (bad(model=broken()), ValueError, "the parameter layers.0.neurons.0.w.0 is nan"),
         (bad(model="MLP"), TypeError, "model must be an nn.Module"),
         (bad(loss=3), TypeError, "loss must be a function"),
         (bad(y=Y[:2]), ValueError, "2"),
