@@ -28,12 +28,16 @@ def main() -> None:
     history = fit(model, X, y, cross_entropy, adam, epochs=60, metrics=["accuracy"], progress=False)
     numbers = evaluate(model, X_held_out, y_held_out, cross_entropy, ["accuracy"])
     print(f"loss {history['loss'][-1]:.4f}, held-out accuracy {numbers['accuracy']:.1%}")
-    figure = Figure(figsize=(12.0, 3.8), layout="constrained")
+    figure = Figure(figsize=(12.0, 3.9), layout="constrained")
     loss, accuracy, boundary = figure.subplots(1, 3)
     plot_history(history, "loss", ax=loss)
     plot_history(history, "accuracy", ax=accuracy)
     plot_decision_boundary(model, X, y, ax=boundary)
-    figure.savefig(out / "spirals.png", dpi=100)
+    for ax in (loss, accuracy):
+        ax.grid(color="#e5e7eb")
+    for ax in (loss, accuracy, boundary):
+        ax.spines[["top", "right"]].set_visible(False)
+    figure.savefig(out / "spirals.png", dpi=120)
     print("saved", out / "spirals.png")
 
 

@@ -145,7 +145,7 @@ def _check_finite(model: Any) -> None:
     for name, p in model.named_parameters():
         if not math.isfinite(p.data):
             raise ValueError(
-                f"the parameter {name} is {p.data}: the page trains finite numbers, explore() shows "
+                f"the parameter {name} is {p.data}: expected a finite number; explore() shows "
                 "where others come from"
             )
 

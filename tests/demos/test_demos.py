@@ -141,3 +141,15 @@ def test_every_section_of_the_benchmark_agrees_with_its_peers_and_gives_numbers(
     assert all(row.get("us", 1.0) > 0.0 for row in steps)
     assert results["compile"]["irregular"]["machine code"]["us"] > 0.0
     assert all(row["accuracy"] > 0.3 for row in results["digits"])
+
+
+def test_every_picture_of_the_repository_can_be_drawn_anew(tmp_path):
+    script = ROOT / "demos" / "pictures" / "draw.py"
+    shown = {path.stem for path in script.parent.glob("*.png")}
+    run = python(script, "neuron", "--out", tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert_pictures(tmp_path, "neuron.png")
+    (names,) = re.findall(r"choose from (.*)", python(script, "no such").stderr)
+    assert set(names.split(", ")) == shown
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert set(re.findall(r"demos/pictures/(\w+)\.png", readme)) <= shown
