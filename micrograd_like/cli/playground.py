@@ -22,7 +22,7 @@ Write a page on which a network trains on a table while you watch.
 The page is one file: it opens from the disk, works offline, and holds the
 network, the rows and their gradient. Columns become inputs as for the command
 train, scaled to mean 0 and variance 1; the page shows two of them as axes."""
-MOST, MOST_CLASSES = 5_000, 8  # rows, and parameters; classes
+MOST = 5_000  # rows, and parameters
 
 
 def add_playground(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -81,7 +81,7 @@ def playground(options: argparse.Namespace) -> None:
     with explained(f"cannot save {options.out}"):
         page = page_of(
             model, X, y, loss, optimizer, options.out, title=title, names=names,
-            classes=classes or None, open=options.open,
+            classes=_class_names(table), open=options.open,
         )  # fmt: skip
     say(str(options.data))
     say_line("rows", str(len(y)))
@@ -93,6 +93,8 @@ def playground(options: argparse.Namespace) -> None:
 
 
 def _check_size(options: argparse.Namespace, classes: int, rows: int, parameters: int) -> None:
+    from ..playground.record import MOST_CLASSES  # here: the command line is to start quickly
+
     if classes > MOST_CLASSES:
         raise CommandError(
             f"the target {options.target!r} has {classes} classes, a page shows at most "
@@ -109,11 +111,21 @@ def _check_size(options: argparse.Namespace, classes: int, rows: int, parameters
         )
 
 
+def _class_names(table: Table) -> list[str] | None:
+    """Also of a target that has two numbers only."""
+    numbers = sorted(set(table.y))
+    return table.classes or (
+        [str(x).removesuffix(".0") for x in numbers] if len(numbers) == 2 else None
+    )
+
+
 def _scaled(table: Table) -> tuple[Any, Any, Any]:
     """The inputs, the targets as the loss wants them, the loss."""
     X = Scaler().fit(table.X).transform(table.X)
     if len(set(table.y)) < 2:
         raise CommandError("the target is the same in every row: there is nothing to learn")
+    if not table.classes and len(set(table.y)) == 2:  # under names of their own
+        return X, [1 if t == max(table.y) else -1 for t in table.y], mse_loss
     if not table.classes:
         targets = [[t] for t in table.y]
         return X, Scaler().fit(targets).transform(targets), mse_loss

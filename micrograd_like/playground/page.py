@@ -115,6 +115,8 @@ def _texts(name: str, some: Any) -> list[str]:
 
 def _check_texts(recorded: dict[str, Any], names: list[str], labels: list[str]) -> None:
     """One for each input and each class, or none."""
+    from .record import MOST_CLASSES
+
     inputs, classes = recorded["inputs"], len(recorded["classes"])
     if names and len(names) != inputs:
         raise ValueError(
@@ -123,7 +125,7 @@ def _check_texts(recorded: dict[str, Any], names: list[str], labels: list[str]) 
     if labels and len(labels) != classes:
         raise ValueError(
             f"classes has {len(labels)} texts, but the page shows {classes or 'no'} classes: give "
-            "one for each, and none where targets are no classes or more than 8"
+            f"one for each, and none where targets are no classes or more than {MOST_CLASSES}"
         )
 
 

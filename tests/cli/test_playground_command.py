@@ -49,6 +49,7 @@ def test_numbers_are_scaled_and_may_be_classes_and_both_is_said(run, tmp_path):
     assert code == 0
     assert "scaled to mean 0 and variance 1" in out
     assert '--category "t"' in out
+    assert data_of(tmp_path / "p.html")["labels"] == ["0", "1"]
     assert data_of(tmp_path / "p.html")["title"] == "t of t.csv, scaled"
     out = run("playground", "t.csv", "--target", "t", "--category", "t", "--out", "p.html")[1]
     assert "--category" not in out
