@@ -15,7 +15,6 @@ from ..draw import checked_path
 from ..nesting import is_list
 from ..nn import MLP
 from ..pages.page import PAGE_SUFFIXES, Page
-from ..tape import JitError
 from ..train.given import problem
 
 _MOST = 5_000  # parameters, and samples
@@ -155,6 +154,7 @@ def _check_finite(model: Any) -> None:
 def _page(given: Any, before: list[float], title: str | None, texts: dict[str, Any]) -> str:
     # Here, since importing the package is to be quick.
     from ..pages import as_script, joined, number_as_json
+    from ..tape import JitError
     from .record import Recording
 
     try:

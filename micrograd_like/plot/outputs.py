@@ -246,7 +246,7 @@ def plot_confusion_matrix(
     display.plot(ax=ax, xticks_rotation=rotation, **look)
     for text, cell in zip(display.text_.flat, chain.from_iterable(cells)):
         # Its own ink is too pale between the smallest and the largest.
-        text.set_color("white" if cell > most / 2 else INK)
+        text.set(color="white" if cell > most / 2 else INK, size=min(10.0, 80.0 / len(cells)))
     ax.set(xlabel="predicted", ylabel="true")
     titled(ax, _CELLS[normalize])
     return ax

@@ -1,6 +1,7 @@
 """Boundaries, confusion matrices and predictions: regions, points, counts and labels."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -250,6 +251,14 @@ def test_counts_are_white_on_dark_cells_only():
     labels = [0] * 9 + [1]
     ax = plot.plot_confusion_matrix(outputs=labels, targets=labels)
     assert [text.get_color() for text in ax.texts] == ["white", *[INK] * 3]
+
+
+def test_shares_of_ten_classes_stand_apart():
+    ax = plot.plot_confusion_matrix(outputs=range(10), targets=range(10), normalize="true")
+    ax.figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in ax.texts[:10]]
+    half = boxes[0].height / 2  # about a space
+    assert all(left.x1 + half < right.x0 for left, right in pairwise(boxes))
 
 
 def test_long_names_of_classes_stand_upright():
