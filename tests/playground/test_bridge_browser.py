@@ -118,7 +118,10 @@ def test_it_is_opened_and_left_by_buttons_and_keys_and_training_waits(browser, p
     browser.js("window.postMessage('back', '*')")  # not from the explorer
     browser.inside(0)
     wait_for(browser, "step === 1")  # no neuron: the root's step
-    assert browser.js("[document.activeElement.id, value.length === n]") == ["graph", True]
+    assert browser.js("document.activeElement.id") == "graph"
+    browser.js("window.postMessage({numbers: D.leaves.map(() => 0), place: 0}, '*')")  # not from
+    browser.wait_for_a_frame()  # the page that holds it
+    assert browser.js("[step, value[D.leaves[0]]]") == [1, X[1][0]]
     browser.press("n", "n")
     assert browser.js("step > 2")
     browser.js("enter(D.home.findIndex(g => g > 0) >= 0 ? D.home.find(g => g > 0) : 0)")
@@ -148,6 +151,10 @@ def test_on_a_phone_the_explorer_fills_the_screen(browser, page):
     assert browser.js("innerWidth") == 390
     assert browser.js("$('graph').getBoundingClientRect().height") > 200
     browser.inside(None)
+    tree = browser.cdp("Accessibility.getFullAXTree")["nodes"]
+    named = {n["role"]["value"]: n["name"]["value"] for n in tree if n.get("name")}
+    title = "Sample 3, neuron 1 of layer 1, step 0"
+    assert named["dialog"] == named["Iframe"] == named["heading"] == title
     box = browser.js("$('bridge').getBoundingClientRect()")
     assert [box[k] for k in ("x", "y", "width", "height")] == [0, 0, 390, 844]
     assert browser.js("document.querySelector('#bridge button').offsetHeight") >= 44
