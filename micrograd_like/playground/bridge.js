@@ -3,8 +3,8 @@
 // Why it cannot be opened now; nothing, if it can.
 function notExplored() {
 	if (data.why) return data.why;
-	if (!self.DecompressionStream) return "This browser cannot open it: take one of 2023 or later.";
-	return view.sample < 0 ? "Select a sample first: the explorer shows its graph." : "";
+	if (!self.DecompressionStream) return "It takes a browser of 2023 or later.";
+	return view.sample < 0 ? "Select a sample first to see its graph." : "";
 }
 
 const inflated = text => new Response(new Blob([bytesOf(text)]).stream().pipeThrough(new DecompressionStream("deflate"))).text();
@@ -32,5 +32,7 @@ function watchExplorer() {
 	on(window, "message", event => {
 		if (event.source === $("guest").firstChild?.contentWindow) $("bridge").close();
 	});
-	on($("bridge"), "close", () => $("guest").replaceChildren());
+	on($("bridge"), "close", () => setTimeout(() => {      // the key that closed it is still the guest's
+		if (!$("bridge").open) $("guest").replaceChildren();
+	}, 500));
 }
