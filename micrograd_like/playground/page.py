@@ -155,20 +155,24 @@ def _page(given: Any, before: list[float], title: str | None, texts: dict[str, A
     # Here, since importing the package is to be quick.
     from ..pages import as_script, joined, number_as_json
     from ..tape import JitError
+    from .bridge import bridge
     from .record import Recording
 
     try:
-        recorded = Recording(given).as_json()
+        recording = Recording(given)
+        recorded = recording.as_json()
     except JitError as error:
         raise JitError(f"the page runs the training as a tape, but {error}") from None
     _check_texts(recorded, **texts)
+    explorer, why = bridge(recording, texts["names"])
     data = {
         "title": title if title and title.strip() else _name(given.model),
         "history": [number_as_json(x) for x in before],
         **{name: some for name, some in texts.items() if some},
         **recorded,
+        **({"why": why} if why else {}),
     }
-    parts = {"title": html.escape(data["title"]), "data": as_script(data)}
+    parts = {"title": html.escape(data["title"]), "data": as_script(data), "explorer": explorer}
     return joined(__package__, "playground.html", parts)
 
 
