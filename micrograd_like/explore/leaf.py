@@ -28,7 +28,7 @@ _OFTEN = {"erfc", "gelu"}
 
 def changeable(walk: BackwardPass) -> dict[str, Any]:
     """What the page needs to change a leaf: tapes by kind of op; or a sentence why it cannot."""
-    if why := _why_not(walk):
+    if why := why_not(walk):
         return {"fixed": f"No leaf can be changed here: {why}."}
     graph = walk.graph
     kinds = {}
@@ -46,7 +46,8 @@ def changeable(walk: BackwardPass) -> dict[str, Any]:
     return {"rules": rules, "unnamed": unnamed, "close": _how_close(used)}
 
 
-def _why_not(walk: BackwardPass) -> str:
+def why_not(walk: BackwardPass) -> str:
+    """Why the page cannot compute this graph anew, or nothing."""
     nodes, values = walk.graph.nodes, walk.values
     if len(nodes) > _MOST:
         return f"the graph has {len(nodes):,} values, the page computes at most {_MOST:,} anew"
