@@ -18,9 +18,10 @@ from ..pages.export import small, texts
 from ..pages.page import PAGE_SUFFIXES, Page
 from ..words import words
 from .calls import Calls
-from .groups import MANY, Graph, Groups, Names
+from .groups import MANY, Graph, Groups
 from .layout import GAP_Y, HEIGHT, WIDTH, Edge, layout, route
 from .leaf import changeable
+from .names import Names
 from .replay import BackwardPass
 from .training import by_epoch
 

@@ -146,7 +146,7 @@ def test_where_the_graphs_differ_the_page_says_so_and_shows_the_first(browser):
     browser.show(explore(history := history_of(cross_entropy, classes, (3, 2))))
     assert browser.js("[$('which'), $('lost')].every(e => e.hidden)")
     legend = browser.text("#legend")
-    assert "Only the graph of sample 1 is shown: sample 2 has another graph, since the model or" in legend
+    assert "Only the graph of sample 1 is shown: sample 2 has another graph, since the" in legend
     assert legend.endswith("every target is a list of probabilities).")
     x, y = browser.middle("#square")
     browser.pointers("mouse", [(x, y)])
