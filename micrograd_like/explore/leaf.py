@@ -47,7 +47,7 @@ def changeable(walk: BackwardPass) -> dict[str, Any]:
 
 
 def why_not(walk: BackwardPass) -> str:
-    """Why the page cannot compute this graph anew, or nothing."""
+    """Why no leaf of the graph can be changed; nothing, if all can."""
     nodes, values = walk.graph.nodes, walk.values
     if len(nodes) > _MOST:
         return f"the graph has {len(nodes):,} values, the page computes at most {_MOST:,} anew"

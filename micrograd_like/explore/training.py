@@ -18,7 +18,7 @@ from .replay import BackwardPass, plain
 
 _SIDE = 24  # of the grid on which a model's output is shown
 _MOST = 500  # samples that can be chosen, if in all recorded epochs
-_MOST_VALUES = 10_000_000  # are made for their graphs: they take about as long as the grid
+_MOST_VALUES = 5_000_000  # are made for their graphs: they take about as long as the grid
 _BRANCHES = (
     "since the model or the loss branches (cross_entropy does not if every target is a list of "
     "probabilities)"
@@ -35,12 +35,13 @@ def by_epoch(record: Any, naming: Naming) -> tuple[BackwardPass, dict[str, Any]]
         got = f"got {len(record.epochs)} epochs and {len(X[0])} inputs"
         raise ValueError(f"explore shows recorded epochs of a model with 2 inputs, {got}")
     grid, points, ranges = _map(X, y)
+    parameters = set(model.parameters())
     kept, epochs, shapes = model.state_dict(), [(0, None, record.start), *record.epochs], []
     try:
         rows = []
         for epoch, loss, state in epochs:
             model.load_state_dict(state)
-            nodes, shape = _graph(record, 0)
+            nodes, shape = _graph(record, 0, parameters)
             walk = BackwardPass(Graph(nodes, naming))
             told = {"epoch": epoch, **_learned(record, grid, loss), **walk.numbers()}
             rows.append(told)
@@ -67,14 +68,14 @@ def _learned(record: Any, grid: list[list[float]], loss: float | None) -> dict[s
 # --- another sample in the same graph ---
 
 
-def _graph(record: Any, k: int) -> tuple[list[Value], int]:
+def _graph(record: Any, k: int, parameters: set[Value]) -> tuple[list[Value], int]:
     """The graph of sample k's loss, and a number that equal graphs have in common.
 
     Equal are the ops, their inputs and constants, and the places of the model's parameters.
     """
     x = [Value(number, label=f"x{j}") for j, number in enumerate(record.X[k], start=1)]
     nodes = topological_order(as_value(record.loss(record.model.batch([x]), [record.y[k]])))
-    place, parameters = {v: i for i, v in enumerate(nodes)}, set(record.model.parameters())
+    place = {v: i for i, v in enumerate(nodes)}
     rows: list[Any] = [v if v in parameters else None for v in nodes]
     for i, v in enumerate(nodes):
         if v.op is not None:
@@ -101,7 +102,7 @@ def _samples(
         record.model.load_state_dict(state)
         table.append([])
         for k in range(most):
-            nodes, own = _graph(record, k)
+            nodes, own = _graph(record, k, parameters)
             if own != shape:
                 return {"one": f"sample {k + 1} has another graph, {_BRANCHES}"}
             table[-1].append([nodes[i].data for i in leaves])
