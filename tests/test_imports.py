@@ -72,7 +72,7 @@ INSIDE = {
     "playground": ["record", "bridge", "page"],
     "draw": ["naming", "drawing", "graph", "network"],
     "plot": ["common", "curves", "parameters", "outputs"],
-    "explore": ["layout", "calls", "groups", "replay", "leaf", "page"],
+    "explore": ["layout", "calls", "groups", "names", "replay", "leaf", "training", "page"],
     "tape": ["surroundings", "tape", "recording", "gradients", "trace", "reroll"],
     "jit": [
         "emit", "vectormath", "plan", "nests", "lanes", "lower", "cache", "once", "native",

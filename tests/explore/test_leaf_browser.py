@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from helpers.pages import chain, data_of, samples, trained
+from helpers.pages import chain, data_of, samples
 from helpers.programs import build, random_program
 
 import micrograd_like.functional as F
@@ -323,12 +323,6 @@ def test_what_cannot_be_computed_anew_says_why(browser, reason):
         browser.show(page)
         browser.js("choose(value.findIndex((_, i) => D.op[i] === -1))")
         assert why in browser.text("#chosen")
-
-
-def test_a_record_of_a_training_has_no_field():
-    page = explore(trained(epochs=2, widths=(4, 1))).page
-    assert "id=leaf" not in page
-    assert "class Tape" not in page
 
 
 def test_a_step_of_an_optimizer_is_no_change_inside_the_graph():

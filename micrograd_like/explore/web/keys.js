@@ -20,7 +20,7 @@ const keys = {
 onkeydown = e => {
 	const on = e.target, {key} = e;
 	if (e.ctrlKey || e.metaKey || e.altKey || $("help").open) return;
-	if (on.matches("#find, #copy, #number, select")) {
+	if (on.matches("#find, #copy, #number, #sample, select")) {
 		if (key === "Escape") graph.focus();
 		else if (key === "Enter" && on.id === "find") findNext();
 		return;

@@ -1,7 +1,7 @@
 // a leaf that is changed: forward and backward anew, from the tapes of the ops
 let math, tapes = {};
 const changed = new Map(), unnamed = new Set(D.unnamed);
-const opening = {value, rule: D.rule, grad: value.map((_, i) => total(i)), names: [...D.name], now: D.now, notes: D.notes};
+let opening = {value, rule: D.rule, grad: value.map((_, i) => total(i)), names: [...D.name], now: D.now, notes: D.notes};
 let base = opening;                                        // what a change is measured from
 let leaf = null, isTold;                                   // of the one that is selected
 function tapesOf(i) {
