@@ -22,9 +22,9 @@ function bounds() {
 }
 // at opening, and where a reader goes: cards are this large, so that their text is at least 10 px
 const LEGIBLE = .9, SMALLEST = .87;
-function fit(legible) {
+function fit(legible, {width, height} = screen()) {
 	if (drawn !== whole) draw();
-	const {width, height} = screen(), b = bounds(), all = min(width / b.width, height / b.height, 1.3);
+	const b = bounds(), all = min(width / b.width, height / b.height, 1.3);
 	const k = max(all, legible === true ? LEGIBLE : .1);
 	const focus = cards.get(chosen) ?? cards.get(current()) ?? cards.get(n - 1) ?? cards.get(shown.at(-1));
 	const middle = (size, start, length, spot) => length * k <= size ? (size - length * k) / 2 - start * k
@@ -38,12 +38,12 @@ function receivers(i) {
 }
 // the current card and its receivers, legible and in view: moved as little as possible, or in a close-up
 function bring() {
-	const now = current(), wanted = [now, ...receivers(n - step)], {width, height} = screen();
+	const now = current(), wanted = [now, ...receivers(n - step)], size = screen(), {width, height} = size;
 	if (now === undefined) return fit(true);
 	if (!wanted.every(item => whole.place.has(item))) setWhole(now);
 	const room = b => min(width / b.width, height / b.height);
 	const picture = room(boxOf(whole, wanted)) < LEGIBLE ? closeUp(now, wanted.slice(1), width, height) : whole;
-	if (picture === drawn) paint(); else {draw(picture); if (picture === whole) fit(true);}
+	if (picture === drawn) paint(); else {draw(picture); if (picture === whole) fit(true, size);}
 	const b = boxOf(picture, picture === whole ? wanted : picture.items);
 	const k = picture === whole ? max(LEGIBLE, min(at.k, room(b))) : min(room(b), 1.1);
 	const old = at, x = (width - b.width * k) / 2 - b.x * k, y = (height - b.height * k) / 2 - b.y * k;
