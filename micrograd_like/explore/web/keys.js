@@ -25,7 +25,7 @@ onkeydown = e => {
 		else if (key === "Enter" && on.id === "find") findNext();
 		return;
 	}
-	if (/^(Enter| )$/.test(key) && on.matches("a, button") || on.type === "range" && /^(Arrow|Home|End)/.test(key)) return;
+	if (/^(Enter|\s)$/.test(key) && on.matches("a, button") || on.type === "range" && /^(Arrow|Home|End)/.test(key)) return;
 	if (key.startsWith("Arrow")) arrow(key);
 	else if (keys[key]) keys[key]();
 	else return;
