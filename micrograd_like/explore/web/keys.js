@@ -13,7 +13,7 @@ function saveSvg() {
 const keys = {
 	n: () => visit(stopOf(step) + 1), p: () => visit(stopOf(step) - 1), o: over, " ": () => play(),
 	Home: () => visit(0, true), End: () => visit(n, true),
-	a: togglePaths, Enter: () => dive(chosen), Escape: leave,
+	a: togglePaths, r: showMore, Enter: () => dive(chosen), Escape: leave,
 	"/": () => $("find").focus(), "?": () => $("help").showModal(),
 	"+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(.8), 0: fit,
 };
