@@ -6,6 +6,7 @@ import random
 import re
 import time
 import xml.etree.ElementTree as ET
+from importlib import import_module
 from itertools import pairwise
 
 import numpy
@@ -206,12 +207,13 @@ def test_no_cards_overlap_and_every_edge_goes_to_the_right(seed):
     assert_well_laid_out(data)
 
 
-def test_a_fan_in_of_10000_and_a_chain_of_20000_are_laid_out():
-    fan = data_of(explore(F.sum([Value(float(i)) for i in range(10_000)])))
-    assert items_of(fan, "graph") == ["leaves (10000)", "sum"]
-    (layout,) = data_of(explore(chain(20_000)))["layouts"]
+@pytest.mark.parametrize("n", [2_000, pytest.param(20_000, marks=pytest.mark.slow)])
+def test_a_large_fan_in_and_a_long_chain_are_laid_out(n):
+    fan = data_of(explore(F.sum([Value(float(i)) for i in range(n)])))
+    assert items_of(fan, "graph") == [f"leaves ({n})", "sum"]
+    (layout,) = data_of(explore(chain(n)))["layouts"]
     assert layout["big"]
-    assert layout["x"] == list(range(20_000))
+    assert layout["x"] == list(range(n))
 
 
 def test_a_chain_of_additions_becomes_a_sum():
@@ -334,6 +336,15 @@ def test_a_root_that_is_not_a_value_is_named(root, message, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_more_values_than_a_page_can_hold_are_too_many(tmp_path, monkeypatch):
+    monkeypatch.setattr(import_module("micrograd_like.explore.page"), "_MAX_VALUES", 1000)
+    explore(chain(1000))
+    with pytest.raises(ValueError, match="has 1,001 Values, explore shows at most 1,000: pass"):
+        explore(chain(1001), tmp_path / "page.html")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
 def test_more_than_a_million_values_are_too_many(tmp_path):
     with pytest.raises(ValueError, match="has 1,000,001 Values, explore shows at most 1,000,000: "
                                          "pass the loss of fewer samples"):  # fmt: skip
