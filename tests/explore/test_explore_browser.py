@@ -142,14 +142,23 @@ def test_step_k_is_a_backward_pass_stopped_after_k_visits_and_back_undoes_next(b
         assert_same(exact(browser.js(NOW)), stopped_after(root, k))
 
 
-def test_a_page_of_100000_values_is_exact_and_loads_in_time(browser):
+def test_a_page_of_100000_values_is_exact_and_is_written_loaded_and_stepped_in_time(browser):
     model = MLP(2, [16, 16, 1], rng=0)
     root = samples(156, model)
-    browser.show(explore(root, model=model))
+    pages = []
+
+    def seconds_to_write():
+        start = time.process_time()
+        pages.append(explore(root, model=model))
+        return time.process_time() - start
+
+    assert any(seconds_to_write() < 5.0 for _ in range(3))  # busy machines are slow
+    assert len(pages[-1].page.encode()) <= 10e6
+    browser.show(pages.pop())
     nodes = topological_order(root)
     assert len(nodes) > 100_000
     assert_same(exact(browser.js(PAGE_GRADIENTS)), grad(root, nodes))
-    assert any(browser.loading_seconds() < 1.5 for _ in range(3))  # busy machines are slow
+    assert any(browser.loading_seconds() < 1.5 for _ in range(3))
     best = ("min(...[1, 2, 3].map(k => {const t = performance.now(); %s;"
             "return performance.now() - t;}))")  # fmt: skip
     assert browser.js(best % "$('find').value = 'neuron ' + k; $('find').oninput()") < 100
