@@ -29,7 +29,7 @@ _AS_IT_IS = {"expm1", "log1p", "sinh", "tanh", "elu", *_OFTEN}  # exact.js has n
 
 def changeable(walk: BackwardPass) -> dict[str, Any]:
     """What the page needs to change a leaf: tapes by kind of op; or a sentence why it cannot."""
-    if why := _why_not(walk):
+    if why := why_not(walk):
         return {"fixed": f"No leaf can be changed here: {why}."}
     graph = walk.graph
     kinds = {}
@@ -55,7 +55,8 @@ def _used(rules: dict[str, Any]) -> set[str]:
     return {row[0] for pair in rules.values() for tape in pair[:2] for row in tape["code"]}
 
 
-def _why_not(walk: BackwardPass) -> str:
+def why_not(walk: BackwardPass) -> str:
+    """Why no leaf of the graph can be changed; nothing, if all can."""
     nodes, values = walk.graph.nodes, walk.values
     if len(nodes) > _MOST:
         return f"the graph has {len(nodes):,} values, the page computes at most {_MOST:,} anew"

@@ -20,7 +20,7 @@ from ..words import words
 from .calls import Calls
 from .groups import MANY, Graph, Groups, Names
 from .layout import GAP_Y, HEIGHT, WIDTH, Edge, layout, route
-from .leaf import changeable, needs_exact
+from .leaf import changeable, needs_exact, why_not
 from .replay import BackwardPass, by_epoch
 
 _MAX_VALUES = 1_000_000
@@ -101,6 +101,22 @@ def explore(
     if open:
         explorer.open()
     return explorer
+
+
+def guest(root: Value, leaves: Iterable[Value], model: Any) -> tuple[str, str]:
+    """A page in another page, which tells it the numbers of these leaves (web/guest.js).
+
+    Returns:
+        The page; or nothing, and why the numbers of this graph cannot be computed anew.
+    """
+    nodes = topological_order(root)
+    walk = BackwardPass(Graph(nodes, Naming(None, model)))
+    if why := why_not(walk):
+        return "", why
+    place = {v: i for i, v in enumerate(nodes)}
+    told = {"leaves": [place.get(v, -1) for v in leaves]}  # -1: it is not in the graph
+    given = Names(Groups(walk.graph), walk.values)
+    return _page(_data(walk, given) | changeable(walk) | told, ""), ""
 
 
 def _values_of(names: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -225,6 +241,7 @@ def _page(data: dict[str, Any], svg: str) -> str:
         "large": any("big" in x for x in data["layouts"]),
         "groups": len(data["groups"]) > 1,
         "leaf": "rules" in data,
+        "guest": "leaves" in data,
     }
     for part in (part for part, is_needed in parts.items() if not is_needed):
         page = re.sub(f"<!--{part}-->.*?<!--/{part}-->", "", page, flags=re.DOTALL)

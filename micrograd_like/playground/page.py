@@ -120,15 +120,19 @@ def _check_size(given: Any) -> None:
 def _page(given: Any, before: list[float], title: str | None, texts: dict[str, Any]) -> str:
     # Here, since importing the package is to be quick.
     from ..pages import as_script, joined, number_as_json
+    from .bridge import bridge
     from .record import Recording
 
+    recording = Recording(given)
+    explorer, why = bridge(recording, texts["names"])
     data = {
         "title": _name(given.model) if title is None else title,
         "history": [number_as_json(x) for x in before],
         **{name: some for name, some in texts.items() if some},
-        **Recording(given).as_json(),
+        **recording.as_json(),
+        **({"why": why} if why else {}),
     }
-    parts = {"title": html.escape(data["title"]), "data": as_script(data)}
+    parts = {"title": html.escape(data["title"]), "data": as_script(data), "explorer": explorer}
     return joined(__package__, "playground.html", parts)
 
 

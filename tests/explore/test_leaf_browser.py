@@ -25,9 +25,9 @@ ROUNDED = {"exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", 
            "erfc"}  # fmt: skip
 
 
-def neuron(w1=-3.0):
+def neuron(w1=-3.0, x2=0.5):
     w1, x1 = Value(w1, label="w1"), Value(2.0, label="x1")
-    w2, x2 = Value(1.0, label="w2"), Value(0.5)
+    w2, x2 = Value(1.0, label="w2"), Value(x2)
     out = (w1 * x1 + w2 * x2 + Value(6.0, label="b")).tanh()
     out.label = "out"
     return out
@@ -237,6 +237,40 @@ def test_a_leaf_is_dragged_and_several_are_changed_at_once(browser):
     assert "nan" in browser.text(browser.card("out"))
     browser.click("#asitwas")
     assert browser.card("0.5")
+
+
+def test_the_page_begins_anew_from_other_leaves_and_is_as_it_was_again(browser):
+    root = neuron()
+    root.backward()
+    root.backward()  # notes and what Values hold now are of Python's numbers only
+    browser.show(explore(root))
+    before = browser.js("[NUMBERS, D.notes, D.now, D.name]".replace("NUMBERS", NUMBERS))
+    assert before[1]
+    assert "several passes" in browser.text("#step")
+    nodes = topological_order(root)
+    place = {v.label or v.data: i for i, v in enumerate(nodes) if not v.op}
+    change(browser, place["b"], 5.0)
+    browser.js("startFrom([[arguments[0], -2.75], [arguments[1], 0.25]])", place["w1"], place[0.5])
+    assert browser.js("changed.size") == 0  # b is as Python wrote it, too
+    assert read(browser.js(NUMBERS)) == python(neuron(-2.75, 0.25))
+    assert browser.js("[D.notes, D.now]") == [{}, {}]
+    assert "several passes" not in browser.text("#step")
+    assert browser.card("0.25")  # its number is its name
+    browser.click(browser.card("w1"))
+    browser.press("Enter", *"-2.5", "Enter")
+    assert told(browser)["change"] == "0.25 (it was -2.75)"
+    rise, was = neuron(-2.5, 0.25).data, neuron(-2.75, 0.25)
+    was.backward()
+    slope = next(v.grad for v in topological_order(was) if v.label == "w1")
+    assert told(browser)["change of output"] == f"{rise - was.data:.5g} (it was {was.data:.5g})"
+    assert told(browser)["gradient * change"] == f"{slope:.5g} * 0.25 = {slope * 0.25:.5g}"
+    browser.click("#asitwas")
+    assert read(browser.js(NUMBERS)) == python(neuron(-2.75, 0.25))
+    browser.js("startFrom([[arguments[0], Infinity]])", place["w1"])
+    assert browser.js("[origin.i, origin.number]") == [place["w1"], None]  # JSON has no inf
+    browser.js("startFrom()")
+    assert browser.js("[NUMBERS, D.notes, D.now, D.name]".replace("NUMBERS", NUMBERS)) == before
+    assert browser.js("origin") is None
 
 
 def test_what_is_no_leaf_has_no_field(browser):

@@ -1,17 +1,21 @@
 """playground: what it takes, what it refuses and with which sentence, what the page is made of."""
 
+import base64
 import json
 import random
 import re
+import zlib
 
 import pytest
 
+import micrograd_like.functional as F
 from micrograd_like import (
     MLP,
     SGD,
     Adam,
     Value,
     cross_entropy,
+    explore,
     hinge_loss,
     mse_loss,
     nn,
@@ -137,4 +141,70 @@ def test_a_usual_page_is_small():
     rows = [[rng.gauss(0.0, 1.0), rng.gauss(0.0, 1.0)] for _ in range(200)]
     y = [1 if a * b > 0.0 else -1 for a, b in rows]
     page = playground(MLP(2, [16, 16, 1], rng=0), rows, y, hinge_loss, SGD)
-    assert len(page.page.encode()) < 60 * 1024
+    explorer = explorer_in(page)
+    assert len(page.page.encode()) - len(explorer) < 60 * 1024
+    assert 30 * 1024 < len(explorer) < 40 * 1024
+
+
+# --- the bridge: the graph of a sample ---
+
+
+def explorer_in(page):
+    return re.search(r"<script type=\"text/plain\" id=explorer>(.*?)</script>", page.page)[1]
+
+
+def unpacked(page):
+    """The explorer's page that is in a page, and what it knows."""
+    text = zlib.decompress(base64.b64decode(explorer_in(page))).decode()
+    return text, json.loads(re.search(r'id="data">(.*?)</script>', text)[1])
+
+
+def test_the_explorer_in_the_page_knows_where_the_numbers_of_the_training_are():
+    model = net(3, 1)
+    named = dict(model.named_parameters())
+    text, data = unpacked(playground(model, X, Y, hinge_loss, SGD, names=["<b>", "x.y"]))
+    assert len(data["leaves"]) == 2 + 1 + len(named)
+    assert min(data["leaves"]) >= 0
+    names = [data["name"][i] for i in data["leaves"]]
+    assert names[:3] == ["<b>", "x.y", "target"]
+    assert [data["value"][i] for i in data["leaves"]] == [
+        *X[0], Y[0], *[p.data for p in named.values()]]  # fmt: skip
+    assert "Backspace" in text
+    assert "Backspace" not in explore(Value(1.0) * 2.0).page
+    assert "<svg xmlns" not in text  # no picture for paper
+
+
+def test_what_the_loss_does_not_use_has_no_place_and_several_targets_are_told_apart():
+    def first(outs, targets):
+        return mse_loss([out[0] for out in outs], [t[0] for t in targets])
+
+    targets = [[1.0, 2.0], [0.0, 0.5], [0.0, 0.0]]
+    _, data = unpacked(playground(net(3, 2), X, targets, first, SGD))
+    target, other = data["leaves"][2:4]
+    assert data["name"][target] == "target 0"
+    assert other == -1
+
+
+def test_a_number_that_is_taken_out_of_a_value_follows_the_others():
+    def against_itself(outs, targets):
+        return mse_loss(outs, [F.detach(out) * 0.5 + t for out, t in zip(outs, targets)])
+
+    _, data = unpacked(playground(net(), X, Y, against_itself, SGD))
+    assert "detach" in [op[0] for op in data["ops"]]
+
+
+def test_a_graph_too_large_for_the_explorer_is_told():
+    wide = [[0.1] * 10_000, [0.2] * 10_000]
+    model = nn.Sequential(Twice(), nn.Linear(1, 1, rng=0))
+    page = playground(model, wide, [1.0, -1.0], hinge_loss, SGD)
+    assert explorer_in(page) == ""
+    why = data_of(page)["why"]
+    assert why.startswith("A sample's graph cannot be opened here: the graph has 20,0")
+    assert why.endswith("values, the page computes at most 20,000 anew.")
+
+
+class Twice(nn.Module):
+    """As many ops as inputs."""
+
+    def forward(self, x):
+        return [F.sum([v * v for v in x])]
