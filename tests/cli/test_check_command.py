@@ -110,9 +110,7 @@ def test_json_is_kept_for_an_autograder_whether_right_or_wrong(run, files, tmp_p
         assert f"{found['points']} of {found['max_points']}" in out
 
 
-def test_an_engine_is_found_as_a_file_or_a_module_with_or_without_its_name(
-    run, files, monkeypatch
-):
+def test_an_engine_is_found_as_a_file_or_a_module_with_or_without_its_name(run, files, monkeypatch):
     few = dict(list(judge.CHECKS.items())[:3])  # only its name is asked for here
     monkeypatch.setattr(judge, "CHECKS", few)
     path = files()

@@ -48,10 +48,13 @@ def python(root):
 
 
 # The numbers of some Values only.
-THEIRS = """(() => {
+THEIRS = (
+    """(() => {
     const all = %s, [own] = arguments;
     return all.map(part => own.map(i => part[i]));
-})()""" % NUMBERS  # noqa: UP031
+})()"""
+    % NUMBERS
+)  # noqa: UP031
 
 
 def text(x):
