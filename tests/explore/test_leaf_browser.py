@@ -48,13 +48,10 @@ def python(root):
 
 
 # The numbers of some Values only.
-THEIRS = (
-    """(() => {
-    const all = %s, [own] = arguments;
+THEIRS = f"""(() => {{
+    const all = {NUMBERS}, [own] = arguments;
     return all.map(part => own.map(i => part[i]));
-})()"""
-    % NUMBERS
-)  # noqa: UP031
+}})()"""
 
 
 def text(x):
