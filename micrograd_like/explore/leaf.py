@@ -24,6 +24,7 @@ _MOST = 20_000  # Values: an edit of so many takes a browser about 0.1 s
 _SELDOM = {"exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan"}
 _SELDOM |= {"pow", "powc", "sigmoid", "softplus", "silu", "elu", "logsumexp"}
 _OFTEN = {"erfc", "gelu"}
+_AS_IT_IS = {"expm1", "log1p", "sinh", "tanh", "elu", *_OFTEN}  # exact.js has nothing better
 
 
 def changeable(walk: BackwardPass) -> dict[str, Any]:
@@ -40,10 +41,18 @@ def changeable(walk: BackwardPass) -> dict[str, Any]:
         f"{name} {constant} {size}": tapes_of(op, constant, size)
         for (name, constant, size), op in kinds.items()
     }
-    used = {row[0] for pair in rules.values() for tape in pair[:2] for row in tape["code"]}
     unnamed = [i for i, v in enumerate(graph.nodes)
                if v.op is None and not graph.called[i] and i not in graph.folded]  # fmt: skip
-    return {"rules": rules, "unnamed": unnamed, "close": _how_close(used)}
+    return {"rules": rules, "unnamed": unnamed, "close": _how_close(_used(rules))}
+
+
+def needs_exact(data: dict[str, Any]) -> bool:
+    """Whether exact.js has anything for the tapes of these data."""
+    return bool(_used(data.get("rules", {})) & (_SELDOM - _AS_IT_IS))
+
+
+def _used(rules: dict[str, Any]) -> set[str]:
+    return {row[0] for pair in rules.values() for tape in pair[:2] for row in tape["code"]}
 
 
 def why_not(walk: BackwardPass) -> str:

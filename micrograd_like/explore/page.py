@@ -20,7 +20,7 @@ from ..words import words
 from .calls import Calls
 from .groups import MANY, Graph, Groups
 from .layout import GAP_Y, HEIGHT, WIDTH, Edge, layout, route
-from .leaf import changeable, why_not
+from .leaf import changeable, needs_exact, why_not
 from .names import Names
 from .replay import BackwardPass
 from .training import by_epoch
@@ -249,18 +249,12 @@ def _page(data: dict[str, Any], svg: str) -> str:
     for part in (part for part, is_needed in parts.items() if not is_needed):
         page = re.sub(f"<!--{part}-->.*?<!--/{part}-->", "", page, flags=re.DOTALL)
     page = re.sub(r"/\*(\w+\.(?:css|js))\*/", lambda of: _squeezed(web.joinpath(of[1])), page)
-    tapes = small(texts(["tape.js", "exact.js"]))  # what runs the tapes of leaf.py
+    tapes = small(texts(["tape.js", "exact.js"] if needs_exact(data) else ["tape.js"]))
+    if not needs_exact(data):
+        tapes += "let EXACT=BROWSERS;"  # what leaf.js asks for
     # at once: a label may look like a place
     given = {"<!--svg-->": svg, "/*data*/": text, "/*tapes*/": tapes}
     return re.sub("|".join(map(re.escape, given)), lambda place: given[place[0]], page)
-
-
-# A string, a template, a regular expression (no space follows its slash), a comment, or space. In
-# them nothing is touched but comments and space.
-_TOKENS = re.compile(
-    r"""("(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`|/(?![ /*])(?:\[(?:[^]\\]|\\.)*\]|[^/\\\n]|\\.)+/)"""
-    r"""|\s*//.*|\n\s*|(?<=[^\w$]) (?=\S)| (?=[^\w$"`/])"""
-)
 
 
 def _squeezed(file: Any) -> str:
@@ -268,7 +262,7 @@ def _squeezed(file: Any) -> str:
     text: str = file.read_text("utf-8")
     if file.name.endswith(".css"):
         return re.sub(r"(?<=[{},;])\s+|\s+(?=[{}])", "", text)
-    return _TOKENS.sub(lambda found: found[1] or "\n" * found[0].startswith("\n"), text)
+    return small(text)
 
 
 def _static_svg(walk: BackwardPass, names: Names) -> str:

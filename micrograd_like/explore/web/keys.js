@@ -13,7 +13,7 @@ function saveSvg() {
 const keys = {
 	n: () => visit(stopOf(step) + 1), p: () => visit(stopOf(step) - 1), o: over, " ": () => play(),
 	Home: () => visit(0, true), End: () => visit(n, true),
-	a: togglePaths, Enter: () => dive(chosen), Escape: leave,
+	a: togglePaths, r: showMore, Enter: () => dive(chosen), Escape: leave,
 	"/": () => $("find").focus(), "?": () => $("help").showModal(),
 	"+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(.8), 0: fit,
 };
@@ -25,7 +25,7 @@ onkeydown = e => {
 		else if (key === "Enter" && on.id === "find") findNext();
 		return;
 	}
-	if (/^(Enter| )$/.test(key) && on.matches("a, button") || on.type === "range" && /^(Arrow|Home|End)/.test(key)) return;
+	if (/^(Enter|\s)$/.test(key) && on.matches("a, button") || on.type === "range" && /^(Arrow|Home|End)/.test(key)) return;
 	if (key.startsWith("Arrow")) arrow(key);
 	else if (keys[key]) keys[key]();
 	else return;
