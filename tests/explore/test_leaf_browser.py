@@ -1,6 +1,7 @@
 """A leaf that is changed in the page: all numbers anew, in a real headless Chromium."""
 
 import math
+import time
 
 import pytest
 from helpers.pages import chain, data_of, samples
@@ -237,6 +238,30 @@ def test_a_leaf_is_dragged_and_several_are_changed_at_once(browser):
     assert "nan" in browser.text(browser.card("out"))
     browser.click("#asitwas")
     assert browser.card("0.5")
+
+
+def test_changed_leaves_are_in_the_address_and_so_outlive_a_reload(browser):
+    browser.show(explore(neuron()))
+    browser.click(browser.card("w1"))
+    browser.press("Enter", *"-0.25", "Enter", "Escape")
+    browser.click(browser.card("0.5"))
+    browser.press("Enter", *"-inf", "Enter")
+    before = browser.js(f"[{NUMBERS}, D.name, [...changed]]")
+    time.sleep(0.2)  # browsers allow few changes of the address in a second
+    browser.go(browser.js("location.href"))
+    browser.js("location.reload()")
+    browser.wait_for_a_frame()
+    assert browser.js(f"[{NUMBERS}, D.name, [...changed]]") == before
+    assert browser.text("#size") == "10 values, 2 changed"
+    browser.js("location.hash = '#0,0,0,,gradient,0,0'")
+    browser.wait_for_a_frame()
+    assert browser.text("#size") == "10 values"
+    for wrong in ("3:x", "99:1", "9:1", "__proto__:1;constructor:2", ":", "0:constructor"):
+        browser.show(explore(neuron()), f"#0,0,0,,gradient,0,0,{wrong}")
+        assert browser.text("#size") == "10 values"
+    browser.click(browser.card("w1"))
+    browser.press("Enter", *"constructor", "Enter")
+    assert "constructor is no number" in browser.text("#told")
 
 
 def test_the_page_begins_anew_from_other_leaves_and_is_as_it_was_again(browser):

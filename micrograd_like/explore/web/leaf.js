@@ -49,6 +49,7 @@ function change(i, x) {
 	if (Object.is(x, base.value[i])) changed.delete(i); else changed.set(i, x);
 	if (unnamed.has(i)) D.name[i] = changed.has(i) ? fmt(x) : base.names[i];
 	follow(unnamed.has(i));
+	remember();
 }
 // The page begins anew, with leaves [[i, number], ...] of these numbers and all others as Python
 // wrote them; without any it is as it was at its opening.
@@ -108,9 +109,10 @@ function tellChange() {
 		: `${signed(slope(all[0][0]))} * ${signed(by(all[0]))} = ${fmt(sum)}`, sum);
 	say(box, "muted", "With the gradient before the change: what it predicts, to first order. ", D.close);
 }
-const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/, NAMES = {nan: NaN, inf: Infinity, "+inf": Infinity, "-inf": -Infinity};
+const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/, NAMES = {__proto__: null, nan: NaN, inf: Infinity, "+inf": Infinity, "-inf": -Infinity};
+const numberIn = text => NAMES[text] ?? (NUMBER.test(text) ? +text : undefined);
 $("number").onchange = () => {
-	const text = $("number").value.trim().toLowerCase(), x = NAMES[text] ?? (NUMBER.test(text) ? +text : undefined);
+	const text = $("number").value.trim().toLowerCase(), x = numberIn(text);
 	if (x !== undefined) return change(leaf, x);
 	set($("number"), {"aria-invalid": true});
 	$("told").replaceChildren();
@@ -118,5 +120,17 @@ $("number").onchange = () => {
 };
 $("drag").oninput = () => change(leaf, +(+$("drag").value).toPrecision(9));
 $("asitwas").onclick = () => {change(leaf, base.value[leaf]); $("number").focus();};
+// the changed leaves in the page's address, such as 3:0.5;7:-2
+edits = () => [...changed].map(([i, x]) => `${i}:${full(x)}`).join(";");
+edit = text => {
+	const pairs = text.split(";").map(pair => pair.split(":")).map(([i, x]) => [+i, numberIn(x)]);
+	const leaves = pairs.filter(([i, x]) => D.op[i] === -1 && x !== undefined);
+	if (!leaves.length && !changed.size) return;
+	changed.clear();
+	D.name = [...base.names];
+	for (const [i, x] of leaves) changed.set(i, x);
+	for (const i of changed.keys()) if (unnamed.has(i)) D.name[i] = fmt(changed.get(i));
+	follow(true);
+};
 takeUp = () => {if (leaf !== null) {$("number").focus(); $("number").select();}};
-paint();
+if (location.hash.split(",")[7]) recall(); else paint();
