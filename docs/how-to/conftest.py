@@ -2,4 +2,4 @@
 
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("optuna") else ["optuna.md"]
+collect_ignore = ["conftest.py", *["optuna.md"] * (find_spec("optuna") is None)]
