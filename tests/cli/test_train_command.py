@@ -77,16 +77,74 @@ def test_a_category_becomes_one_input_for_each_value(run):
     assert "not kept: save it with --save model.json" in out
 
 
-def test_numbers_that_stand_for_classes_are_offered_and_taken_as_such(run):
-    write_csv("d.csv", ["id", "x", "$y"], [[i, i % 7, int(i % 7 > 3)] for i in range(30)])
+@pytest.mark.parametrize("pair", [(0, 1), (-1, 1), (1, 2), ("0.0", "1.0")])
+def test_a_target_of_two_whole_numbers_is_classes_unless_it_is_said_to_be_a_number(run, pair):
+    write_csv("d.csv", ["id", "x", "$y"], [[i, i % 7, pair[i % 7 > 3]] for i in range(30)])
     words = ["train", "d.csv", "--target", "$y", "--ignore", "id", "--epochs", 2]
-    _, out, _ = run(*words)
-    assert re.search(r'if these are classes, add +--category "\$y"\n', out)
-    code, out, _ = run(*words, "--category", "$y", "--save", "m.json")
+    code, out, _ = run(*words, "--save", "m.json")
     assert code == 0
-    assert re.search(r"target +\$y: 2 \(0, 1\)\n", out)
+    assert f"$y: 2 ({pair[0]}, {pair[1]})\n" in out
+    assert re.search(r'if these are amounts, add +--number "\$y"\n', out)
     assert re.search(r"network +1-16-2,", out)
     assert "accuracy" in run("predict", "m.json", "d.csv")[1]
+    _, out, _ = run(*words, "--category", "$y")
+    assert ("accuracy" in out, "amounts" in out) == (True, False)
+    _, out, _ = run(*words, "--number", "$y")
+    assert ("r2" in out, "amounts" in out) == (True, False)
+
+
+TARGETS = {  # the numbers, how often, and whether they may be either classes or amounts
+    "three species": ([0, 1, 2], 10, True),
+    "stars": ([1, 2, 3, 4, 5], 6, True),
+    "ten digits": (range(10), 3, True),
+    "eleven numbers": (range(11), 3, False),
+    "halves": ([0.5, 1, 1.5], 10, False),
+    "hardly any twice": (range(10), 2, False),
+}
+
+
+@pytest.mark.parametrize("command", ["train", "playground"])
+@pytest.mark.parametrize(("numbers", "times", "asked"), TARGETS.values(), ids=TARGETS)
+def test_numbers_that_may_be_classes_are_asked_about(run, command, numbers, times, asked):
+    write_csv("d.csv", ["x", "y"], [[i, y] for i, y in enumerate(list(numbers) * times)])
+    fast = ["--epochs", 1] if command == "train" else []
+    code, _, err = run(command, "d.csv", "--target", "y", *fast)
+    assert (code, err) == (0, "") if not asked else err == (
+        f"micrograd_like: the target 'y' has {len(numbers)} different numbers, {min(numbers)} to "
+        f'{max(numbers)}: say --category "y" if they are classes, or --number "y" if they are '
+        "amounts\n"
+    )
+    for meant in ("--category", "--number") if asked else ():
+        assert run(command, "d.csv", "--target", "y", *fast, meant, "y")[0] == 0
+
+
+def test_simpler_answers_stand_beside_the_networks(run, iris):
+    out = iris[1].stdout
+    shares = numbers(r"of always saying virginica +(\S+)% +(\S+)%\n", out)
+    assert shares == [33.3, 33.3]
+    assert min(numbers(r"of a linear model +(\S+)% +(\S+)%\n", out)) > 80.0
+    write_csv("d.csv", ["x", "y"], [[i, 3 * i - 7 + i % 2] for i in range(40)])
+    words = ["train", "d.csv", "--target", "y", "--epochs", 30]
+    code, out, _ = run(*words)
+    r2, linear = re.findall(r"(?:r2, at best 1|of a linear model) +\S+ +(\S+)\n", out)[:2]
+    code, alone, _ = run(*words, "--hidden", 0)
+    assert (code, "network                           1-1, tanh, 2 par" in alone) == (0, True)
+    assert "of a linear model" not in alone
+    assert re.search(r"r2, at best 1 +\S+ +(\S+)\n", alone)[1] == linear != r2
+    best = numbers(r"always saying the mean +(\S+) +\S+\n", out)[0]
+    assert best == pytest.approx(30.0, rel=0.1)  # of 40 numbers 3 apart the mean error
+
+
+def test_a_linear_model_that_does_as_well_is_recommended(run):
+    write_csv("d.csv", ["x", "y"], [[i, (i * 37) % 41] for i in range(40)])  # noise
+    words = ["train", "d.csv", "--target", "y", "--lr", 0.05, "--hidden", "30", "--epochs", 3]
+    for seed in range(2):
+        _, out, _ = run(*words, "--seed", seed)
+        loss = numbers(r"target scaled +\S+ +(\S+)\n", out)[0]
+        linear = numbers(
+            r"target scaled +\S+ +(\S+)\n", run(*words, "--seed", seed, "--hidden", 0)[1]
+        )[0]
+        assert ("train it with --hidden 0" in out) == (linear <= loss)
 
 
 def test_the_best_epoch_is_kept_and_said_without_being_asked_for(run):
@@ -154,7 +212,7 @@ BAD_DATA = {
         "rows with other answers",
     ),
     "one number in training": (
-        "a,t\n" + "".join(f"{i},{i if i in (7, 8) else 0}\n" for i in range(10)),
+        "a,t\n" + "".join(f"{i},{i / 3 if i in (7, 8) else 0}\n" for i in range(10)),
         "the target 't' is 0 in every row to train on: there is nothing to learn; give the file "
         "rows with other answers",
     ),
@@ -213,9 +271,13 @@ def test_too_many_texts_are_refused_before_they_take_memory(run, target, message
 # --- mistakes in the call ---
 
 BAD_OPTIONS = {
-    ("--hidden", "8,,8"): "--hidden: expected widths of at least 1 such as 8,8, got '8,,8'",
-    ("--hidden", "0"): "--hidden: expected widths of at least 1 such as 8,8, got '0'",
-    ("--hidden", "a"): "--hidden: expected widths of at least 1 such as 8,8, got 'a'",
+    ("--hidden", "8,,8"): "--hidden: expected widths of at least 1 such as 8,8, or 0 for a linear model, got '8,,8'",
+    ("--hidden", "0,8"): "--hidden: expected widths of at least 1 such as 8,8, or 0 for a linear model, got '0,8'",
+    ("--hidden", "a"): "--hidden: expected widths of at least 1 such as 8,8, or 0 for a linear model, got 'a'",
+    ("--sep", "x"): "--sep: expected one of , ; | : tab, got 'x'",
+    ("--decimal", ";"): "--decimal: invalid choice: ';' (choose from ",
+    ("--missing", "median"): "--missing: invalid choice: 'median' (choose from ",
+    ("--encoding", "rot13"): "--encoding: expected the name of an encoding such as cp1252, got 'rot13'",
     ("--lr", "-0.1"): "--lr: expected a number above 0, got '-0.1'",
     ("--lr", "nan"): "--lr: expected a number above 0, got 'nan'",
     ("--l2", "-1"): "--l2: expected a number of at least 0, got '-1'",
@@ -256,6 +318,15 @@ BAD_FILES = {
     "over each other": (
         ["--save", "c.png", "--plot", "c.png"],
         "--plot would overwrite what --save writes: choose another",
+    ),
+    "a minus": (["--save", "-"], "--save -: give the name of a file"),
+    "both": (
+        ["--category", "a", "--number", "a"],
+        "the column 'a' cannot be both a category and a number",
+    ),
+    "a number that is none": (
+        ["--number", "t"],
+        "d.csv, line 2, column 't': expected a number, got 'yes'",
     ),
     "unknown category": (["--category", "b"], "d.csv has no column 'b': choose from a, t"),
 }
