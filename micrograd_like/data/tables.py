@@ -338,7 +338,7 @@ class Sheet:
         return codes
 
     def rows(self, columns: Columns) -> list[list[float]]:
-        """X: a column of numbers as it is, a text column as one 1 among 0s."""
+        """X: a column of numbers as it is, a text column as one 1 among 0s; all nan if missing."""
         width = sum(1 if values is None else len(values) for values in columns.values())
         self._check_size(width, "as numbers, with one for each text")
         features: list[list[float]] = []
@@ -347,7 +347,8 @@ class Sheet:
                 features.append(codes)
             else:
                 features += [
-                    [1.0 if k == code else 0.0 for code in codes] for k in range(len(values))
+                    [code if code != code else float(k == code) for code in codes]
+                    for k in range(len(values))
                 ]
         return [list(row) for row in zip(*features)]
 

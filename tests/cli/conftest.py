@@ -1,5 +1,6 @@
 """A command in this process, and one training on the iris flowers for several tests."""
 
+import io
 import re
 
 import pytest
@@ -18,6 +19,7 @@ def run(tmp_path, monkeypatch, capsys):
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO()))
 
     def call(*words):
         try:

@@ -109,10 +109,15 @@ def test_numbers_that_may_be_classes_are_asked_about(run, command, numbers, time
     write_csv("d.csv", ["x", "y"], [[i, y] for i, y in enumerate(list(numbers) * times)])
     fast = ["--epochs", 1] if command == "train" else []
     code, _, err = run(command, "d.csv", "--target", "y", *fast)
-    assert (code, err) == (0, "") if not asked else err == (
-        f"micrograd_like: the target 'y' has {len(numbers)} different numbers, {min(numbers)} to "
-        f'{max(numbers)}: say --category "y" if they are classes, or --number "y" if they are '
-        "amounts\n"
+    assert (
+        (code, err) == (0, "")
+        if not asked
+        else err
+        == (
+            f"micrograd_like: the target 'y' has {len(numbers)} different numbers, {min(numbers)} to "
+            f'{max(numbers)}: say --category "y" if they are classes, or --number "y" if they are '
+            "amounts\n"
+        )
     )
     for meant in ("--category", "--number") if asked else ():
         assert run(command, "d.csv", "--target", "y", *fast, meant, "y")[0] == 0
@@ -194,6 +199,71 @@ def test_every_option_changes_the_network(run, option, value):
     assert load("a.json").state_dict() != load("b.json").state_dict()
 
 
+# --- files as they come ---
+
+MESSY = {  # each is this table: what is different, what to add to the call, what is said of it
+    "plain": (lambda text: text.encode(), [], ""),
+    "European": (
+        lambda text: text.replace(",", ";").replace(".", ",").encode(),
+        [], r"separated by +semicolons, with decimal commas\n",
+    ),
+    "tabs": (lambda text: text.replace(",", "\t").encode(), [], r"separated by +tabs\n"),
+    "Excel": (lambda text: text.replace("\n", "\r\n").encode("utf-8-sig"), [], ""),
+    "cp1252": (lambda text: text.encode("cp1252"), ["--encoding", "cp1252"], ""),
+    "UTF-16": (lambda text: text.encode("utf-16"), ["--encoding", "utf-16"], ""),
+    "quotes": (
+        lambda text: "\n".join(
+            ",".join(f'"{cell}"' for cell in line.split(",")) for line in text.split()
+        ).encode(), [], "",
+    ),
+    "spaces": (lambda text: text.replace(",", " , ").replace("\n", "  \n\n").encode(), [], ""),
+    "bars": (lambda text: text.replace(",", "|").encode(), ["--sep", "|"], "separated by +bars"),
+    "numbered by pandas": (
+        lambda text: "\n".join(f"{i or ''},{x}" for i, x in enumerate(text.split())).encode(),
+        [], r"left out +1 column without a name\n",
+    ),
+    "gaps": (
+        lambda text: (text + "NA,1.5,kühl\n2.5,,warm\n").encode(),
+        ["--missing", "drop"], r"left out +2 rows with missing values\n",
+    ),
+    "no target": (
+        lambda text: (text + "1.5,1.5,\n").encode(),
+        ["--missing", "mean"], r"left out +1 row without the target\n",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("written", "words", "said"), MESSY.values(), ids=MESSY)
+def test_a_table_gives_the_same_network_however_it_is_written(run, tmp_path, written, words, said):
+    rows = [f"{i * 1.25},{i % 5 / 4},{'kühl' if i % 3 else 'warm'}" for i in range(30)]
+    text = "\n".join(["Länge,Höhe,Gefühl", *rows]) + "\n"
+    (tmp_path / "d.csv").write_text(text, encoding="utf-8")
+    (tmp_path / "messy.csv").write_bytes(written(text))
+    train = ["--target", "Gefühl", "--epochs", 1, "--hidden", 2, "--save"]
+    run("train", "d.csv", *train, "a.json")
+    code, out, err = run("train", "messy.csv", *train, "b.json", *words)
+    assert (code, err) == (0, "")
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    assert re.search(said, out)
+    assert ("separated" in out, "left out" in out) == ("separated" in said, "left out" in said)
+
+
+def test_gaps_are_filled_with_the_mean_of_the_rows_that_are_trained_on(run):
+    rows = [[i if i % 4 else "?", "red" if i % 3 else "", i % 7 / 2] for i in range(40)]
+    write_csv("d.csv", ["size", "colour", "y"], rows)
+    words = ["d.csv", "--target", "y", "--epochs", 1, "--save", "m.json", "--missing", "mean"]
+    code, out, err = run("train", *words)
+    assert (code, err) == (0, "")
+    assert "missing                           24, filled with the mean\n" in out
+    learnt, _, _, _ = train_test_split(rows, rows, 0.2, seed=0)
+    sizes = [row[0] for row in learnt if row[0] != "?"]
+    (mean, share), (scale, _) = load_state("m.json")["inputs"]
+    assert mean == pytest.approx(sum(sizes) / len(sizes))
+    filled = [row[0] if row[0] != "?" else mean for row in learnt]
+    assert scale == pytest.approx(np.std(filled))
+    assert share == 1.0  # of those that have a colour all are red
+
+
 # --- mistakes in the data ---
 
 ROWS = "".join(f"{i},{'no' if i % 2 else 'yes'}\n" for i in range(20))
@@ -271,13 +341,25 @@ def test_too_many_texts_are_refused_before_they_take_memory(run, target, message
 # --- mistakes in the call ---
 
 BAD_OPTIONS = {
-    ("--hidden", "8,,8"): "--hidden: expected widths of at least 1 such as 8,8, or 0 for a linear model, got '8,,8'",
-    ("--hidden", "0,8"): "--hidden: expected widths of at least 1 such as 8,8, or 0 for a linear model, got '0,8'",
-    ("--hidden", "a"): "--hidden: expected widths of at least 1 such as 8,8, or 0 for a linear model, got 'a'",
+    (
+        "--hidden",
+        "8,,8",
+    ): "--hidden: expected widths of at least 1 such as 8,8, or 0 for a linear model, got '8,,8'",
+    (
+        "--hidden",
+        "0,8",
+    ): "--hidden: expected widths of at least 1 such as 8,8, or 0 for a linear model, got '0,8'",
+    (
+        "--hidden",
+        "a",
+    ): "--hidden: expected widths of at least 1 such as 8,8, or 0 for a linear model, got 'a'",
     ("--sep", "x"): "--sep: expected one of , ; | : tab, got 'x'",
     ("--decimal", ";"): "--decimal: invalid choice: ';' (choose from ",
     ("--missing", "median"): "--missing: invalid choice: 'median' (choose from ",
-    ("--encoding", "rot13"): "--encoding: expected the name of an encoding such as cp1252, got 'rot13'",
+    (
+        "--encoding",
+        "rot13",
+    ): "--encoding: expected the name of an encoding such as cp1252, got 'rot13'",
     ("--lr", "-0.1"): "--lr: expected a number above 0, got '-0.1'",
     ("--lr", "nan"): "--lr: expected a number above 0, got 'nan'",
     ("--l2", "-1"): "--l2: expected a number of at least 0, got '-1'",
