@@ -198,7 +198,7 @@ def _no_word_of_fonts() -> Iterator[None]:
     all of its texts. Everything else that is written meanwhile is written afterwards.
     """
     try:
-        said, kept = tempfile.TemporaryFile(), os.dup(2)
+        said, kept = tempfile.TemporaryFile(), os.dup(2)  # noqa: SIM115
     except OSError:  # there is no stderr, or no place
         yield
         return
