@@ -79,7 +79,9 @@ INSIDE = {
         "arguments", "program", "update", "trainer", "compiled", "problem", "training", "batches",
         "evaluation",
     ],
-    "cli": ["output", "errors", "table", "recipe", "demo", "train", "predict", "check", "playground"],
+    "cli": [
+        "output", "errors", "table", "recipe", "demo", "train", "predict", "check", "playground",
+    ],
 }
 FRONT = {"__init__", "__main__"}  # they import what they show
 HEAVY = {"numpy", "torch", "graphviz", "pygraphviz", "matplotlib", "llvmlite", "sklearn", "tqdm"}

@@ -294,13 +294,14 @@ class Sheet:
 
     def _missing(self, gaps: dict[str, set[int]], count: int) -> str:
         """The sentence that names the places, up to so many."""
-        places, left = [], SHOWN
-        for name, rows in gaps.items():
-            if some := sorted(rows)[:left]:
-                left -= len(some)
-                lines = ", ".join(str(self.lines[i]) for i in some)
-                places.append(f"column {name!r:.60} line{'s' * (len(some) > 1)} {lines}")
-        one, more = count == 1, f"; and {count - SHOWN:,} more" if count > SHOWN else ""
+        places, left = [], count
+        each = max(1, SHOWN // sum(map(bool, gaps.values())))  # lines of a column
+        for name, rows in islice(((name, rows) for name, rows in gaps.items() if rows), SHOWN):
+            some = sorted(rows)[:each]
+            left -= len(some)
+            lines = ", ".join(str(self.lines[i]) for i in some)
+            places.append(f"column {name!r:.60} line{'s' * (len(some) > 1)} {lines}")
+        one, more = count == 1, f"; and {left:,} more" if left else ""
         has = "a missing value" if one else f"{count:,} missing values"
         it, its = ("it", "its row") if one else ("them", "their rows")
         drop, mean = self.setting("missing", "drop"), self.setting("missing", "mean")

@@ -22,8 +22,11 @@ from helpers.commands import (
 from sklearn.datasets import load_iris
 from sklearn.preprocessing import StandardScaler
 
+from micrograd_like.cli import train as training
 from micrograd_like.data import train_test_split
 from micrograd_like.serialize import load, load_state
+
+README = (ROOT / "README.md").read_text("utf-8")
 
 # --- what works ---
 
@@ -194,6 +197,40 @@ def test_every_option_changes_the_network(run, option, value):
     assert run(*words, "--save", "a.json")[0] == 0
     assert run(*words, option, value, "--save", "b.json")[0] == 0
     assert load("a.json").state_dict() != load("b.json").state_dict()
+
+
+def test_every_epoch_measures_only_what_is_drawn(run, monkeypatch):
+    """Of 20,000 rows the accuracy of every epoch took ten times as long as the training."""
+    write_small()
+    fit, asked = training.fit, []
+    monkeypatch.setattr(
+        training, "fit", lambda *args, **how: asked.append(how["metrics"]) or fit(*args, **how)
+    )
+    words = ["d.csv", "--target", "answer", "--epochs", 1, "--hidden", 0]
+    assert run("train", *words)[0] == run("train", *words, "--plot", "c.png")[0] == 0
+    assert asked == [[], ["accuracy"]]
+
+
+def test_the_lines_of_the_readme_run_where_its_files_are(tmp_path):
+    """In demos/data, and from the top of the repository."""
+    data = ROOT / "demos" / "data"
+    lines = re.findall(r"^python -m micrograd_like (?:train|predict) .*", README, re.MULTILINE)
+    assert [line.split()[3] for line in lines] == ["train", "predict"]
+    for folder in (tmp_path, tmp_path / "demos" / "data"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("iris.csv", "new.csv"):
+            (folder / name).write_bytes((data / name).read_bytes())
+    for line in lines:
+        ended = command(*line.split()[3:], cwd=tmp_path)
+        assert ended.returncode == 0, ended.stderr
+    answers = re.findall(r"^ +\d  +(\w+) ", ended.stdout, re.MULTILINE)
+    assert answers == ["setosa", "versicolor", "virginica", "virginica", "setosa"]
+
+
+def test_the_flowers_are_those_of_scikit_learn(tmp_path):
+    write_iris(tmp_path / "iris.csv")
+    ours = (ROOT / "demos" / "data" / "iris.csv").read_text().splitlines()
+    assert ours == (tmp_path / "iris.csv").read_text().splitlines()
 
 
 # --- files as they come ---
