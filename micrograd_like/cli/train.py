@@ -7,7 +7,7 @@ import io
 import math
 import textwrap
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..data import Scaler, Sheet, Table, feature_names, fill_missing, train_test_split
@@ -36,8 +36,8 @@ What happens with a file like this one:
   6.3,3.3,6.0,2.5,virginica
 
   1. A column of numbers becomes one input; a column of words one input for
-     each word. A target of words makes it classification, a target of numbers
-     regression.
+     each word. A target of words, or of two whole numbers such as 0 and 1,
+     makes it classification, a target of other numbers regression.
   2. A fifth of the rows is held out: the network never learns from them, so
      they tell how good it is on new rows.
   3. Inputs are scaled to mean 0 and variance 1 over the rows that are trained
@@ -45,7 +45,9 @@ What happens with a file like this one:
   4. The network 4-8-8-3 (inputs, hidden layers, classes) is trained. The epoch
      that is best on the held-out rows is kept: having been chosen by them, it
      does a little better on them than on others.
-  5. The model, with all that predict needs, and the curves are saved."""
+  5. A linear model is trained in the same way, to compare; --hidden 0 trains it
+     alone.
+  6. The model, with all that predict needs, and the curves are saved."""
 TRAIN_NOTE = """\
 The same seed gives the same numbers every time. For --plot and a progress bar:
 pip install "micrograd_like[train,plot]\""""
@@ -126,7 +128,8 @@ def train(options: argparse.Namespace) -> None:
     with computing(f"nothing is saved; try {smaller}"):
         if options.hidden:
             _fit(linear, recipe, parts, options, "linear model")
-        history, stop = _fit(model, recipe, parts, options)
+        drawn = [recipe.metric] if options.plot else []  # in every epoch it takes time
+        history, stop = _fit(model, recipe, parts, options, "training", drawn)
         _results(model, linear, recipe, parts, history, stop)
     _keep(model, recipe, history, options)
 
@@ -199,12 +202,12 @@ def _names(names: list[str]) -> str:
 
 
 def _fit(
-    model: MLP, recipe: Recipe, parts: Any, options: argparse.Namespace, name: str = "training"
-) -> tuple[History, EarlyStopping]:
+    model: MLP, recipe: Recipe, parts: Any, options: argparse.Namespace, name: str,
+    metrics: Sequence[str] = (),
+) -> tuple[History, EarlyStopping]:  # fmt: skip
     (X, y), held_out = parts
     optimizer, _ = OPTIMIZERS[options.optimizer]
     stop = EarlyStopping(patience=options.patience or math.inf)
-    metrics = [recipe.metric] if options.plot else []  # for each epoch they take time
     with progress_bar(options.epochs, name) as show:
         history = fit(
             model, X, y, recipe.loss, optimizer(model.parameters(), options.lr),

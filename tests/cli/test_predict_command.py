@@ -162,6 +162,28 @@ def test_rows_with_gaps_are_refused_left_out_or_filled_with_the_means_of_trainin
         assert float(answer[3]) == pytest.approx(1 / (1 + math.exp(no - yes)), rel=1e-9)
 
 
+SAME = {
+    "gaps": b"size,colour,answer\n,red,no\n?,blue,yes\n",
+    "names twice": b"size,size,colour,answer\n1,2,red,no\n",
+    "both decimal signs": b"size;colour;answer\n1.5;red;no\n2,5;blue;yes\n",
+    "marks of thousands": b"size;colour;answer\n1.500,5;red;no\n2,5;blue;yes\n",
+    "a long row": b"size,colour,answer\n1,red,no,2\n",
+    "cp1252": "size,colour,answer\n1,grün,no\n".encode("cp1252"),
+    "empty": b"",
+    "only a header": b"size,colour,answer\n",
+    "no file": None,
+}
+
+
+@pytest.mark.parametrize("content", SAME.values(), ids=SAME)
+def test_a_mistake_has_the_same_sentence_in_every_command(run, tmp_path, small_model, content):
+    (tmp_path / "d.csv").unlink() if content is None else (tmp_path / "d.csv").write_bytes(content)
+    asks = ["train", "d.csv", "--target", "answer"], ["playground", "d.csv", "--target", "answer"]
+    said = {run(*words) for words in (*asks, ["predict", "m.json", "d.csv"])}
+    [(code, out, err)] = said
+    assert (code, out, err.count("\n")) == (1, "", 1)
+
+
 def test_a_target_that_cannot_be_compared_is_said_without_failing(run, tmp_path, small_model):
     (tmp_path / "new.csv").write_text("size,colour,answer\n1,red,perhaps\n")
     code, out, err = run("predict", "m.json", "new.csv")

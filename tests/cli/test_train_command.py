@@ -206,9 +206,9 @@ def test_every_epoch_measures_only_what_is_drawn(run, monkeypatch):
     monkeypatch.setattr(
         training, "fit", lambda *args, **how: asked.append(how["metrics"]) or fit(*args, **how)
     )
-    words = ["d.csv", "--target", "answer", "--epochs", 1, "--hidden", 0]
+    words = ["d.csv", "--target", "answer", "--epochs", 1]
     assert run("train", *words)[0] == run("train", *words, "--plot", "c.png")[0] == 0
-    assert asked == [[], ["accuracy"]]
+    assert asked == [(), [], (), ["accuracy"]]  # the linear model, the network
 
 
 def test_the_lines_of_the_readme_run_where_its_files_are(tmp_path):
