@@ -141,21 +141,21 @@ def small_model(run):
 def test_rows_with_gaps_are_refused_left_out_or_filled_with_the_means_of_training(
     run, tmp_path, small_model
 ):
-    (tmp_path / "new.csv").write_text("size,colour,answer\n1,red,no\n?,red,\n3,NA,yes\n")
+    (tmp_path / "new.csv").write_text("size,colour,answer\n?,red,\n1,red,no\n3,NA,yes\n")
     result = run("predict", "m.json", "new.csv")
     assert result == (
         1, "",
-        "micrograd_like: new.csv has 2 missing values (column 'size' line 3; column 'colour' line "
+        "micrograd_like: new.csv has 2 missing values (column 'size' line 2; column 'colour' line "
         "4): fill them in, or give --missing=drop to leave their rows out, or --missing=mean\n",
     )  # fmt: skip
     code, out, _ = run("predict", "m.json", "new.csv", "--missing", "drop", "--out", "p.csv")
-    assert (code, [row[0] for row in read_csv("p.csv")]) == (0, ["row", "1"])
+    assert (code, [row[0] for row in read_csv("p.csv")]) == (0, ["row", "2"])
     assert "left out                          2 rows with missing values" in out
     code, out, _ = run("predict", "m.json", "new.csv", "--missing", "mean", "--out", "p.csv")
     assert "missing                           2, filled with the mean\n" in out
     assert "rows with the target              2 of 3\n" in out
     model, extra = load("m.json"), load_state("m.json")
-    rows = [[1.0, 0.0, 1.0], [math.nan, 0.0, 1.0], [3.0, math.nan, math.nan]]
+    rows = [[math.nan, 0.0, 1.0], [1.0, 0.0, 1.0], [3.0, math.nan, math.nan]]
     for row, answer in zip(rows, read_csv("p.csv")[1:]):
         scaled = [0.0 if math.isnan(x) else (x - m) / s for x, m, s in zip(row, *extra["inputs"])]
         no, yes = (out.data for out in model(scaled))
