@@ -872,6 +872,24 @@ def test_a_format_that_the_library_lacks_is_a_sentence():
         draw(Value(1.0)).pipe("exr")
 
 
+def test_what_fontconfig_says_of_the_machine_is_left_out_and_all_else_is_not(monkeypatch, capfd):
+    import pygraphviz
+
+    whole = pygraphviz.AGraph.draw
+
+    def noisy(*args, **how):
+        os.write(2, b'Fontconfig warning: "a.conf", line 6: unknown element "x"\nreal trouble\n')
+        os.write(2, b"Fontconfig error: Cannot load default config file\nFontconfig error: b\n")
+        return whole(*args, **how)
+
+    monkeypatch.setattr(pygraphviz.AGraph, "draw", noisy)
+    for _ in range(2):
+        assert "tanh" in draw(Value(1.0).tanh()).svg()
+        assert capfd.readouterr().err == "real trouble\nFontconfig error: b\n"
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "after\n"
+
+
 @pytest.mark.skipif(not shutil.which("dot", path=PATH), reason="needs Graphviz's dot program")
 @pytest.mark.parametrize("what", ["graph", "network", "hostile"])
 def test_the_program_and_the_library_show_the_same(what, monkeypatch):

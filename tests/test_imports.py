@@ -62,7 +62,7 @@ LAZY = {"train": {"tape", "jit"}, "explore": {"tape"}, "playground": {"explore"}
 INSIDE = {
     "nn": ["module", "init", "dense", "convolution", "regularization"],
     "optim": ["optimizers", "lr_scheduler"],
-    "data": ["rows", "tables"],
+    "data": ["rows", "cells", "tables"],
     "train": ["history", "steps", "metrics", "callbacks", "given", "loop"],
     "check_engine": [
         "cases", "contain", "functions", "dialect", "load", "rules", "careful", "complete",
@@ -79,7 +79,9 @@ INSIDE = {
         "arguments", "program", "update", "trainer", "compiled", "problem", "training", "batches",
         "evaluation",
     ],
-    "cli": ["output", "errors", "demo", "train", "predict", "check", "playground"],
+    "cli": [
+        "output", "errors", "table", "recipe", "demo", "train", "predict", "check", "playground",
+    ],
 }
 FRONT = {"__init__", "__main__"}  # they import what they show
 HEAVY = {"numpy", "torch", "graphviz", "pygraphviz", "matplotlib", "llvmlite", "sklearn", "tqdm"}

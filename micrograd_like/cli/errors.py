@@ -37,13 +37,19 @@ def checked(kind: Callable[[str], Any], good: Callable[[Any], bool], expected: s
 
 
 a_path = checked(Path, lambda path: "\0" not in str(path), "the name of a file")
+widths = checked(
+    lambda text: [] if text == "0" else [int(width) for width in text.split(",")],
+    lambda widths: min(widths, default=1) >= 1,
+    "widths of at least 1 such as 8,8, or 0 for a linear model",
+)
 
 
 def check_files(inputs: list[Path], **outputs: Path | None) -> None:
     """Before any work: what is read is no pipe, and what an option writes can be written.
 
-    It must not be over any other of the files.
+    It must not be over any other of the files. An input - is standard input.
     """
+    inputs = [path for path in inputs if str(path) != "-"]
     for given in inputs:
         with explained(f"cannot read {given}"):
             _check_regular(given, str(given))
@@ -53,6 +59,8 @@ def check_files(inputs: list[Path], **outputs: Path | None) -> None:
             continue
         name = f"--{option} {path}"
         with explained(name):
+            if str(path) == "-":
+                raise CommandError(f"{name}: give the name of a file")
             if path.is_dir():
                 raise CommandError(f"{name} is a directory: give the name of a file")
             if not path.parent.is_dir():

@@ -34,14 +34,14 @@ def right(outputs: list[Any], classes: list[int]) -> str:
 
 
 @contextmanager
-def progress_bar(epochs: int) -> Iterator[Callable[[MLP, History], None]]:
+def progress_bar(epochs: int, name: str = "training") -> Iterator[Callable[[MLP, History], None]]:
     """A progress bar, as the callback of fit that moves it; without tqdm nothing is shown."""
     try:
         from tqdm import tqdm
     except ImportError:
         yield lambda model, history: None
         return
-    form = "   training |{bar:30}| {n_fmt}/{total_fmt} in {elapsed}{postfix}"
+    form = f"   {name:<12} |" + "{bar:30}| {n_fmt}/{total_fmt} in {elapsed}{postfix}"
     with tqdm(total=epochs, bar_format=form) as bar:
 
         def show(model: MLP, history: History) -> None:

@@ -12,7 +12,8 @@ from ..nn import ACTIVATIONS, MLP
 from ..playground import playground as page_of
 from .errors import CommandError, a_path, check_files, checked, computing, explained
 from .output import say, say_line
-from .train import FEW_NUMBERS, OPTIMIZERS, read_table
+from .table import add_table_options, read_table
+from .train import OPTIMIZERS
 
 PLAYGROUND = """\
 Write a page on which a network trains on a table while you watch.
@@ -31,12 +32,7 @@ def add_playground(add: Callable[..., argparse.ArgumentParser]) -> None:
     usage = "python -m micrograd_like playground DATA.csv --target COLUMN [options]"
     parser = add("playground", help=short, usage=usage, description=PLAYGROUND)
     give = parser.add_argument
-    give("data", metavar="DATA.csv", help="a CSV file in UTF-8, with a header", type=a_path)
-    give("--target", metavar="COLUMN", help="the column to predict", required=True)
-    text = "take these numbers as words, such as 0 and 1 for no and yes; may be given again"
-    give("--category", metavar="COLUMN", help=text, action="append", default=[])
-    text = "leave this column out, such as an id; may be given again"
-    give("--ignore", metavar="COLUMN", help=text, action="append", default=[])
+    add_table_options(give)
     text = "where to write the page (default: %(default)s)"
     give("--out", metavar="PAGE.html", help=text, type=a_path, default=Path("playground.html"))
     give("--open", action="store_true", help="show it in the browser")
@@ -86,8 +82,6 @@ def playground(options: argparse.Namespace) -> None:
     say(str(options.data))
     say_line("rows", str(len(y)))
     say_line("inputs", f"{len(names)}, scaled to mean 0 and variance 1")
-    if not classes and len(set(table.y)) <= FEW_NUMBERS:
-        say_line("  if the target is classes, add", f'--category "{options.target}"')
     say_line("network", f"{'-'.join(map(str, [model.nin, *widths]))}, {options.activation}")
     say_line("page", f"{options.out}, {len(page.page) // 1000} KB")
 

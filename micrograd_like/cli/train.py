@@ -6,29 +6,22 @@ import argparse
 import io
 import math
 import textwrap
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..checks import number
-from ..data import (
-    Columns,
-    Scaler,
-    Sheet,
-    Table,
-    check_categories,
-    feature_names,
-    train_test_split,
-)
+from ..data import Scaler, Sheet, Table, feature_names, fill_missing, train_test_split
+from ..engine import Value
 from ..files import write_whole
-from ..losses import cross_entropy, mse_loss
 from ..nn import ACTIVATIONS, MLP
 from ..optim import SGD, Adam, RMSprop
 from ..plot import plot_history
 from ..serialize import save
-from ..train import EarlyStopping, History, evaluate, fit
-from .errors import CommandError, a_path, check_files, checked, computing, explained, need
+from ..train import EarlyStopping, History, accuracy, fit, mae, predict, r2
+from .errors import CommandError, a_path, check_files, checked, computing, explained, need, widths
 from .output import progress_bar, say, say_line
+from .recipe import Recipe
+from .table import add_table_options, read_columns, say_reading
 
 TRAIN = """\
 Learn to predict one column of a table from its other columns.
@@ -43,8 +36,8 @@ What happens with a file like this one:
   6.3,3.3,6.0,2.5,virginica
 
   1. A column of numbers becomes one input; a column of words one input for
-     each word. A target of words makes it classification, a target of numbers
-     regression.
+     each word. A target of words, or of two whole numbers such as 0 and 1,
+     makes it classification, a target of other numbers regression.
   2. A fifth of the rows is held out: the network never learns from them, so
      they tell how good it is on new rows.
   3. Inputs are scaled to mean 0 and variance 1 over the rows that are trained
@@ -52,15 +45,22 @@ What happens with a file like this one:
   4. The network 4-8-8-3 (inputs, hidden layers, classes) is trained. The epoch
      that is best on the held-out rows is kept: having been chosen by them, it
      does a little better on them than on others.
-  5. The model, with all that predict needs, and the curves are saved."""
+  5. A linear model is trained in the same way, to compare; --hidden 0 trains it
+     alone.
+  6. The model, with all that predict needs, and the curves are saved."""
 TRAIN_NOTE = """\
 The same seed gives the same numbers every time. For --plot and a progress bar:
 pip install "micrograd_like[train,plot]\""""
 
 OPTIMIZERS = {"adam": (Adam, 0.01), "rmsprop": (RMSprop, 0.01), "sgd": (SGD, 0.1)}  # with their lr
-FEW_NUMBERS = 10  # in a target: they may well stand for classes
 PICTURES, ENDINGS = (".png", ".svg", ".pdf"), ".png, .svg or .pdf"
 MOST_PARAMETERS = 1_000_000  # they take 120 MB, and a step in Python seconds
+METRICS = {
+    "loss": ("", ".4f"),
+    "accuracy": ("accuracy", ".1%"),
+    "r2": ("r2, at best 1", ".4f"),
+    "mae": ("mean absolute error", ".4g"),
+}
 LATE = 0.9  # of the epochs: when the best one comes later, more would do better
 
 
@@ -75,12 +75,7 @@ def add_train(add: Callable[..., argparse.ArgumentParser]) -> None:
 
 
 def _add_data_options(add: Any) -> None:
-    add("data", metavar="DATA.csv", help="a CSV file in UTF-8, with a header", type=a_path)
-    add("--target", metavar="COLUMN", help="the column to predict", required=True)
-    text = "take these numbers as words, such as 0 and 1 for no and yes; may be given again"
-    add("--category", metavar="COLUMN", help=text, action="append", default=[])
-    text = "leave this column out, such as an id; may be given again"
-    add("--ignore", metavar="COLUMN", help=text, action="append", default=[])
+    add_table_options(add)
     add("--save", metavar="MODEL.json", help="where to keep the model", type=a_path)
     picture = checked(
         a_path, lambda path: path.suffix.lower() in PICTURES, f"a name that ends in {ENDINGS}"
@@ -93,16 +88,11 @@ def _add_network_options(group: Any) -> None:
         shown = "" if default is None else f" (default: {default})"
         group.add_argument(f"--{name}", default=default, help=text + shown, **how)
 
-    widths = checked(
-        lambda text: [int(width) for width in text.split(",")],
-        lambda widths: min(widths) >= 1,
-        "widths of at least 1 such as 8,8",
-    )
     count = checked(int, lambda n: n >= 1, "a whole number of at least 1")
     positive = checked(float, lambda x: 0.0 < x < math.inf, "a number above 0")
     weight = checked(float, lambda x: 0.0 <= x < math.inf, "a number of at least 0")
     share = checked(float, lambda x: 0.0 < x < 1.0, "a number between 0 and 1")
-    add("hidden", "16", "widths of the hidden layers", type=widths, metavar="8,8")
+    add("hidden", "16", "widths of the hidden layers, 0 for none", type=widths, metavar="8,8")
     add("activation", "tanh", ", ".join(ACTIVATIONS), choices=ACTIVATIONS, metavar="NAME")
     add("epochs", 100, "how often to go through the rows", type=count, metavar="N")
     add("batch-size", 16, "rows for each step", type=count, metavar="N")
@@ -119,23 +109,33 @@ def train(options: argparse.Namespace) -> None:
     """Reads, splits, scales, trains, tells how good it is, saves."""
     need(*(["matplotlib"] if options.plot else []))
     check_files([options.data], save=options.save, plot=options.plot)
-    table = read_table(options)
+    sheet, columns = read_columns(options)
+    with explained():
+        table = sheet.table(columns)
     X, held_out_X, y, held_out_y = _split(table, options)
     options.lr = options.lr or OPTIMIZERS[options.optimizer][1]
     widths = [*options.hidden, len(table.classes or [0])]
     _check_size(MLP.size(len(X[0]), widths))
     with computing(f"{options.data} has numbers too large to compute with"):
         # The scales are those of the rows that are trained on: the others must not be seen.
+        inputs = Scaler().fit(fill_missing(X))
         outputs = Scaler() if table.classes else Scaler().fit([[t] for t in y])
-        recipe = Recipe(options.target, table.columns, table.classes, Scaler().fit(X), outputs)
+        recipe = Recipe(options.target, table.columns, table.classes, inputs, outputs)
         parts = recipe.scaled(X, y), recipe.scaled(held_out_X, held_out_y)
-    model = MLP(len(X[0]), widths, options.activation, "linear", rng=options.seed)
-    _introduce(table, model, options, len(held_out_y))
+    model, linear = _network(recipe, widths, options), _network(recipe, widths[-1:], options)
+    _introduce(table, model, options, len(held_out_y), sheet)
     smaller = f"an --lr below {options.lr:g}" if options.l2 < 1.0 else "a smaller --l2"
     with computing(f"nothing is saved; try {smaller}"):
-        history, stop = _fit(model, recipe, parts, options)
-        _results(model, recipe, parts, history, stop)
+        if options.hidden:
+            _fit(linear, recipe, parts, options, "linear model")
+        drawn = [recipe.metric] if options.plot else []  # in every epoch it takes time
+        history, stop = _fit(model, recipe, parts, options, "training", drawn)
+        _results(model, linear, recipe, parts, history, stop)
     _keep(model, recipe, history, options)
+
+
+def _network(recipe: Recipe, widths: list[int], options: argparse.Namespace) -> MLP:
+    return MLP(len(recipe.inputs.mean), widths, options.activation, "linear", rng=options.seed)
 
 
 def _check_size(parameters: int) -> None:
@@ -148,15 +148,6 @@ def _check_size(parameters: int) -> None:
 
 def _count(n: int) -> str:
     return f"{n:,}" if n < 10**12 else f"10**{math.floor(math.log10(n))}"
-
-
-def read_table(options: argparse.Namespace) -> Table:
-    """The columns that the options choose."""
-    with explained(f"cannot read {options.data}"):
-        sheet = Sheet(options.data)
-        columns = sheet.choose(options.target, options.category, options.ignore)
-        check_categories(columns, options.target, '--ignore "{}"')
-        return sheet.table(columns)
 
 
 def _split(table: Table, options: argparse.Namespace) -> tuple[Any, Any, Any, Any]:
@@ -187,16 +178,19 @@ def _split(table: Table, options: argparse.Namespace) -> tuple[Any, Any, Any, An
     return X, held_out_X, y, held_out_y
 
 
-def _introduce(table: Table, model: MLP, options: argparse.Namespace, held_out: int) -> None:
-    say(str(options.data))
+def _introduce(
+    table: Table, model: MLP, options: argparse.Namespace, held_out: int, sheet: Sheet
+) -> None:
+    say(sheet.name)
+    say_reading(sheet)
     say_line("rows", f"{len(table.y)}, of which {held_out} are held out")
     say_line("inputs", _names(feature_names(table.columns)))
     if table.classes:
         say_line("target", f"{options.target}: {_names(table.classes)}")
+        if sheet.is_numeric(options.target) and options.target not in options.category:
+            say_line("  if these are amounts, add", f'--number "{options.target}"')
     else:
         say_line("target", f"{options.target}: {min(table.y):g} to {max(table.y):g}")
-        if len(set(table.y)) <= FEW_NUMBERS:
-            say_line("  if these are classes, add", f'--category "{options.target}"')
     shape = "-".join(map(str, [model.nin, *model.nouts]))
     say_line("network", f"{shape}, {options.activation}, {len(model.parameters())} parameters")
     say()
@@ -208,22 +202,25 @@ def _names(names: list[str]) -> str:
 
 
 def _fit(
-    model: MLP, recipe: Recipe, parts: Any, options: argparse.Namespace
-) -> tuple[History, EarlyStopping]:
+    model: MLP, recipe: Recipe, parts: Any, options: argparse.Namespace, name: str,
+    metrics: Sequence[str] = (),
+) -> tuple[History, EarlyStopping]:  # fmt: skip
     (X, y), held_out = parts
     optimizer, _ = OPTIMIZERS[options.optimizer]
     stop = EarlyStopping(patience=options.patience or math.inf)
-    with progress_bar(options.epochs) as show:
+    with progress_bar(options.epochs, name) as show:
         history = fit(
             model, X, y, recipe.loss, optimizer(model.parameters(), options.lr),
             epochs=options.epochs, batch_size=min(options.batch_size, len(X)), validation=held_out,
-            l2=options.l2, metrics=[recipe.metric], callbacks=[show, stop], seed=options.seed,
+            l2=options.l2, metrics=metrics, callbacks=[show, stop], seed=options.seed,
             progress=False,
         )  # fmt: skip
     return history, stop
 
 
-def _results(model: MLP, recipe: Recipe, parts: Any, history: History, stop: EarlyStopping) -> None:
+def _results(
+    model: MLP, linear: MLP, recipe: Recipe, parts: Any, history: History, stop: EarlyStopping
+) -> None:
     say()
     best, epochs = stop.best_epoch, len(history)
     if not best:
@@ -234,20 +231,51 @@ def _results(model: MLP, recipe: Recipe, parts: Any, history: History, stop: Ear
         say_line("kept: best held-out loss", f"{stop.best:.4g}, epoch {best} of {epochs}")
         if best > LATE * epochs:
             say_line("not converged", "it was still falling: try more --epochs")
-    if recipe.classes:
-        lines = [("cross entropy", "loss", ".4f"), ("accuracy", "accuracy", ".1%")]
-    else:
-        lines = [("squared error, target scaled", "loss", ".4f"), ("r2, at best 1", "r2", ".4f")]
-        lines.append(("mean absolute error", "mae", ".4g"))
-    metrics = [key for _, key, _ in lines if key != "loss"]
-    results = [evaluate(model, X, y, recipe.loss, metrics) for X, y in parts]
+    results = [_scores(model, recipe, *part) for part in parts]
     if not all(math.isfinite(result["loss"]) for result in results):
         raise FloatingPointError("the loss is not finite after the last step")
     say_line("", f"{'trained on':>10}  {'held out':>10}")
     say_line("rows", "  ".join(f"{len(y):>10}" for _, y in parts))
-    for name, key, form in lines:
-        unit = recipe.outputs.scale[0] if key == "mae" else 1.0
-        say_line(name, "  ".join(format(unit * result[key], f">10{form}") for result in results))
+    simple = [_scores(linear, recipe, *part) for part in parts] if len(model.nouts) > 1 else []
+    constant, answer = _constant(recipe, parts)
+    for key, (name, form) in METRICS.items():
+        _say_scores(name or recipe.loss_name, key, form, results)
+        if key != "loss":  # what a network has to beat
+            _say_scores("  of a linear model", key, form, simple)
+            _say_scores(f"  of always saying {answer}", key, form, constant)
+    if simple and simple[1]["loss"] <= results[1]["loss"]:
+        say_line("a linear model does as well", "train it with --hidden 0")
+
+
+def _say_scores(name: str, key: str, form: str, results: list[dict[str, float]]) -> None:
+    """A line of the table, if there is such a metric."""
+    if results and key in results[0]:
+        say_line(name, "  ".join(format(result[key], f">10{form}") for result in results))
+
+
+def _scores(model: MLP, recipe: Recipe, X: list[list[float]], y: list[Any]) -> dict[str, float]:
+    """The loss and the metrics of a network."""
+    outs = predict(model, X)
+    loss = recipe.loss(outs, y)
+    return {
+        "loss": float(loss.data if isinstance(loss, Value) else loss),
+        **_judged(outs, y, recipe),
+    }
+
+
+def _judged(outs: list[Any], y: list[Any], recipe: Recipe) -> dict[str, float]:
+    """The metrics of answers, those of numbers in the target's own unit."""
+    if recipe.classes:
+        return {"accuracy": accuracy(outs, y)}
+    return {"r2": r2(outs, y), "mae": recipe.outputs.scale[0] * mae(outs, y)}
+
+
+def _constant(recipe: Recipe, parts: Any) -> tuple[list[dict[str, float]], str]:
+    """The scores of the same answer for every row, the best one for those that are trained on."""
+    if not recipe.classes:  # the mean, which is 0 when scaled; its r2 is 0
+        return [{"mae": _judged([0.0] * len(y), y, recipe)["mae"]} for _, y in parts], "the mean"
+    [(most, _)] = Counter(parts[0][1]).most_common(1)
+    return [{"accuracy": y.count(most) / len(y)} for _, y in parts], f"{recipe.classes[most]:.14}"
 
 
 def _keep(model: MLP, recipe: Recipe, history: History, options: argparse.Namespace) -> None:
@@ -269,76 +297,3 @@ def _keep(model: MLP, recipe: Recipe, history: History, options: argparse.Namesp
         with explained(f"cannot save {options.plot}"):
             write_whole(options.plot, picture.getvalue())
         say_line("curves", str(options.plot))
-
-
-# --- what predict needs ---
-
-_MEAN, _SCALE = number(), number(math.ulp(0.0))  # ulp: above 0
-
-
-@dataclass
-class Recipe:
-    """The columns of a file, their scale, and what the outputs mean."""
-
-    target: str
-    columns: Columns
-    classes: list[str] | None  # None: the target is a number, which is scaled too
-    inputs: Scaler
-    outputs: Scaler
-
-    @classmethod
-    def from_extra(cls, extra: Any, model: Any) -> Recipe:
-        """What as_extra has made; an error if it is something else, or not this network's."""
-        columns = {_text(name): _texts(texts) for name, texts in extra["columns"]}
-        classes = _texts(extra["classes"])
-        target = _text(extra["target"])
-        if len(columns) != len(extra["columns"]) or target in columns:
-            raise ValueError("two columns have the same name")
-        if (len(feature_names(columns)), len(classes or [0])) != (model.nin, model.nouts[-1]):
-            raise ValueError("the recipe is not this network's")
-        inputs = _scaler(extra["inputs"], model.nin)
-        outputs = _scaler(extra["outputs"], 0 if classes else 1)
-        return cls(target, columns, classes, inputs, outputs)
-
-    def as_extra(self) -> dict[str, Any]:
-        """As save takes it; columns in pairs, for the name of one may start with a $."""
-        return {
-            "target": self.target,
-            "columns": [list(pair) for pair in self.columns.items()],
-            "classes": self.classes,
-            "inputs": [self.inputs.mean, self.inputs.scale],
-            "outputs": [self.outputs.mean, self.outputs.scale],
-        }
-
-    @property
-    def loss(self) -> Callable[[Any, Any], Any]:
-        return cross_entropy if self.classes else mse_loss
-
-    @property
-    def metric(self) -> str:
-        return "accuracy" if self.classes else "r2"
-
-    def scaled(self, X: list[list[float]], y: list[Any]) -> tuple[list[list[float]], list[Any]]:
-        """Rows and targets as the network takes them."""
-        targets = y if self.classes else [t for [t] in self.outputs.transform([[t] for t in y])]
-        return self.inputs.transform(X), targets
-
-
-def _scaler(numbers: Any, width: int) -> Scaler:
-    means, scales = numbers
-    if not len(means) == len(scales) == width:
-        raise ValueError(f"expected the means and the scales of {width} columns")
-    return Scaler([_MEAN("mean", x) for x in means], [_SCALE("scale", x) for x in scales])
-
-
-def _text(x: Any) -> str:
-    if type(x) is not str:
-        raise TypeError("expected a text")
-    return x
-
-
-def _texts(xs: Any) -> list[str] | None:
-    """The values of a column, all different, or None for one of numbers."""
-    if xs is not None and (type(xs) is not list or not xs or len(set(map(_text, xs))) != len(xs)):
-        raise TypeError("expected a list of different texts")
-    return xs

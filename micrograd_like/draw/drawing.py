@@ -3,9 +3,10 @@
 import os
 import re
 import shutil
+import tempfile
 import threading
-from collections.abc import Iterable, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ SUFFIXES = (".svg", ".png", ".pdf", ".dot")  # of saved pictures
 _PIXELS = {"png", "jpg", "jpeg", "gif", "bmp", "webp", "tif", "tiff"}
 _DPI = 192  # of pictures of pixels, twice the usual 96: sharp on a laptop's screen
 _one_layout_at_a_time = threading.Lock()  # Graphviz's library keeps global state
+_FONTS = b"Fontconfig warning: ", b"Fontconfig error: Cannot load default config file"
 
 # Dark text on light boxes on white: legible whatever the page around the picture looks like.
 INK, MUTED, LINE, ACCENT = "#1f2937", "#6b7280", "#8a94a3", "#6d28d9"
@@ -174,7 +176,11 @@ def _by_library(source: str, format: str, engine: str) -> bytes:
             "(or the graphviz package and Graphviz's own dot program on the PATH)"
         ) from None
     try:
-        with _one_layout_at_a_time, closing(pygraphviz.AGraph(string=source)) as graph:
+        with (
+            _one_layout_at_a_time,
+            _no_word_of_fonts(),
+            closing(pygraphviz.AGraph(string=source)) as graph,
+        ):
             # From 1000 nodes on pygraphviz writes a warning to stderr; draw has its own limit.
             graph.number_of_nodes = lambda: 0
             return bytes(graph.draw(format=format, prog=engine))
@@ -182,6 +188,29 @@ def _by_library(source: str, format: str, engine: str) -> bytes:
         # Of a format that the library lacks it makes nothing, and pygraphviz a TypeError.
         said = "its library does not know this format" if type(error) is TypeError else error
         raise RuntimeError(f"pygraphviz failed to make {format}: {said}") from None
+
+
+@contextmanager
+def _no_word_of_fonts() -> Iterator[None]:
+    """Leaves out what Fontconfig, a library of the library, writes to the process' stderr.
+
+    It finds the machine's settings of fonts too new, or none, and takes its own: the picture has
+    all of its texts. Everything else that is written meanwhile is written afterwards.
+    """
+    try:
+        said, kept = tempfile.TemporaryFile(), os.dup(2)  # noqa: SIM115
+    except OSError:  # there is no stderr, or no place
+        yield
+        return
+    with said, open(kept, "wb", buffering=0) as stderr:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            said.seek(0)
+            with suppress(OSError):  # nobody listens
+                stderr.write(b"".join(line for line in said if not line.startswith(_FONTS)))
 
 
 def _source_class() -> Any:

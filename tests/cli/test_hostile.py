@@ -16,9 +16,9 @@ from micrograd_like.serialize import load_with_extra, save
 
 BASE = ["train", "d.csv", "--target", "answer", "--epochs", 1]
 OPTIONS = [
-    "--activation", "--batch-size", "--category", "--epochs", "--hidden", "--ignore", "--l2",
-    "--lr",
-    "--optimizer", "--patience", "--plot", "--save", "--seed", "--target", "--test-size", "DATA",
+    "--activation", "--batch-size", "--category", "--decimal", "--encoding", "--epochs", "--hidden",
+    "--ignore", "--l2", "--lr", "--missing", "--number", "--optimizer", "--patience", "--plot",
+    "--save", "--seed", "--sep", "--target", "--test-size", "DATA",
 ]  # fmt: skip
 VALUES = [
     "", " ", "0", "-0", "-1", "1", "1e-320", "5e-324", "0.5", "0.9999999999999999", "1e300",
@@ -27,7 +27,7 @@ VALUES = [
     "1,", ",", "1,1,1", "1," * 50 + "1", "1,1000000000", "0x10", "1_0", "٣", "½", "tanh", "linear",
     "sgd", "size", "answer", ".", "/", "/dev/null", "/dev/full", "no/such/m.json", "m.json",
     "c.png", "a\0b.png", "\x1b[31mred\x1b[0m", "new\nline", "\u202eevil", "\udcff", "x" * 300,
-    "[1]", "None", "--",
+    "[1]", "None", "--", "-", ";", "\t", "tab", "drop", "mean", "cp1252", "utf-16", "undefined",
 ]  # fmt: skip
 
 
@@ -84,6 +84,14 @@ CONTENTS = {
     "one long line": b"x" * 200_000,
     "many columns": b",".join(b"c%d" % i for i in range(20_000)) + b"\n" + b"1," * 20_000 + b"1\n",
     "ANSI": b"\x1b[31mred,answer\n\x1b[2J,yes\n1,no\n" * 3,
+    "one row": b"size,colour,answer\n1,red,yes\n",
+    "semicolons in some rows": b"size,colour,answer\n1;2,red,yes\n2,blue,no\n" * 2,
+    "all missing": b"size,colour,answer\n?,NA,\n" * 1 + b"?,,nan\n" * 30,
+    "names twice": b"size,size,colour,answer\n1,2,red,yes\n",
+    "no names": b",,\n1,red,yes\n2,blue,no\n",
+    "marks of thousands": b"size;colour;answer\n1.234,5;red;yes\n2.345,5;blue;no\n" * 9,
+    "both signs": b"size;colour;answer\n1.5;red;yes\n2,5;blue;no\n",
+    "cp1252": "size,colour,answer\n1,grün,yes\n".encode("cp1252"),
     "escapes in a class": b'size,answer\n1,"\x1b[31m\n"\n2,b\n' * 1 + b'3,"\x1b[31m\n"\n4,b\n' * 9,
 }
 
@@ -96,8 +104,12 @@ def test_any_bytes_as_data_or_model_are_answered(run, tmp_path, quick, content):
     for words in (
         BASE,
         ["train", "d.csv", "--target", "size"],
+        [*BASE, "--missing", "mean"],
+        [*BASE, "--missing", "drop", "--decimal", ",", "--sep", ";"],
         ["predict", "m.json", "d.csv"],
+        ["predict", "m.json", "d.csv", "--missing", "mean"],
         ["predict", "d.csv", "good.csv"],
+        ["playground", "d.csv", "--target", "answer", "--missing", "mean"],
     ):
         result = run(*words)
         assert_answered(result, words)

@@ -22,8 +22,11 @@ from helpers.commands import (
 from sklearn.datasets import load_iris
 from sklearn.preprocessing import StandardScaler
 
+from micrograd_like.cli import train as training
 from micrograd_like.data import train_test_split
 from micrograd_like.serialize import load, load_state
+
+README = (ROOT / "README.md").read_text("utf-8")
 
 # --- what works ---
 
@@ -77,16 +80,76 @@ def test_a_category_becomes_one_input_for_each_value(run):
     assert "not kept: save it with --save model.json" in out
 
 
-def test_numbers_that_stand_for_classes_are_offered_and_taken_as_such(run):
-    write_csv("d.csv", ["id", "x", "$y"], [[i, i % 7, int(i % 7 > 3)] for i in range(30)])
+@pytest.mark.parametrize("pair", [(0, 1), (-1, 1), (1, 2), ("0.0", "1.0")])
+def test_a_target_of_two_whole_numbers_is_classes_unless_it_is_said_to_be_a_number(run, pair):
+    write_csv("d.csv", ["id", "x", "$y"], [[i, i % 7, pair[i % 7 > 3]] for i in range(30)])
     words = ["train", "d.csv", "--target", "$y", "--ignore", "id", "--epochs", 2]
-    _, out, _ = run(*words)
-    assert re.search(r'if these are classes, add +--category "\$y"\n', out)
-    code, out, _ = run(*words, "--category", "$y", "--save", "m.json")
+    code, out, _ = run(*words, "--save", "m.json")
     assert code == 0
-    assert re.search(r"target +\$y: 2 \(0, 1\)\n", out)
+    assert f"$y: 2 ({pair[0]}, {pair[1]})\n" in out
+    assert re.search(r'if these are amounts, add +--number "\$y"\n', out)
     assert re.search(r"network +1-16-2,", out)
     assert "accuracy" in run("predict", "m.json", "d.csv")[1]
+    _, out, _ = run(*words, "--category", "$y")
+    assert ("accuracy" in out, "amounts" in out) == (True, False)
+    _, out, _ = run(*words, "--number", "$y")
+    assert ("r2" in out, "amounts" in out) == (True, False)
+
+
+TARGETS = {  # the numbers, how often, and whether they may be either classes or amounts
+    "three species": ([0, 1, 2], 10, True),
+    "stars": ([1, 2, 3, 4, 5], 6, True),
+    "ten digits": (range(10), 3, True),
+    "eleven numbers": (range(11), 3, False),
+    "halves": ([0.5, 1, 1.5], 10, False),
+    "hardly any twice": (range(10), 2, False),
+}
+
+
+@pytest.mark.parametrize("command", ["train", "playground"])
+@pytest.mark.parametrize(("numbers", "times", "asked"), TARGETS.values(), ids=TARGETS)
+def test_numbers_that_may_be_classes_are_asked_about(run, command, numbers, times, asked):
+    write_csv("d.csv", ["x", "y"], [[i, y] for i, y in enumerate(list(numbers) * times)])
+    fast = ["--epochs", 1] if command == "train" else []
+    code, _, err = run(command, "d.csv", "--target", "y", *fast)
+    assert (code, bool(err)) == (int(asked), asked)
+    if asked:
+        assert err == (
+            f"micrograd_like: the target 'y' has {len(numbers)} different numbers, {min(numbers)} "
+            f'to {max(numbers)}: say --category "y" if they are classes, or --number "y" if they '
+            "are amounts\n"
+        )
+    for meant in ("--category", "--number") if asked else ():
+        assert run(command, "d.csv", "--target", "y", *fast, meant, "y")[0] == 0
+
+
+def test_simpler_answers_stand_beside_the_networks(run, iris):
+    out = iris[1].stdout
+    shares = numbers(r"of always saying virginica +(\S+)% +(\S+)%\n", out)
+    assert shares == [33.3, 33.3]
+    assert min(numbers(r"of a linear model +(\S+)% +(\S+)%\n", out)) > 80.0
+    write_csv("d.csv", ["x", "y"], [[i, 3 * i - 7 + i % 2] for i in range(40)])
+    words = ["train", "d.csv", "--target", "y", "--epochs", 30]
+    code, out, _ = run(*words)
+    r2, linear = re.findall(r"(?:r2, at best 1|of a linear model) +\S+ +(\S+)\n", out)[:2]
+    code, alone, _ = run(*words, "--hidden", 0)
+    assert (code, "network                           1-1, tanh, 2 par" in alone) == (0, True)
+    assert "of a linear model" not in alone
+    assert re.search(r"r2, at best 1 +\S+ +(\S+)\n", alone)[1] == linear != r2
+    best = numbers(r"always saying the mean +(\S+) +\S+\n", out)[0]
+    assert best == pytest.approx(30.0, rel=0.1)  # of 40 numbers 3 apart the mean error
+
+
+def test_a_linear_model_that_does_as_well_is_recommended(run):
+    write_csv("d.csv", ["x", "y"], [[i, (i * 37) % 41] for i in range(40)])  # noise
+    words = ["train", "d.csv", "--target", "y", "--lr", 0.05, "--hidden", "30", "--epochs", 3]
+    for seed in range(2):
+        _, out, _ = run(*words, "--seed", seed)
+        loss = numbers(r"target scaled +\S+ +(\S+)\n", out)[0]
+        linear = numbers(
+            r"target scaled +\S+ +(\S+)\n", run(*words, "--seed", seed, "--hidden", 0)[1]
+        )[0]
+        assert ("train it with --hidden 0" in out) == (linear <= loss)
 
 
 def test_the_best_epoch_is_kept_and_said_without_being_asked_for(run):
@@ -136,6 +199,105 @@ def test_every_option_changes_the_network(run, option, value):
     assert load("a.json").state_dict() != load("b.json").state_dict()
 
 
+def test_every_epoch_measures_only_what_is_drawn(run, monkeypatch):
+    """Of 20,000 rows the accuracy of every epoch took ten times as long as the training."""
+    write_small()
+    fit, asked = training.fit, []
+    monkeypatch.setattr(
+        training, "fit", lambda *args, **how: asked.append(how["metrics"]) or fit(*args, **how)
+    )
+    words = ["d.csv", "--target", "answer", "--epochs", 1]
+    assert run("train", *words)[0] == run("train", *words, "--plot", "c.png")[0] == 0
+    assert asked == [(), [], (), ["accuracy"]]  # the linear model, the network
+
+
+def test_the_lines_of_the_readme_run_where_its_files_are(tmp_path):
+    """In demos/data, and from the top of the repository."""
+    data = ROOT / "demos" / "data"
+    lines = re.findall(r"^python -m micrograd_like (?:train|predict) .*", README, re.MULTILINE)
+    assert [line.split()[3] for line in lines] == ["train", "predict"]
+    for folder in (tmp_path, tmp_path / "demos" / "data"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("iris.csv", "new.csv"):
+            (folder / name).write_bytes((data / name).read_bytes())
+    for line in lines:
+        ended = command(*line.split()[3:], cwd=tmp_path)
+        assert ended.returncode == 0, ended.stderr
+    answers = re.findall(r"^ +\d  +(\w+) ", ended.stdout, re.MULTILINE)
+    assert answers == ["setosa", "versicolor", "virginica", "virginica", "setosa"]
+
+
+def test_the_flowers_are_those_of_scikit_learn(tmp_path):
+    write_iris(tmp_path / "iris.csv")
+    ours = (ROOT / "demos" / "data" / "iris.csv").read_text().splitlines()
+    assert ours == (tmp_path / "iris.csv").read_text().splitlines()
+
+
+# --- files as they come ---
+
+MESSY = {  # each is this table: what is different, what to add to the call, what is said of it
+    "plain": (lambda text: text.encode(), [], ""),
+    "European": (
+        lambda text: text.replace(",", ";").replace(".", ",").encode(),
+        [], r"separated by +semicolons, with decimal commas\n",
+    ),
+    "tabs": (lambda text: text.replace(",", "\t").encode(), [], r"separated by +tabs\n"),
+    "Excel": (lambda text: text.replace("\n", "\r\n").encode("utf-8-sig"), [], ""),
+    "cp1252": (lambda text: text.encode("cp1252"), ["--encoding", "cp1252"], ""),
+    "UTF-16": (lambda text: text.encode("utf-16"), ["--encoding", "utf-16"], ""),
+    "quotes": (
+        lambda text: "\n".join(
+            ",".join(f'"{cell}"' for cell in line.split(",")) for line in text.split()
+        ).encode(), [], "",
+    ),
+    "spaces": (lambda text: text.replace(",", " , ").replace("\n", "  \n\n").encode(), [], ""),
+    "bars": (lambda text: text.replace(",", "|").encode(), ["--sep", "|"], "separated by +bars"),
+    "numbered by pandas": (
+        lambda text: "\n".join(f"{i or ''},{x}" for i, x in enumerate(text.split())).encode(),
+        [], r"left out +1 column without a name\n",
+    ),
+    "gaps": (
+        lambda text: (text + "NA,1.5,kühl\n2.5,,warm\n").encode(),
+        ["--missing", "drop"], r"left out +2 rows with missing values\n",
+    ),
+    "no target": (
+        lambda text: (text + "1.5,1.5,\n").encode(),
+        ["--missing", "mean"], r"left out +1 row without the target\n",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("written", "words", "said"), MESSY.values(), ids=MESSY)
+def test_a_table_gives_the_same_network_however_it_is_written(run, tmp_path, written, words, said):
+    rows = [f"{i * 1.25},{i % 5 / 4},{'kühl' if i % 3 else 'warm'}" for i in range(30)]
+    text = "\n".join(["Länge,Höhe,Gefühl", *rows]) + "\n"
+    (tmp_path / "d.csv").write_text(text, encoding="utf-8")
+    (tmp_path / "messy.csv").write_bytes(written(text))
+    train = ["--target", "Gefühl", "--epochs", 1, "--hidden", 2, "--save"]
+    run("train", "d.csv", *train, "a.json")
+    code, out, err = run("train", "messy.csv", *train, "b.json", *words)
+    assert (code, err) == (0, "")
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    assert re.search(said, out)
+    assert ("separated" in out, "left out" in out) == ("separated" in said, "left out" in said)
+
+
+def test_gaps_are_filled_with_the_mean_of_the_rows_that_are_trained_on(run):
+    rows = [[i if i % 4 else "?", "red" if i % 3 else "", i % 7 / 2] for i in range(40)]
+    write_csv("d.csv", ["size", "colour", "y"], rows)
+    words = ["d.csv", "--target", "y", "--epochs", 1, "--save", "m.json", "--missing", "mean"]
+    code, out, err = run("train", *words)
+    assert (code, err) == (0, "")
+    assert "missing                           24, filled with the mean\n" in out
+    learnt, _, _, _ = train_test_split(rows, rows, 0.2, seed=0)
+    sizes = [row[0] for row in learnt if row[0] != "?"]
+    (mean, share), (scale, _) = load_state("m.json")["inputs"]
+    assert mean == pytest.approx(sum(sizes) / len(sizes))
+    filled = [row[0] if row[0] != "?" else mean for row in learnt]
+    assert scale == pytest.approx(np.std(filled))
+    assert share == 1.0  # of those that have a colour all are red
+
+
 # --- mistakes in the data ---
 
 ROWS = "".join(f"{i},{'no' if i % 2 else 'yes'}\n" for i in range(20))
@@ -154,7 +316,7 @@ BAD_DATA = {
         "rows with other answers",
     ),
     "one number in training": (
-        "a,t\n" + "".join(f"{i},{i if i in (7, 8) else 0}\n" for i in range(10)),
+        "a,t\n" + "".join(f"{i},{i / 3 if i in (7, 8) else 0}\n" for i in range(10)),
         "the target 't' is 0 in every row to train on: there is nothing to learn; give the file "
         "rows with other answers",
     ),
@@ -213,9 +375,25 @@ def test_too_many_texts_are_refused_before_they_take_memory(run, target, message
 # --- mistakes in the call ---
 
 BAD_OPTIONS = {
-    ("--hidden", "8,,8"): "--hidden: expected widths of at least 1 such as 8,8, got '8,,8'",
-    ("--hidden", "0"): "--hidden: expected widths of at least 1 such as 8,8, got '0'",
-    ("--hidden", "a"): "--hidden: expected widths of at least 1 such as 8,8, got 'a'",
+    (
+        "--hidden",
+        "8,,8",
+    ): "--hidden: expected widths of at least 1 such as 8,8, or 0 for a linear model, got '8,,8'",
+    (
+        "--hidden",
+        "0,8",
+    ): "--hidden: expected widths of at least 1 such as 8,8, or 0 for a linear model, got '0,8'",
+    (
+        "--hidden",
+        "a",
+    ): "--hidden: expected widths of at least 1 such as 8,8, or 0 for a linear model, got 'a'",
+    ("--sep", "x"): "--sep: expected one of , ; | : tab, got 'x'",
+    ("--decimal", ";"): "--decimal: invalid choice: ';' (choose from ",
+    ("--missing", "median"): "--missing: invalid choice: 'median' (choose from ",
+    (
+        "--encoding",
+        "rot13",
+    ): "--encoding: expected the name of an encoding such as cp1252, got 'rot13'",
     ("--lr", "-0.1"): "--lr: expected a number above 0, got '-0.1'",
     ("--lr", "nan"): "--lr: expected a number above 0, got 'nan'",
     ("--l2", "-1"): "--l2: expected a number of at least 0, got '-1'",
@@ -256,6 +434,15 @@ BAD_FILES = {
     "over each other": (
         ["--save", "c.png", "--plot", "c.png"],
         "--plot would overwrite what --save writes: choose another",
+    ),
+    "a minus": (["--save", "-"], "--save -: give the name of a file"),
+    "both": (
+        ["--category", "a", "--number", "a"],
+        "the column 'a' cannot be both a category and a number",
+    ),
+    "a number that is none": (
+        ["--number", "t"],
+        "d.csv, line 2, column 't': expected a number, got 'yes'",
     ),
     "unknown category": (["--category", "b"], "d.csv has no column 'b': choose from a, t"),
 }

@@ -49,6 +49,33 @@ TABLES = {
         '\ufeff"a, b", t\r\n\r\n 1 ,"x"\r\n\r\n',
         Table([[1.0]], [0], {"a, b": None}, ["x"]),
     ),
+    "semicolons and decimal commas": (
+        "a, in cm;b;t\n1,5;2;x,y\n-,5e1;3;z\n",
+        Table([[1.5, 2.0], [-5.0, 3.0]], [0, 1], {"a, in cm": None, "b": None}, ["x,y", "z"]),
+    ),
+    "tabs": (
+        "a\tc\tt\n1\tx, y\t2\n2\tx; y\t2.5\n",
+        Table(
+            [[1.0, 1.0, 0.0], [2.0, 0.0, 1.0]], [2.0, 2.5], {"a": None, "c": ["x, y", "x; y"]}, None
+        ),
+    ),
+    "commas with semicolons in some cells": (
+        'a,c,t\n1,"x; y",2\n2,z; z,3\n3,z; z,4\n',
+        Table(
+            [[1.0, 1.0, 0.0], [2.0, 0.0, 1.0], [3.0, 0.0, 1.0]],
+            [2.0, 3.0, 4.0],
+            {"a": None, "c": ["x; y", "z; z"]},
+            None,
+        ),
+    ),
+    "columns without a name": (
+        ",a,t,\n0,7,5,\n1,8,6,\n",
+        Table([[7.0], [8.0]], [5.0, 6.0], {"a": None}, None),
+    ),
+    "one number among gaps is a column of numbers": (
+        "a,t\n1,2\n",
+        Table([[1.0]], [2.0], {"a": None}, None),
+    ),
 }
 
 
@@ -57,18 +84,30 @@ def test_a_csv_becomes_a_table(csv_file, text, table):
     assert load_csv(csv_file(text), "t") == table
 
 
-MISSING = "the value is missing: fill it in, or leave out the row"
+def missing(places, one=True):
+    what, it, its = (
+        ("a missing value", "it", "its row") if one else ("2 missing values", "them", "their rows")
+    )
+    return (
+        f"d.csv has {what} ({places}): fill {it} in, or give missing='drop' to leave {its} out, or "
+        "missing='mean'"
+    )
 
+
+NOT_TEXT = (
+    "d.csv is not UTF-8 text: save it as CSV in UTF-8, or give its encoding, such as "
+    "encoding='cp1252'"
+)
 BAD_FILES = {
-    "empty cell": ("a,t\n1,2\n,3\n", f"d.csv, line 3, column 'a': {MISSING}"),
-    "question mark": ("a,t\n1,2\n?,3\n", f"d.csv, line 3, column 'a': {MISSING}"),
-    "NA": ("a,t\n1,NA\n", f"d.csv, line 2, column 't': {MISSING}"),
-    "nan": ("a,t\n\n1,2\nNaN,3\n", f"d.csv, line 4, column 'a': {MISSING}"),
+    "empty cell": ("a,t\n1,2\n,3\n", missing("column 'a' line 3")),
+    "question mark": ("a,t\n1,2\n?,3\n", missing("column 'a' line 3")),
+    "NA": ("a,t\n1,NA\n", missing("column 't' line 2")),
+    "nan": ("a,t\n\n1,2\nNaN,3\n", missing("column 'a' line 4")),
     "a word among numbers": (
         "a,t\n1,2\n5.1x,3\n3,4\n",
         "d.csv, line 3, column 'a': expected a number, got '5.1x'",
     ),
-    "missing text": ("a,t\nx,2\n?,3\n", f"d.csv, line 3, column 'a': {MISSING}"),
+    "missing text": ("a,t\nx,2\n?,3\n", missing("column 'a' line 3")),
     "inf": ("a,t\n1,2\n-inf,3\n", "d.csv, line 3, column 'a': -inf is not finite"),
     "1e999": ("a,t\n1e999,3\n", "d.csv, line 2, column 'a': 1e999 is not finite"),
     "short row": ("a,t\n1,2\n3\n", "d.csv, line 3: expected 2 cells, got 1"),
@@ -77,12 +116,27 @@ BAD_FILES = {
     "only the target": ("t\n1\n", "d.csv has no column besides the target 't'"),
     "a name twice": ("a,a,t\n1,2,3\n", "d.csv has 2 columns named 'a': names must differ"),
     "a misspelt target": ("a,tt\n1,2\n", "d.csv has no column 't': did you mean 'tt'?"),
-    "semicolons": ("a;t\n1;2\n", "d.csv seems to be separated by semicolons: save it with commas"),
-    "tabs": ("a\tt\n1\t2\n", "d.csv seems to be separated by tabs: save it with commas"),
+    "two gaps": (
+        "a,b,t\n1,n/a,2\n,3,3\n",
+        missing("column 'a' line 3; column 'b' line 2", one=False),
+    ),
+    "both decimal signs": (
+        "a;t\n1,5;2\n1.5;3\n",
+        "d.csv, line 3, column 'a': expected a decimal comma, got '1.5'; or give decimal='.'",
+    ),
+    "marks of thousands": (
+        "a;t\n1.234,5;2\n6,5;3\n",
+        "d.csv, line 2, column 'a': expected a number without marks of thousands, got '1.234,5'",
+    ),
+    "decimal commas among commas": (
+        'a,t\n"1,5",2\n"2,5",3\n',
+        "d.csv, line 2, column 'a': expected a decimal point, got '1,5'; or give decimal=','",
+    ),
+    "no names": (",\n1,2\n", "d.csv is empty: it needs a header and rows"),
     "only a header": ("a,t\n", "d.csv has a header but no rows"),
     "nothing": ("", "d.csv is empty: it needs a header and rows"),
     "open quote": ('a,t\n1,"2\n', "d.csv, line 2: unexpected end of data"),
-    "not text": (b"a,t\n\xff,1\n", "d.csv is not UTF-8 text: save it as CSV in UTF-8"),
+    "not text": (b"a,t\n\xff,1\n", NOT_TEXT),
 }
 
 
@@ -115,6 +169,55 @@ def test_a_column_that_cannot_be_chosen_is_named(csv_file, options, message):
         load_csv(csv_file("a,t\n1,2\n"), "t", **options)
 
 
+GAPS = "a,c,t\n1,x,1\n,y,2\n3,NA,3\n5,x,?\n6,x,4\n"
+
+
+def test_gaps_drop_their_rows_or_are_filled_with_means(csv_file):
+    path = csv_file(GAPS)
+    assert load_csv(path, "t", missing="drop").X == [[1.0, 1.0], [6.0, 1.0]]
+    table = load_csv(path, "t", missing="mean")
+    assert table.y == [1.0, 2.0, 3.0, 4.0]
+    third = 1 / 3  # of those that have a c
+    assert table.X[1] == [pytest.approx(10 / 3), 0.0, 1.0]
+    assert table.X[2] == [3.0, pytest.approx(2 * third), pytest.approx(third)]
+    columns = {"a": None, "c": ["x", "y"]}
+    assert load_columns(path, columns, missing="drop") == [[1, 1, 0], [5, 1, 0], [6, 1, 0]]
+    sheet = tables.Sheet(path, missing="drop")
+    sheet.settle(columns)
+    assert (sheet.numbers, sheet.lines, sheet.dropped) == ([1, 4, 5], [2, 5, 6], 2)
+
+
+def test_a_message_names_the_first_ten_of_many_gaps(csv_file):
+    path = csv_file("a,b,t\n" + "?,1,1\n" * 7 + "1,?,1\n" * 43)
+    places = "column 'a' lines 2, 3, 4, 5, 6; column 'b' lines 9, 10, 11, 12, 13; and 40 more"
+    with pytest.raises(ValueError, match=rf"has 50 missing values \({places}\): "):
+        load_csv(path, "t")
+
+
+def test_no_row_may_be_left(csv_file):
+    path = csv_file("a,b,t\n?,1,1\n2,?,3\n")
+    with pytest.raises(ValueError, match=r"^every row of d.csv has a missing value$"):
+        load_csv(path, "t", missing="drop")
+    with pytest.raises(ValueError, match=r"^the column 'a' of d.csv has no values: ignore it$"):
+        load_csv(csv_file("a,t\n?,1\n,2\n"), "t", missing="mean")
+
+
+def test_what_is_found_by_itself_can_be_given(csv_file):
+    path = csv_file("a;b,t\n1;5,2\n")
+    assert load_csv(path, "t", sep=",").columns == {"a;b": ["1;5"]}
+    assert load_csv(csv_file("a|t\n1,5|2\n"), "t", sep="|").X == [[1.5]]
+    assert load_csv(csv_file("a;t\n1,500;2\n"), "t").X == [[1.5]]
+    with pytest.raises(ValueError, match="expected a decimal point, got '1,500'"):
+        load_csv(csv_file("a;t\n1,500;2\n"), "t", decimal=".")
+    assert load_csv(csv_file('a,t\n"1,5","2,5"\n'), "t", decimal=",").X == [[1.5]]
+    assert load_csv(csv_file("ä,t\n1,2\n".encode("cp1252")), "t", encoding="cp1252").X == [[1.0]]
+    with pytest.raises(ValueError, match="unknown sep 'x'"):
+        load_csv(path, "t", sep="x")
+    with pytest.raises(ValueError, match="'a' cannot be both a category and a number"):
+        load_csv(csv_file("a,t\n1,2\n"), "t", categories=["a"], numbers=["a"])
+    assert load_csv(csv_file("a,t\n10,1\n9,2\n"), "t", ["a"]).columns == {"a": ["9", "10"]}
+
+
 def test_half_numbers_are_a_text_column(csv_file):
     assert load_csv(csv_file("a,t\n1,2\nx,3\n"), "t").columns == {"a": ["1", "x"]}
 
@@ -136,7 +239,7 @@ BAD_COLUMNS = {
         "d.csv has values that were not there in training: coat=bald, coat=curly",
     ),
     "no number": ("kg,coat\nx,long\n", "d.csv, line 2, column 'kg': expected a number, got 'x'"),
-    "missing value": ("kg,coat\n1,\n", f"d.csv, line 2, column 'coat': {MISSING}"),
+    "missing value": ("kg,coat\n1,\n", missing("column 'coat' line 2")),
 }
 
 
