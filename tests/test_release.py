@@ -1,4 +1,4 @@
-"""What is published: the metadata, the page on the package index, the distributions, the citation."""
+"""What is published: metadata, the page on the package index, distributions, the citation."""
 
 import os
 import re
@@ -83,7 +83,7 @@ def test_the_tests_of_the_source_distribution_run(distributions, tmp_path):
 
 
 def test_the_metadata_says_who_what_where_and_on_which_pythons(metadata):
-    assert metadata["Author"] and metadata["Summary"] and metadata["Keywords"]
+    assert [key for key in ("Author", "Summary", "Keywords") if not metadata[key]] == []
     urls = dict(url.split(", ") for url in metadata.get_all("Project-URL"))
     assert {"Source", "Documentation", "Changes", "Issues"} <= set(urls)
     classifiers = metadata.get_all("Classifier")
