@@ -1,6 +1,7 @@
 """playground: what it takes, what it refuses and with which sentence, what the page is made of."""
 
 import json
+import math
 import random
 import re
 
@@ -41,6 +42,17 @@ class Branches(nn.Module):
         return self.w * x[0] if x[0] > 0.0 else self.w
 
 
+def broken():
+    model = net()
+    model.parameters()[0].data = math.nan
+    return model
+
+
+def branching(outputs, targets):
+    loss = hinge_loss(outputs, targets)
+    return loss if loss.data < 1.0 else 2.0 * loss
+
+
 class Rings(Optimizer):
     def step(self):
         pass
@@ -79,6 +91,15 @@ def test_the_curve_begins_with_the_losses_of_a_history():
         "history"] == history["loss"]  # fmt: skip
 
 
+def test_a_title_that_is_blank_is_none_and_names_are_only_text():
+    hostile = ["</script><script>alert(1)</script>", "{{data}}\u2028"]
+    page = playground(net(), X, Y, hinge_loss, SGD, title=" ", names=hostile, classes=hostile[::-1])
+    data = data_of(page)
+    assert (data["title"], data["names"], data["labels"]) == ("MLP 2-3-1", hostile, hostile[::-1])
+    assert "<title>MLP 2-3-1" in page.page
+    assert "<script>alert" not in page.page
+
+
 @pytest.mark.parametrize(
     ("loss", "y", "outputs", "kind", "middle"),
     [
@@ -112,13 +133,27 @@ def bad(**given):
         (bad(optimizer=Rings), JitError, "step() of its own"),
         (bad(model=MLP(2, [80, 60, 1])), ValueError, "at most 5,000: pass a smaller model"),
         (bad(X=X * 2000, y=Y * 2000), ValueError, "X[:5000], y[:5000]"),
+        (bad(model=broken()), ValueError, "the parameter layers.0.neurons.0.w.0 is nan"),
         (bad(model="MLP"), TypeError, "model must be an nn.Module"),
         (bad(loss=3), TypeError, "loss must be a function"),
         (bad(y=Y[:2]), ValueError, "2"),
         (bad(y=[1.0, 0.5, 2.0]), ValueError, "hinge_loss expects targets -1 and 1"),
         (bad(X=[[1.0], [2.0, 3.0], [1.0]]), JitError, "not all of one length"),
         (bad(X=[[1.0], [2.0], [1.0]]), ValueError, "MLP expects 2 inputs, got 1"),
+        (bad(loss=branching), JitError, "runs the training as a tape, but a compiled function may"),
+        (bad(X=[[0.0, math.nan], *X[1:]]), ValueError, "X has nan in row 0, column 1"),
         (bad(title=3), TypeError, "title must be a text"),
+        (bad(names=3), TypeError, "names must be a list of texts, got int 3"),
+        (bad(names=(name for name in "ab")), TypeError, "names must be a list of texts, got gen"),
+        (bad(names=["a"]), ValueError, "names has 1 texts, but a sample has 2 numbers"),
+        (bad(names=["a", "a"]), ValueError, "names must be different texts, none of them blank"),
+        (bad(names=["a", " "]), ValueError, "names must be different texts, none of them blank"),
+        (bad(classes=["a"]), ValueError, "classes has 1 texts, but the page shows 2 classes"),
+        (
+            bad(y=[0.1, 0.2, 0.3], loss=mse_loss, classes=["a", "b"]),
+            ValueError,
+            "the page shows no classes",
+        ),
         (bad(history=[1.0]), TypeError, "history must be what fit returns"),
         (bad(path="page.png"), ValueError, "ends in .html or .htm"),
         (bad(path="no/such/page.html"), FileNotFoundError, "does not exist"),
