@@ -802,7 +802,7 @@ def test_a_node_takes_at_most_130_bytes():
         bytes_per_node = (tracemalloc.get_traced_memory()[0] - before) / 20_000
     finally:
         tracemalloc.stop()
-    assert bytes_per_node <= 130
+    assert bytes_per_node <= (130 if sys.version_info < (3, 12) else 138)  # since then 8 more
     assert len(topological_order(x)) == 20_003
 
 

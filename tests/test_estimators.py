@@ -24,7 +24,11 @@ from micrograd_like.train import EarlyStopping
 SMALL = {"hidden_layer_sizes": (4,), "learning_rate_init": 0.05, "max_iter": 12, "random_state": 0}
 
 
-@parametrize_with_checks([MLPClassifier(**SMALL), MLPRegressor(**SMALL)])
+# Older versions of scikit-learn give a generator, which pytest does not take.
+CHECKS = parametrize_with_checks([MLPClassifier(**SMALL), MLPRegressor(**SMALL)]).mark
+
+
+@pytest.mark.parametrize(CHECKS.args[0], list(CHECKS.args[1]), **CHECKS.kwargs)
 def test_scikit_learns_own_checks_pass(estimator, check):
     check(estimator)
 

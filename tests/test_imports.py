@@ -37,6 +37,7 @@ ARROWS = {
     "train": {"engine", "functional", "modes", "nesting", "checks", "optim", "data", "losses"},
     "micrograd": {"ops", "engine", "functional", "words", "nn"},
     "serialize": {"nn", "files", "checks"},
+    "export": {"engine", "modes", "nesting", "nn", "files"},
     "estimators": {"checks", "data", "nn", "losses", "optim", "train"},
     # trust
     "testing": {"engine", "modes", "nesting"},

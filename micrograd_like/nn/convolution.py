@@ -12,7 +12,7 @@ from ..engine import Value, as_value
 from ..functional import dot
 from ..nesting import flat, is_list, plain
 from .init import Rng, initialiser, random_source
-from .module import Module, width
+from .module import Module, Twin, width
 
 __all__ = ["Conv2d", "Flatten"]
 
@@ -75,6 +75,11 @@ class Conv2d(Module):
     def size(nin: int, nout: int, kernel_size: int, **others: Any) -> int:
         return (nin * kernel_size**2 + 1) * nout
 
+    def twins(self) -> list[Twin]:
+        n, m, k = self.nin, self.nout, self.kernel_size
+        made = f"nn.Conv2d({n}, {m}, {k}, stride={self.stride}, padding={self.padding})"
+        return [(made, {"weight": [m, n, k, k], "bias": [m]})]
+
     def checked(self, x: Any) -> Image:
         x = plain(x)
         if not is_list(x) or len(x) != self.nin:
@@ -120,6 +125,9 @@ class Flatten(Module):
 
     Source: torch.nn.Flatten.
     """
+
+    def twins(self) -> list[Twin]:
+        return [("nn.Flatten()", {})]
 
     def forward(self, x: Any) -> list[Any]:
         return flat(x)

@@ -16,7 +16,7 @@ from ..engine import Value, as_value
 from ..functional import dot
 from ..nesting import is_list, map_nested
 from .init import Rng, initialiser, random_source, uniform
-from .module import Module, as_inputs, text, texts, width, widths
+from .module import Module, Twin, as_inputs, text, texts, width, widths
 
 __all__ = ["ACTIVATIONS", "MLP", "Activation", "Layer", "Linear", "Neuron"]
 
@@ -35,6 +35,27 @@ ACTIVATIONS: dict[str, Callable[[Value], Value]] = {
 }
 known = choice(*ACTIVATIONS)
 
+# What computes the same in torch.nn, whose Softplus is x itself from a threshold on.
+_IN_TORCH = {
+    "tanh": "nn.Tanh()",
+    "sigmoid": "nn.Sigmoid()",
+    "relu": "nn.ReLU()",
+    "leaky_relu": "nn.LeakyReLU()",
+    "elu": "nn.ELU()",
+    "gelu": "nn.GELU()",
+    "silu": "nn.SiLU()",
+    "softplus": "nn.Softplus(threshold=1000.0)",
+    "sin": "Sin()",
+}
+
+
+def _activation(name: str) -> list[Twin]:
+    return [(_IN_TORCH[name], {})] if name in _IN_TORCH else []
+
+
+def _linear(nin: int, nout: int) -> Twin:
+    return f"nn.Linear({nin}, {nout})", {"weight": [nout, nin], "bias": [nout]}
+
 
 class Activation(Module):
     """One of ACTIVATIONS for every number of a nested list.
@@ -51,6 +72,9 @@ class Activation(Module):
 
     def __init__(self, name: str) -> None:
         self._configure(name=known("activation", name))
+
+    def twins(self) -> list[Twin]:
+        return _activation(self.name)
 
     def forward(self, x: Any) -> Any:
         activate = ACTIVATIONS[self.name]
@@ -98,6 +122,9 @@ class Neuron(Module):
     def size(nin: int, **others: Any) -> int:
         return nin + 1
 
+    def twins(self) -> list[Twin]:
+        return [_linear(self.nin, 1), *_activation(self.activation)]
+
     def forward(self, x: Sequence[Value]) -> Value:
         return self._activate(dot(self.w, x) + self.b)
 
@@ -133,6 +160,9 @@ class Layer(Module):
     @staticmethod
     def size(nin: int, nout: int, **others: Any) -> int:
         return (nin + 1) * nout
+
+    def twins(self) -> list[Twin]:
+        return [_linear(self.nin, self.nout), *_activation(self.activation)]
 
     def forward(self, x: Sequence[Value]) -> list[Value]:
         return [neuron.forward(x) for neuron in self.neurons]
@@ -216,6 +246,9 @@ class MLP(Module):
     @staticmethod
     def size(nin: int, nouts: Sequence[int], **others: Any) -> int:
         return sum((n + 1) * m for n, m in zip([nin, *nouts], nouts))
+
+    def twins(self) -> list[Twin]:
+        return [twin for layer in self.layers for twin in layer.twins()]
 
     def forward(self, x: Sequence[Value]) -> Any:
         for layer in self.layers:

@@ -20,6 +20,10 @@ from ..nesting import is_list, parts
 
 __all__ = ["Module", "Sequential"]
 
+# One of torch's modules: how it is made, "nn.Linear(2, 3)", and its tensors with their shapes, in
+# the order of Module.tensors().
+Twin: TypeAlias = tuple[str, dict[str, list[int]]]
+
 
 class Module:
     """Anything with parameters: the Values among its attributes, and those of the modules in it.
@@ -63,6 +67,13 @@ class Module:
     def size(*args: Any, **settings: Any) -> int:
         """How many parameters and buffered numbers these settings make, modules inside apart."""
         return 0
+
+    def twins(self) -> list[Twin]:
+        """What computes the same in torch.nn, one after the other."""
+        raise TypeError(
+            f"{type(self).__name__} has no counterpart in torch.nn that is known here: define "
+            'twins(), such as [("nn.Linear(2, 1)", {"weight": [1, 2], "bias": [1]})]'
+        )
 
     def _configure(self, **given: Any) -> None:
         """Keeps settings as attributes, each as its check returns it."""
@@ -330,6 +341,9 @@ class Sequential(Module):
         if not layers:
             raise ValueError("Sequential expects at least one module")
         self._configure(layers=list(layers))
+
+    def twins(self) -> list[Twin]:
+        return [twin for layer in self.layers for twin in layer.twins()]
 
     def forward(self, x: Any) -> Any:
         for layer in self.layers:

@@ -17,7 +17,7 @@ from ..functional import dot
 from ..functional import sum as total
 from ..nesting import map_nested
 from .init import Rng, random_source
-from .module import Module, as_inputs, width
+from .module import Module, Twin, as_inputs, width
 
 __all__ = ["BatchNorm", "Dropout"]
 
@@ -67,6 +67,11 @@ class BatchNorm(Module):
     @staticmethod
     def size(nin: int, **others: Any) -> int:
         return 4 * nin
+
+    def twins(self) -> list[Twin]:
+        made = f"nn.BatchNorm1d({self.nin}, eps={self.eps!r}, momentum={self.momentum!r})"
+        names = ("weight", "bias", "running_mean", "running_var")
+        return [(made, {name: [self.nin] for name in names})]
 
     def checked(self, x: Iterable[Number]) -> list[Value]:
         if self.training:
@@ -138,6 +143,9 @@ class Dropout(Module):
             raise ValueError(f"p must be 0 or more and below 1, got {p!r}")
         self._configure(p=p)
         self.rng = random_source(rng)
+
+    def twins(self) -> list[Twin]:
+        return [(f"nn.Dropout({self.p!r})", {})]
 
     def forward(self, x: Any) -> Any:
         if not self.training:
