@@ -60,7 +60,7 @@ ARROWS = {
 }
 LAZY = {"train": {"tape", "jit"}, "explore": {"tape"}}
 INSIDE = {
-    "nn": ["module", "init", "dense", "convolution", "regularization"],
+    "nn": ["module", "init", "dense", "convolution", "pooling", "regularization"],
     "optim": ["optimizers", "lr_scheduler"],
     "data": ["rows", "tables"],
     "train": ["history", "steps", "metrics", "callbacks", "given", "loop"],
