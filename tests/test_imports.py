@@ -62,7 +62,7 @@ LAZY = {"train": {"tape", "jit"}, "explore": {"tape"}}
 INSIDE = {
     "nn": ["module", "init", "dense", "convolution", "pooling", "regularization"],
     "optim": ["optimizers", "lr_scheduler"],
-    "data": ["rows", "tables"],
+    "data": ["rows", "tables", "toys"],
     "train": ["history", "steps", "metrics", "callbacks", "given", "loop"],
     "check_engine": [
         "cases", "contain", "functions", "dialect", "load", "rules", "careful", "complete",
