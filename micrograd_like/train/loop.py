@@ -119,7 +119,7 @@ def fit(
                 display(progress, bar, epochs, history),
             ]
             every = 1 if callbacks or scheduler or not steps.together else record or epochs
-            steps.keep = not (callbacks or scheduler or record)  # what shows looks at the history only
+            steps.keep = not (callbacks or scheduler or record)  # the bar looks at numbers only
             callbacks = [*filter(None, own), *callbacks]
             _call_all(callbacks, "start", model, history)
             try:
