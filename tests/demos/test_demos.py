@@ -70,7 +70,7 @@ CHECKS = {
 }
 CHECKED_ELSEWHERE = {
     *("linear_regression.py", "losses.py", "manual_backprop.py", "numpy_by_hand.py"),
-    *("microgpt.py", "microgpt_pictures.py"),
+    *("cnn.py", "microgpt.py", "microgpt_pictures.py"),
 }
 
 LONGER = {"cnn.py", "manual_backprop.py", "microgpt.py", "numpy_by_hand.py"}
