@@ -123,10 +123,8 @@ def train(gpt: GPT, examples: Sequence[Any], steps: int, eager: bool = False) ->
             losses.append(step(*chosen))
             first.setdefault(len(chosen[0]), time.perf_counter() - before)
     total, compiling = time.perf_counter() - start, 0.0 if eager else sum(first.values())
-    print(
-        f"{steps} steps in {total:.2f} s ({compiling:.2f} s of them compiling), "
-        f"{1e6 * (total - compiling) / steps:.1f} us a step, last loss {losses[-1]:.4f}"
-    )
+    print(f"{steps} steps in {total:.2f} s ({compiling:.2f} s of them compiling), "
+          f"{1e6 * (total - compiling) / steps:.1f} us a step, last loss {losses[-1]:.4f}")
     return losses
 
 
