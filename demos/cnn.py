@@ -131,7 +131,8 @@ def main() -> None:
     )  # fmt: skip
     seconds, training = time.perf_counter() - began, sum(history["time"])
     each = 1e6 * training / (len(history) * len(X))
-    print(f"{seconds:.1f} s, {seconds - training:.1f} s of them compiling; {each:.0f} us an image")
+    print(f"{seconds:.1f} s, {training:.1f} s of them training, {each:.0f} us an image")
+    print("the rest is compiling, and making lists of the images")
     share = history["val_accuracy"][-1]
     print(f"held-out accuracy {share:.1%} of {len(held_out[0])} images")
     picture(model, *held_out, f"{source}: {share:.1%}").savefig(options.out / "cnn.png", dpi=110)

@@ -87,5 +87,5 @@ def test_without_a_file_the_images_are_scikit_learn_s_and_it_says_so(tmp_path):
     assert run.returncode == 0, run.stderr
     assert "1347 images to train on, 450 held out: scikit-learn's 8x8 digits" in run.stdout
     assert numbers(r"held-out accuracy ([\d.]+)% of 450", run.stdout)[0] >= 93.0
-    assert numbers(r"([\d.]+) s, [\d.]+ s of them compiling", run.stdout)[0] > 0.0
+    assert numbers(r"([\d.]+) s, [\d.]+ s of them training", run.stdout)[0] > 0.0
     assert_pictures(tmp_path, "cnn.png")
