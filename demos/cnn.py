@@ -135,7 +135,7 @@ def main() -> None:
     print("the rest is compiling, and making lists of the images")
     share = history["val_accuracy"][-1]
     print(f"held-out accuracy {share:.1%} of {len(held_out[0])} images")
-    picture(model, *held_out, f"{source}: {share:.1%}").savefig(options.out / "cnn.png", dpi=110)
+    picture(model, *held_out, f"{source}: {share:.1%}").savefig(options.out / "cnn.png", dpi=90)
     print("saved", options.out / "cnn.png")
 
 
