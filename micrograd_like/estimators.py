@@ -220,7 +220,7 @@ class MLPClassifier(ClassifierMixin, _MLPEstimator):  # type: ignore[misc]
         shuffle: a new order every epoch.
         random_state: an int for the same result every time.
         tol: what counts as an improvement of the loss.
-        verbose: show a progress bar.
+        verbose: show the epochs, as progress=True of fit does.
         warm_start: fit goes on with the network that is there; the optimiser starts anew.
         early_stopping: True: hold out validation_fraction of the rows and keep the epoch of the
             smallest loss on them; False: train on all rows, until the loss gets no better; "auto":

@@ -27,6 +27,13 @@ MODELS = {
         ),
         PAIRS,
     ),
+    "one line": (lambda: nn.mlp(2, [4, 4, 1], batch_norm=True, dropout=0.1, rng=0), PAIRS),
+    "pooled": (
+        lambda: nn.Sequential(
+            nn.MaxPool2d(2, stride=1), nn.AvgPool2d(2, padding=1), nn.Flatten(), nn.Linear(4, 1, rng=0)
+        ),
+        IMAGES,
+    ),
     "images": (
         lambda: nn.Sequential(
             nn.Conv2d(1, 2, 2, stride=1, padding=1, rng=0), nn.Activation("gelu"), nn.Flatten(),

@@ -61,9 +61,9 @@ ARROWS = {
 }
 LAZY = {"train": {"tape", "jit"}, "explore": {"tape"}, "playground": {"explore"}}
 INSIDE = {
-    "nn": ["module", "init", "dense", "convolution", "regularization"],
+    "nn": ["module", "init", "dense", "convolution", "pooling", "regularization"],
     "optim": ["optimizers", "lr_scheduler"],
-    "data": ["rows", "cells", "tables"],
+    "data": ["rows", "cells", "tables", "toys"],
     "train": ["history", "steps", "metrics", "callbacks", "given", "loop"],
     "check_engine": [
         "cases", "contain", "functions", "dialect", "load", "rules", "careful", "complete",

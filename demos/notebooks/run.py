@@ -4,8 +4,9 @@
     python demos/notebooks/run.py --out DIR     # leave the notebooks alone, write the copies to DIR
     python demos/notebooks/run.py 02_pytorch    # only this one
 
-Each notebook runs in a fresh kernel of the Python that runs this script. It stores nothing that
-differs from run to run or from machine to machine: no times, no paths, no Python version.
+Each notebook runs in a fresh kernel of the Python that runs this script, and then what its texts
+claim is asserted (claims.py). It stores nothing that differs from run to run or from machine to
+machine, no times, no paths, no Python version; 02 says one ratio of times.
 
 It needs the test extra: pip install "micrograd_like[test]"
 """
@@ -18,6 +19,8 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from claims import CLAIMS
 
 HERE = Path(__file__).resolve().parent
 
@@ -59,11 +62,13 @@ def settle(directory: Path) -> None:
 
 
 def run(path: Path, target: Path) -> None:
-    """Runs one notebook; an error in a cell is raised, and nothing is written then."""
+    """Runs one notebook; an error in a cell or a false claim is raised, and nothing is written."""
     from nbclient import NotebookClient
 
     nbformat: Any = import_module("nbformat")  # its functions have no types
     notebook = nbformat.read(path, as_version=4)
+    claims = "\n".join(f"assert {claim}, {claim!r}" for claim in CLAIMS.get(path.stem, []))
+    notebook.cells.append(nbformat.v4.new_code_cell(claims))
     client = NotebookClient(
         notebook,
         timeout=300,
@@ -73,6 +78,7 @@ def run(path: Path, target: Path) -> None:
         resources={"metadata": {"path": str(HERE)}},
     )
     client.execute()
+    notebook.cells.pop()
     notebook.metadata = {
         "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},

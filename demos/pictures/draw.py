@@ -1,4 +1,4 @@
-"""Draws the pictures of the README anew, each with the demo that it shows.
+"""Draws the pictures of the README and the index anew, each with the demo that it shows.
 
     python demos/pictures/draw.py                   # all, in place
     python demos/pictures/draw.py spirals neuron    # only these
@@ -34,8 +34,10 @@ PAGES = {
         "document.querySelectorAll('button.neuron')[2 + 8 + 1].click();",
     ),
 }  # fmt: skip
-DEMOS = {"spirals": "spirals", "microgpt_loss": "microgpt_pictures",
-         "microgpt_letters": "microgpt_pictures"}  # fmt: skip
+OWN = ("spirals", "linear_regression", "manual_backprop", "numpy_by_hand", "losses", "moons", "xor",
+       "digits", "cnn")  # fmt: skip
+DEMOS = {name: name for name in OWN} | {"microgpt_loss": "microgpt_pictures",
+                                        "microgpt_letters": "microgpt_pictures"}  # fmt: skip
 NAMES = ["neuron", *DEMOS, *PAGES]
 
 
@@ -59,7 +61,7 @@ def main() -> None:
                 (Path(folder) / f"{name}.png").write_bytes(page(Path(folder), *PAGES[name]))
             if name != "neuron":
                 png = (Path(folder) / f"{name}.png").read_bytes()
-                (options.out / f"{name}.png").write_bytes(png)
+                (options.out / f"{name}.png").write_bytes(smaller(png))
             print("saved", options.out / f"{name}.png")
 
 
@@ -96,11 +98,11 @@ def page(
         browser.show((folder / f"{demo}.html").read_text("utf-8"), at)
         browser.js(f"(() => {{{do}}})()")
         browser.wait_for_a_frame()
-        return smaller(base64.b64decode(browser.cdp("Page.captureScreenshot")["data"]))
+        return base64.b64decode(browser.cdp("Page.captureScreenshot")["data"])
 
 
 def smaller(png: bytes) -> bytes:
-    """With 256 colours, which is enough for a page and takes a third of the bytes."""
+    """With 256 colours, which is enough for them and takes a third of the bytes."""
     picture, file = Image.open(io.BytesIO(png)).convert("RGB"), io.BytesIO()
     picture.quantize(256, Image.Quantize.MAXCOVERAGE).save(file, "png", optimize=True)
     return file.getvalue()

@@ -12,3 +12,4 @@ here knows of Values or networks.
 
 from .rows import *
 from .tables import *
+from .toys import *

@@ -14,4 +14,5 @@ from .convolution import *
 from .dense import *
 from .init import *
 from .module import *
+from .pooling import *
 from .regularization import *

@@ -81,19 +81,7 @@ class Conv2d(Module):
         return [(made, {"weight": [m, n, k, k], "bias": [m]})]
 
     def checked(self, x: Any) -> Image:
-        x = plain(x)
-        if not is_list(x) or len(x) != self.nin:
-            got = f"{len(x)} channels" if is_list(x) else type(x).__name__
-            raise ValueError(f"Conv2d expects an image of {self.nin} channels, got {got}")
-        if not all(is_list(channel) and all(map(is_list, channel)) for channel in x):
-            raise ValueError("Conv2d expects an image as channels of rows of numbers")
-        widths = {len(row) for channel in x for row in channel}
-        heights = {len(channel) for channel in x}
-        if len(widths) != 1 or len(heights) != 1:
-            raise ValueError("Conv2d expects channels of equal size with rows of equal length")
-        if min(*widths, *heights) + 2 * self.padding < self.kernel_size:
-            raise ValueError(f"the image is smaller than the window of {self.kernel_size}")
-        return [[list(map(as_value, row)) for row in channel] for channel in x]
+        return as_image(self, x, self.nin)
 
     def forward(self, x: Image) -> Image:
         image = self._padded(x)
@@ -114,6 +102,23 @@ class Conv2d(Module):
         zero, p = Value(0.0), self.padding
         side, edge = [zero] * p, [[zero] * (len(image[0][0]) + 2 * p) for _ in range(p)]
         return [edge + [[*side, *row, *side] for row in channel] + edge for channel in image]
+
+
+def as_image(layer: Any, x: Any, nin: int | None = None) -> Image:
+    """An image as channels of rows of Values, no smaller than the layer's window."""
+    x, name = plain(x), type(layer).__name__
+    if not is_list(x) or len(x) != (nin or len(x) or 1):
+        got = f"{len(x)} channels" if is_list(x) else type(x).__name__
+        raise ValueError(f"{name} expects an image of {nin or 'some'} channels, got {got}")
+    if not all(is_list(channel) and all(map(is_list, channel)) for channel in x):
+        raise ValueError(f"{name} expects an image as channels of rows of numbers")
+    widths = {len(row) for channel in x for row in channel}
+    heights = {len(channel) for channel in x}
+    if len(widths) != 1 or len(heights) != 1:
+        raise ValueError(f"{name} expects channels of equal size with rows of equal length")
+    if min(*widths, *heights) + 2 * layer.padding < layer.kernel_size:
+        raise ValueError(f"the image is smaller than the window of {layer.kernel_size}")
+    return [[list(map(as_value, row)) for row in channel] for channel in x]
 
 
 class Flatten(Module):

@@ -197,6 +197,7 @@ class MLP(Module):
 
     Returns:
         Called on a list of nin numbers or Values: a Value when there is one output, else a list.
+        With BatchNorm or Dropout between the layers: ``mlp``.
 
     Raises:
         ValueError: a width below 1, no layer, an unknown name, another number of inputs.

@@ -1,7 +1,9 @@
-"""Layers that do one thing in training and another in evaluation.
+"""Layers that do one thing in training and another in evaluation, and a network with them.
 
 >>> BatchNorm(2, momentum=0.5), Dropout(0.5)
 (BatchNorm(2, momentum=0.5), Dropout(0.5))
+>>> len(mlp(2, [16, 16, 1], batch_norm=True, dropout=0.2).layers)
+9
 
 One that draws random numbers has a generator of its own, ``rng``, and gets each number from
 ``factor()``: so its state can be saved, and a compiler can draw the same numbers ahead. One that
@@ -16,10 +18,11 @@ from ..engine import Number, Value, as_value, assign
 from ..functional import dot
 from ..functional import sum as total
 from ..nesting import map_nested
+from .dense import MLP, Activation, Linear
 from .init import Rng, random_source
-from .module import Module, Twin, as_inputs, width
+from .module import Module, Sequential, Twin, as_inputs, width
 
-__all__ = ["BatchNorm", "Dropout"]
+__all__ = ["BatchNorm", "Dropout", "mlp"]
 
 
 class BatchNorm(Module):
@@ -158,3 +161,41 @@ class Dropout(Module):
 
     def __repr__(self) -> str:
         return f"Dropout({self.p})"
+
+
+def mlp(
+    nin: int, nouts: Sequence[int],
+    activation: str | Sequence[str] = "tanh", output_activation: str = "tanh",
+    init: str = "auto", rng: Rng = None, *, batch_norm: bool = False, dropout: float = 0.0,
+) -> Sequential:  # fmt: skip
+    """The layers of an MLP one by one, with BatchNorm and Dropout between them.
+
+    A hidden layer becomes Linear, BatchNorm, Activation, Dropout; the last layer stays what it is,
+    and one of a single neuron gives a Value, as the MLP does. The start is that of the MLP with the
+    same arguments and seed.
+
+    Args:
+        batch_norm: normalise before every hidden activation.
+        dropout: the p of a Dropout after every hidden activation; 0 for none.
+
+    The others are those of MLP.
+
+    Example:
+        >>> mlp(2, [4, 1], batch_norm=True, dropout=0.2)
+        Sequential(Linear(2, 4), BatchNorm(4), Activation('tanh'), Dropout(0.2),
+                   Neuron(4, activation='tanh'))
+
+    Source: Ioffe and Szegedy (2015), section 3.2, for the order; torchvision.ops.MLP for the whole.
+    """
+    if not isinstance(batch_norm, bool):
+        raise TypeError(f"batch_norm must be True or False, got {batch_norm!r:.60}")
+    rng = random_source(rng)
+    *hidden, last = MLP(nin, nouts, activation, output_activation, init, rng).layers
+    layers: list[Module] = []
+    for layer in hidden:
+        linear = Linear(layer.nin, layer.nout)
+        linear.load_state_dict(layer.state_dict())
+        norm = [BatchNorm(layer.nout)] if batch_norm else []
+        drop = [Dropout(dropout, rng.randrange(2**32))] if dropout != 0.0 else []
+        layers += [linear, *norm, Activation(layer.activation), *drop]
+    return Sequential(*layers, last.neurons[0] if last.nout == 1 else last)

@@ -11,9 +11,11 @@ own come first: the numbers of the epoch are complete when yours is called.
 """
 
 import math
+import sys
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 from ..checks import choice, integer, number
@@ -125,7 +127,7 @@ class Recorder:
 
 
 def progress_bar(epochs: int) -> Any:
-    """A tqdm bar; leaving its ``with`` block leaves the line to others. Without tqdm, no bar."""
+    """A tqdm bar; leaving its ``with`` block leaves the line to others. Without tqdm, None."""
     try:
         from tqdm import tqdm
     except ImportError:
@@ -133,11 +135,50 @@ def progress_bar(epochs: int) -> Any:
     return tqdm(total=epochs, desc="training", unit="epoch")
 
 
+def display(progress: bool | str, bar: Any, epochs: int, history: History) -> Any:
+    """Who shows the epochs: the bar, where there is none some lines, a line for each, nobody."""
+    if bar is not None:
+        return partial(show, bar)
+    if progress == "lines":
+        return Lines(epochs, history)
+    return progress and Lines(epochs, history, every=max(epochs // 10, 1), file=sys.stderr)
+
+
+def shown(history: History, epoch: int) -> dict[str, str]:
+    """Loss, metrics and learning rate of an epoch, counted from 1."""
+    names = [name for name in history if name not in ("time", "grad_norm")]
+    return {name: f"{history[name][epoch - 1]:.4g}" for name in names}
+
+
 def show(bar: Any, model: Any, history: History) -> None:
-    """Shows loss, metrics and learning rate."""
-    shown = [name for name in history if name not in ("time", "grad_norm")]
-    bar.set_postfix({name: f"{history[name][-1]:.4g}" for name in shown}, refresh=False)
+    """Moves the bar to the last epoch."""
+    bar.set_postfix(shown(history, len(history)), refresh=False)
     bar.update(len(history) - bar.n)
+
+
+class Lines:
+    """Prints a line for the first epoch, for every so many and for the last."""
+
+    def __init__(self, epochs: int, history: History, every: int = 1, file: Any = None) -> None:
+        self.epochs, self.history, self.every, self.file = epochs, history, every, file
+        self.seen = self.printed = 0
+
+    def __call__(self, model: Any, history: History) -> None:
+        for epoch in range(self.seen + 1, len(history) + 1):  # compiled ones come together
+            if epoch == 1 or epoch % self.every == 0:
+                self._print(epoch)
+        self.seen = len(history)
+
+    def finish(self, model: Any) -> None:
+        """Prints the last epoch, once."""
+        if self.printed < self.seen:
+            self._print(self.seen)
+
+    def _print(self, epoch: int) -> None:
+        words = [f"{name} {number}" for name, number in shown(self.history, epoch).items()]
+        count = f"{epoch:{len(str(self.epochs))}}/{self.epochs}"
+        print(f"epoch {count}", *words, sep="  ", file=self.file, flush=True)
+        self.printed = epoch
 
 
 # --- what fit says before the first epoch ---

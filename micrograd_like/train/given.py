@@ -109,6 +109,15 @@ def yes_or_no(name: str, x: Any) -> bool:
     return bool(x)
 
 
+def progress(x: Any) -> bool | str:
+    """How the epochs are shown."""
+    if isinstance(x, str) and x == "lines":
+        return x
+    if type(x).__name__ not in ("bool", "bool_"):  # numpy's too
+        raise ValueError(f'progress must be True, False or "lines", got {x!r:.60}')
+    return bool(x)
+
+
 def whole(name: str, n: Any) -> int:
     """An int, of any sign."""
     if not is_int(n):

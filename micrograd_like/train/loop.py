@@ -16,8 +16,8 @@ from ..optim import Adam
 from . import given
 from .callbacks import (
     Recorder,
+    display,
     progress_bar,
-    show,
     step_scheduler,
     warn_of_bounded_scores,
 )
@@ -36,7 +36,7 @@ def fit(
     validation: tuple[Any, Any] | None = None, scheduler: Any = None, step_every: str = "epoch",
     l1: float = 0.0, l2: float = 0.0, max_norm: float | None = None,
     metrics: Iterable[str | Metric] = (), callbacks: Iterable[Any] = (),
-    seed: int = 0, progress: bool = True,
+    seed: int = 0, progress: bool | str = True,
     jit: bool | str = "auto", threads: int = 1, record: int = 0,
 ) -> History:  # fmt: skip
     """Trains a model on samples X and targets y.
@@ -62,7 +62,8 @@ def fit(
         callbacks: functions of (model, history), called after every epoch; a text that one returns
             ends training and says why. See callbacks.py.
         seed: of the shuffle.
-        progress: show a bar with loss, metrics and learning rate (with tqdm).
+        progress: True shows a bar with loss, metrics and learning rate, where tqdm is missing about
+            ten lines; "lines" prints one for every epoch, as Keras' verbose does.
         jit: run the steps as machine code: True, False, or "auto" where it is possible and pays.
             Where the samples of a batch depend on each other (BatchNorm, a loss of pairs), whole
             batches are compiled. What is held out is evaluated so, too.
@@ -96,7 +97,7 @@ def fit(
     epochs, threads = at_least_1("epochs", epochs), at_least_1("threads", threads)
     record = 0 if is_int(record) and record == 0 else at_least_1("record", record)
     shuffle = given.yes_or_no("shuffle", shuffle)
-    progress, seed = given.yes_or_no("progress", progress), given.whole("seed", seed)
+    progress, seed = given.progress(progress), given.whole("seed", seed)
     measures, callbacks = given.measures(metrics), given.functions("callbacks", callbacks)
     choice("epoch", "batch")("step_every", step_every)
     if scheduler is not None:
@@ -111,14 +112,14 @@ def fit(
         steps = choose(problem, jit, epochs, threads, not all(map(given.is_ours, theirs)), look)
         history, orders = History(), _orders(len(problem.X), shuffle, seed)
         history.jit, monitor = steps.says, "val_loss" if held_out else "loss"
-        with progress_bar(epochs) if progress else nullcontext() as bar:
+        with progress_bar(epochs) if progress is True else nullcontext() as bar:
             own: list[Any] = [
                 scheduler and partial(step_scheduler, scheduler, monitor),
                 record and Recorder(record, history, Recording(model, loss, problem.X, problem.y)),
-                bar is not None and partial(show, bar),
+                display(progress, bar, epochs, history),
             ]
             every = 1 if callbacks or scheduler or not steps.together else record or epochs
-            steps.keep = not (callbacks or scheduler or record)  # a bar looks at the history only
+            steps.keep = not (callbacks or scheduler or record)  # the bar looks at numbers only
             callbacks = [*filter(None, own), *callbacks]
             _call_all(callbacks, "start", model, history)
             try:

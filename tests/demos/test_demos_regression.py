@@ -44,10 +44,35 @@ def test_linear_regression_finds_the_line_three_times(tmp_path):
     assert_pictures(tmp_path, "linear_regression.png")
 
 
-def test_manual_backprop_trains_four_times_the_same(tmp_path):
-    stdout = run("manual_backprop.py", tmp_path)
-    first, last, gap = numbers(r"loss (\S+) at first, (\S+) at last; .* by (\S+)", stdout)
+def check_manual_backprop(stdout, ways):
+    first, last, of, gap = numbers(
+        r"loss (\S+) at first, (\S+) at last; the (\d) differ by (\S+)", stdout
+    )
     assert first > 0.5
     assert last < 0.03
+    assert of == ways
     assert gap < 1e-9
+    pairs = re.findall(r"target +(\S+) +prediction +(\S+)", stdout)
+    assert len(pairs) == 5
+    assert all(abs(float(y) - float(prediction)) < 0.3 for y, prediction in pairs)
+
+
+def test_manual_backprop_trains_four_times_the_same(tmp_path):
+    check_manual_backprop(run("manual_backprop.py", tmp_path), ways=4)
     assert_pictures(tmp_path, "manual_backprop.png")
+
+
+def test_manual_backprop_by_numpy_alone(tmp_path):
+    stdout = run("manual_backprop.py", tmp_path / "out", path=hide(tmp_path, "torch"))
+    assert "torch is not installed" in stdout
+    check_manual_backprop(stdout, ways=2)
+
+
+def test_every_gradient_by_hand_in_numpy_is_the_engine_s(tmp_path):
+    stdout = run("numpy_by_hand.py", tmp_path)
+    gaps = re.findall(r"(.*): +differs by (\S+)", stdout)
+    assert [name for name, _ in gaps] == ["cross entropy", "BatchNorm", "the whole network"] * 2
+    assert all(0.0 <= float(gap) < 1e-12 for _, gap in gaps)
+    shares = re.findall(r"accuracy ([\d.]+)%", stdout)
+    assert [float(share) >= least for share, least in zip(shares, (99, 90))] == [True, True]
+    assert_pictures(tmp_path, "numpy_by_hand.png")

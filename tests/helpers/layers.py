@@ -15,12 +15,14 @@ from torch import nn
 from micrograd_like.nn import (
     MLP,
     Activation,
+    AvgPool2d,
     BatchNorm,
     Conv2d,
     Dropout,
     Flatten,
     Layer,
     Linear,
+    MaxPool2d,
     Neuron,
     Sequential,
 )
@@ -73,6 +75,14 @@ ROWS = {
         lambda: Conv2d(1, 2, 3, padding=1), (2, 1, 3, 4), lambda: nn.Conv2d(1, 2, 3, 1, 1)),
     "Conv2d saved by padding": Row(
         lambda: Conv2d(1, 1, 3, padding=1), (1, 1, 1, 1), lambda: nn.Conv2d(1, 1, 3, 1, 1)),
+    "MaxPool2d": Row(
+        lambda: MaxPool2d(3, 2, 1), (2, 2, 4, 5), lambda: nn.MaxPool2d(3, 2, 1)),
+    "MaxPool2d of touching windows": Row(
+        lambda: MaxPool2d(2), (2, 1, 5, 4), lambda: nn.MaxPool2d(2)),
+    "AvgPool2d": Row(
+        lambda: AvgPool2d(3, 2, 1), (2, 2, 4, 5), lambda: nn.AvgPool2d(3, 2, 1)),
+    "AvgPool2d of touching windows": Row(
+        lambda: AvgPool2d(2), (2, 1, 5, 4), lambda: nn.AvgPool2d(2)),
     "Sequential": Row(
         lambda: Sequential(Linear(3, 4), BatchNorm(4), Activation("tanh"), Linear(4, 2)), (5, 3),
         lambda: nn.Sequential(
@@ -81,6 +91,11 @@ ROWS = {
         lambda: Sequential(Conv2d(1, 2, 2), Activation("relu"), Flatten(), Linear(8, 3)),
         (3, 1, 3, 3),
         lambda: nn.Sequential(nn.Conv2d(1, 2, 2), nn.ReLU(), nn.Flatten(), nn.Linear(8, 3))),
+    "Sequential, with pooling": Row(
+        lambda: Sequential(Conv2d(1, 2, 2), MaxPool2d(2), AvgPool2d(2), Flatten(), Linear(2, 3)),
+        (3, 1, 5, 5),
+        lambda: nn.Sequential(
+            nn.Conv2d(1, 2, 2), nn.MaxPool2d(2), nn.AvgPool2d(2), nn.Flatten(), nn.Linear(2, 3))),
 }  # fmt: skip
 
 

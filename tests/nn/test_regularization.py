@@ -6,9 +6,11 @@ import pytest
 import torch
 from helpers.layers import numbers, shake
 
+from micrograd_like import Adam, fit, hinge_loss, load, save
+from micrograd_like.data import make_circles
 from micrograd_like.engine import Value
 from micrograd_like.nesting import map_nested
-from micrograd_like.nn import BatchNorm, Dropout, Linear, Sequential
+from micrograd_like.nn import MLP, BatchNorm, Dropout, Linear, Sequential, mlp
 from micrograd_like.testing import assert_module_matches_torch
 
 
@@ -102,3 +104,65 @@ def test_eval_reaches_the_dropout_inside_a_sequential():
     model = Sequential(Linear(2, 30, rng=0), Dropout(0.5, rng=0))
     assert 0.0 in [v.data for v in model([1.0, 1.0])]
     assert 0.0 not in [v.data for v in model.eval()([1.0, 1.0])]
+
+
+# --- mlp: both in one line ---
+
+
+def test_mlp_starts_as_the_mlp_and_without_more_computes_what_it_computes():
+    arguments = 3, [4, 3, 2], ["relu", "sin"], "sigmoid"
+    one, other = mlp(*arguments, rng=5), MLP(*arguments, rng=5)
+    assert [p.data for p in one.parameters()] == [p.data for p in other.parameters()]
+    x = numbers(3)
+    assert [v.data for v in one(x)] == [v.data for v in other(x)]
+    assert mlp(3, [1], rng=5)(x).data == MLP(3, [1], rng=5)(x).data
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("nout", [1, 2])
+def test_mlp_with_batch_norm_and_dropout_is_torch_s(training, nout):
+    nn = torch.nn
+    model = shake(mlp(3, [4, 3, nout], "relu", "tanh", rng=0, batch_norm=True, dropout=0.25))
+    for layer in model.layers:
+        if isinstance(layer, Dropout):
+            layer.factor = lambda: 4.0 / 3.0  # nothing is dropped: torch draws other numbers
+    twin = nn.Sequential(
+        *(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.ReLU(), Scaled()),
+        *(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.ReLU(), Scaled()),
+        *(nn.Linear(3, nout), nn.Tanh(), *[nn.Flatten(0)] * (nout == 1)),
+    )
+    assert_module_matches_torch(model.train(training), twin, numbers((6, 3)), rtol=1e-11)
+
+
+class Scaled(torch.nn.Module):
+    """A Dropout that drops nothing."""
+
+    def forward(self, x):
+        return x * (4.0 / 3.0) if self.training else x
+
+
+def test_mlp_trains_on_plain_targets_and_is_saved(tmp_path):
+    X, y = make_circles(24, noise=0.05)
+    y = [2 * k - 1 for k in y]
+    model = mlp(2, [8, 1], "relu", "linear", rng=0, batch_norm=True, dropout=0.1)
+    adam = Adam(model.parameters(), lr=0.05)
+    history = fit(model, X, y, hinge_loss, adam, epochs=40, metrics=["accuracy"], progress=False)
+    assert history["accuracy"][-1] > 0.9
+    save(model, tmp_path / "m.json")
+    again = load(tmp_path / "m.json")
+    assert repr(again) == repr(model)
+    assert again(X[0]).data == model(X[0]).data
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda: mlp(2, 3, batch_norm=True), TypeError, r"expects a list of layer widths, got 3"),
+        (lambda: mlp(2, [3, 1], dropout=1.0), ValueError, "p must be 0 or more and below 1"),
+        (lambda: mlp(2, [3, 1], dropout="0.2"), TypeError, "p must be a number, got str '0.2'"),
+        (lambda: mlp(2, [3, 1], batch_norm=2), TypeError, "batch_norm must be True or False, got"),
+    ],
+)
+def test_mlp_says_what_it_cannot_take(call, error, message):
+    with pytest.raises(error, match=message):
+        call()

@@ -125,10 +125,32 @@ def test_the_bar_shows_loss_and_learning_rate(capsys):
     assert "lr=0.1" in shown
 
 
-def test_nothing_but_the_bar_is_missing_without_tqdm(monkeypatch, capsys):
+@pytest.mark.parametrize("jit", [False, True])
+def test_a_line_for_every_epoch_as_keras_prints_them(jit, capsys):
+    options = {"metrics": ["mae"], "validation": (X[:5], Y[:5]), "jit": jit}
+    history = train(network(), epochs=10, progress="lines", **options)
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert (len(lines), err) == (10, "")
+    assert lines[2] == (
+        f"epoch  3/10  loss {history['loss'][2]:.4g}  lr 0.1  mae {history['mae'][2]:.4g}  "
+        f"val_loss {history['val_loss'][2]:.4g}  val_mae {history['val_mae'][2]:.4g}"
+    )
+
+
+def test_without_tqdm_there_are_about_ten_lines_and_the_last_epoch(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "tqdm", None)
-    assert len(train(network(), epochs=2, progress=True)) == 2
-    assert capsys.readouterr() == ("", "")
+
+    def epochs_shown(**options):
+        train(network(), progress=True, **options)
+        out, err = capsys.readouterr()
+        assert out == ""
+        return [int(line.split()[1].split("/")[0]) for line in err.splitlines()]
+
+    assert epochs_shown(epochs=3) == [1, 2, 3]
+    assert epochs_shown(epochs=57) == [1, *range(5, 60, 5), 57]
+    enough = [lambda model, history: "enough" if len(history) == 13 else None]
+    assert epochs_shown(epochs=100, callbacks=enough) == [1, 10, 13]
 
 
 @pytest.mark.parametrize(
