@@ -44,7 +44,7 @@ extensions = [
     "shown",
 ]
 exclude_patterns = ["_ext", "gallery/extra"]
-templates_path: list[str] = []
+suppress_warnings = ["toc.empty_glob"]
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
@@ -69,9 +69,7 @@ repository = "https://github.com/micrograd-like/micrograd_like"
 html_theme_options = {
     "light_css_variables": {"color-brand-primary": "#1f62ad", "color-brand-content": "#1f62ad"},
     "dark_css_variables": {"color-brand-primary": "#74b4ff", "color-brand-content": "#74b4ff"},
-    "source_repository": repository,
-    "source_branch": "main",
-    "source_directory": "docs/",
+    "top_of_page_buttons": [],
 }
 pygments_style = "friendly"
 pygments_dark_style = "github-dark"

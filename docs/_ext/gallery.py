@@ -5,6 +5,7 @@ the pictures and pages that lie in DIR afterwards are shown. One that needs torc
 picture in demos/pictures: torch is not installed for a page.
 """
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -17,7 +18,8 @@ from sphinx_gallery.scrapers import figure_rst
 
 ROOT = Path(__file__).parents[2]
 DEMOS, PICTURES = ROOT / "demos", ROOT / "demos" / "pictures"
-COPIES, OUT = ROOT / "build" / "demos", ROOT / "build" / "demos-out"
+COPIES = ROOT / "build" / "demos"
+OUT = COPIES / "pictures"
 PAGES = ROOT / "docs" / "gallery" / "extra" / "made"
 
 HEADER = """\
@@ -41,6 +43,7 @@ def settings() -> dict[str, Any]:
         "abort_on_example_error": True,
         "capture_repr": (),
         "download_all_examples": False,
+        "notebook_extensions": set(),  # a script with arguments is no notebook
         "show_signature": False,
         "write_computation_times": False,
     }
@@ -55,13 +58,15 @@ def arguments(conf: Any, script: dict[str, Any]) -> list[str]:
     """The command line of a demo, which learns here where it lies, too: its data are there."""
     path = Path(script["src_file"])
     script["example_globals"]["__file__"] = str(DEMOS / path.name)
-    return ["--out", str(OUT / path.stem)] if '"--out"' in path.read_text("utf-8") else []
+    os.environ["TQDM_DISABLE"] = "1"  # a progress bar is for a terminal
+    shutil.rmtree(OUT, ignore_errors=True)
+    return ["--out", OUT.name] if '"--out"' in path.read_text("utf-8") else []
 
 
 def scraper(block: Any, variables: dict[str, Any], conf: Any) -> str:
     """The pictures and the pages that a demo has written, and the picture of its card."""
     stem = Path(variables["src_file"]).stem
-    made = sorted((OUT / stem).glob("*"))
+    made = sorted(OUT.glob("*"))
     pictures = [p for p in made if p.suffix in (".png", ".svg")]
     shown = [_kept(p, variables["image_path_iterator"]) for p in pictures]
     if not pictures:

@@ -8,6 +8,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -44,13 +45,14 @@ def public(module: ModuleType) -> list[str]:
     """The names that a room offers."""
     if hasattr(module, "__all__"):
         return list(module.__all__)
-    parts = [p for n, p in vars(module).items() if inspect.ismodule(p) and hasattr(p, "__all__")
-             and p.__name__ == f"{module.__name__}.{n}"]  # fmt: skip
+    parts = [part for name, part in sys.modules.items() if hasattr(part, "__all__")
+             and name.startswith(f"{module.__name__}.")]  # fmt: skip
     offered = [name for part in parts for name in part.__all__ if hasattr(module, name)]
     own = [name for name, thing in vars(module).items()
            if (inspect.isclass(thing) or inspect.isroutine(thing)) and not name.startswith("_")
            and thing.__module__ == module.__name__]  # fmt: skip
-    return list(dict.fromkeys(offered + own))
+    tables_last = lambda name: not callable(getattr(module, name))  # noqa: E731
+    return sorted(dict.fromkeys(offered + own), key=tables_last)
 
 
 def entry(module: ModuleType, name: str) -> str:
@@ -86,7 +88,9 @@ def index(groups: Rooms) -> str:
              if not inspect.ismodule(getattr(micrograd_like, n))]  # fmt: skip
     where = {n: getattr(micrograd_like, n).__module__.split(".")[1] for n in names}
     links = [f"[`{n}`](#micrograd_like.{room}.{n})" for n, room in where.items()]
-    return "\n".join([*lines, "## From micrograd_like itself", "", ", ".join(links), ""])
+    lines += ["## From micrograd_like itself", "", ", ".join(links), "", "```{toctree}", ":hidden:", ""]
+    pages = [f"generated/{room}" for owned in groups.values() for room in owned]
+    return "\n".join([*lines, "generated/optable", *pages, "```", ""])
 
 
 def write(app: Sphinx) -> None:
@@ -109,6 +113,8 @@ def described(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines
         method = getattr(functional, name.rpartition(".")[2], None)
         lines[:] = (inspect.getdoc(method) or "").splitlines() if method else []
     lines[:] = plain(lines)
+    for i in [0] * (what == "property") + [lines.index("Returns:") + 1] * ("Returns:" in lines):
+        lines[i] = re.sub(r"^( *)", r"\1: ", lines[i])  # what precedes a colon is no type
 
 
 def plain(lines: list[str]) -> list[str]:
@@ -127,9 +133,11 @@ def plain(lines: list[str]) -> list[str]:
 
 
 def skipped(app: Sphinx, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
-    """What another package has put on a class is not ours."""
-    module = getattr(thing, "__module__", None) or ""
-    return True if module and not module.startswith(("micrograd_like", "builtins")) else None
+    """Methods and properties are listed; attributes are described in the text of their class."""
+    if what == "class" and not (inspect.isroutine(thing) or isinstance(thing, property)):
+        return True
+    elsewhere = getattr(thing, "__module__", None) or "micrograd_like"  # put there by scikit-learn
+    return None if elsewhere.startswith("micrograd_like") else True
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

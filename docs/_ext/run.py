@@ -34,10 +34,13 @@ class RunButtons(SphinxTransform):
     default_priority = 400
 
     def apply(self, **kwargs: Any) -> None:
-        """On the pages of Start and Learn."""
-        if not (self.env.docname == "index" or self.env.docname.startswith("learn/")):
-            return
+        """On the pages of Start and Learn; the empty line that ends an example is not shown."""
+        here = self.env.docname == "index" or self.env.docname.startswith("learn/")
         for block in self.document.findall(nodes.literal_block):
+            block.rawsource = block.rawsource.rstrip()
+            block[:] = [nodes.Text(block.rawsource)]
+            if not here:
+                continue
             before = block.parent[block.parent.index(block) - 1]
             if ">>> " in block.astext() and NOT_HERE not in before.astext():
                 block["classes"].append("runs")

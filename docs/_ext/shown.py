@@ -40,7 +40,7 @@ def frame(url: str, title: str, height: int) -> str:
 
 def picture(url: str, alt: str) -> str:
     """A picture that a dark page shows dark."""
-    return f'<img class="made" src="{url}" alt="{html.escape(alt)}" loading="lazy">'
+    return f'<div class="picture"><img class="made" src="{url}" alt="{html.escape(alt)}"></div>'
 
 
 def as_svg(shown: Any) -> str:

@@ -5,7 +5,7 @@
 const here = document.currentScript.src;
 const blocks = [...document.querySelectorAll("div.runs,.runs div.highlight")]
 	.filter((block, i, all) => !all.some(other => other !== block && other.contains(block)))
-	.map(element => ({element, text: element.querySelector("pre").textContent, done: false}));
+	.map(element => ({element, done: false}));
 let worker = null, waiting = null;
 
 for (const block of blocks) {
@@ -62,7 +62,7 @@ function ask(block) {
 			if (say) finish("", "Python could not be loaded: " + (error.message || "is the site complete?"), false);
 		};
 		block.state.textContent = "Running …";
-		worker.postMessage(block.text);
+		worker.postMessage(block.element.querySelector("pre").textContent);
 	});
 }
 
