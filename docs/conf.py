@@ -44,7 +44,6 @@ extensions = [
     "shown",
 ]
 exclude_patterns = ["_ext", "gallery/extra"]
-suppress_warnings = ["toc.empty_glob"]
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3

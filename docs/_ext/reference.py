@@ -113,7 +113,8 @@ def described(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines
         method = getattr(functional, name.rpartition(".")[2], None)
         lines[:] = (inspect.getdoc(method) or "").splitlines() if method else []
     lines[:] = plain(lines)
-    for i in [0] * (what == "property") + [lines.index("Returns:") + 1] * ("Returns:" in lines):
+    texts = [i for i, before in enumerate(["", *lines[:-1]]) if before == "Returns:"]
+    for i in [*texts, *[0] * (what == "property")]:
         lines[i] = re.sub(r"^( *)", r"\1: ", lines[i])  # what precedes a colon is no type
 
 

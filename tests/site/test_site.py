@@ -147,9 +147,9 @@ def test_the_reference_has_every_public_name(pages):
 
 def test_every_operation_has_its_derivative_its_plot_and_its_edges(pages):
     path = SITE / "reference" / "generated" / "optable.html"
-    sections = re.split(r'(?=id="op-[^"]*")', path.read_text("utf-8"))
+    sections = re.split(r'(?=id="op-)', path.read_text("utf-8"))
     for name in OPS:
-        (section,) = [s for s in sections if s.startswith(f'id="op-{name}"')]
+        (section,) = [s for s in sections if s.startswith(f'id="op-{name.replace("_", "-")}"')]
         assert f"op-{name}.svg" in section
         assert f"{name.upper()}</span>" in section
         assert section.count("<tr") >= 6 and "inf" in section and "nan" in section
@@ -209,6 +209,17 @@ def test_what_is_above_runs_first_and_an_error_is_pythons_own(browser, address):
     assert "Traceback (most recent call last):" in text
     assert "NameError: name 'missing' is not defined" in text
     assert "doctest" not in text
+
+
+def test_every_example_prints_here_what_stands_there(browser, address, pages):
+    runs = [p for p, read in pages.items() if any("run.js" in url for url in read.loads)]
+    assert len(runs) > 5
+    for page in runs:
+        browser.go(f"{address}/{page.relative_to(SITE)}")
+        browser.js("[...document.querySelectorAll('.run button')].at(-1).click()")
+        wait(browser, f"/^(Done|An error|A block|Python)/.test(({STATES}).at(-1))", 120)
+        states = browser.js(STATES)
+        assert set(states) <= {"Done: what stands above.", "Done; it prints nothing."}, page
 
 
 def test_a_run_can_be_stopped_and_begins_anew(browser, address):
