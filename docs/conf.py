@@ -3,8 +3,8 @@
 What the pages are written in:
 
 * Markdown (MyST). A block of ```python with ``>>>`` is a doctest, and an empty line ends it.
-* A block of ```{page} is Python code: its last expression, a page, a Drawing or a matplotlib figure,
-  is made by the build and shown (_ext/shown.py). ``:alt:`` says what is to be seen.
+* A block of ```{page} is Python code: its last expression, a page, a Drawing or a matplotlib
+  figure, is made by the build and shown (_ext/shown.py). ``:alt:`` says what is to be seen.
 * An exercise is ``:::{admonition} Exercise 1``, its solution within it behind
   ``<details><summary>Solution</summary>``, with empty lines around what is inside.
 * On Start and Learn every block with ``>>>`` gets a Run button, unless it follows the line
@@ -70,5 +70,5 @@ html_theme_options = {
     "dark_css_variables": {"color-brand-primary": "#74b4ff", "color-brand-content": "#74b4ff"},
     "top_of_page_buttons": [],
 }
-pygments_style = "friendly"
+pygments_style = "default"
 pygments_dark_style = "github-dark"

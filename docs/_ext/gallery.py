@@ -1,6 +1,6 @@
 """demos/ as sphinx-gallery wants them, and what they leave behind as it wants that.
 
-Every demo is copied with its docstring as a heading, then run with ``--out DIR`` like any user would;
+Every demo is copied with its docstring as a heading, then run with ``--out DIR`` as a user would;
 the pictures and pages that lie in DIR afterwards are shown. One that needs torch is shown with its
 picture in demos/pictures: torch is not installed for a page.
 """

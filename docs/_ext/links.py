@@ -1,7 +1,7 @@
 """Links from a page to files of the repository, which are not on the site.
 
-A demo leads to its page in the gallery, everything else to the repository. On GitHub, where the same
-files are read, the links work as they stand.
+A demo leads to its page in the gallery, everything else to the repository. On GitHub, where the
+same files are read, the links work as they stand.
 """
 
 from pathlib import Path
@@ -36,7 +36,7 @@ class OutsideLinks(SphinxTransform):
                 raise ExtensionError(f"{self.env.docname}: there is no {name}")
             inside = path.relative_to(docs.parent)
             kind = "tree" if path.is_dir() else "blob"
-            url = f"{self.config.repository}/{kind}/main/{inside}" + (f"#{anchor}" if anchor else "")
+            url = f"{self.config.repository}/{kind}/main/{inside}{'#' * bool(anchor)}{anchor}"
             if path.parent == docs.parent / "demos" and path.suffix == ".py":
                 url = "../" * self.env.docname.count("/") + f"gallery/{path.stem}.html"
             elif inside.parts == ("demos",):

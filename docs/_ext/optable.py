@@ -28,7 +28,7 @@ HEAD = """\
 The operations
 ==============
 
-Every row of the op table, :mod:`micrograd_like.ops`: in its own words, as it stands in the file, its
+Every row of the op table, :mod:`micrograd_like.ops`: in words, as it stands in the file, its
 derivatives, a plot (blue: the operation, orange: its derivative), and what it gives at the edges.
 """
 
@@ -90,10 +90,10 @@ def plot(op: Op) -> Figure:
 
 
 def alone(xs: Sequence[float], ys: Sequence[float]) -> list[tuple[float, float]]:
-    """Points whose neighbours are nowhere or elsewhere: a line does not show them."""
+    """Points whose neighbours are nan, or far away: a line does not show them."""
+    apart = lambda y, other: other != other or abs(y - other) > 0.2  # noqa: E731
     return [(x, y) for x, y, before, after in zip(xs[1:], ys[1:], ys, ys[2:])
-            if y == y and before == after or (y == y and before != before and after != after)
-            if y != before]  # fmt: skip
+            if y == y and apart(y, before) and apart(y, after)]  # fmt: skip
 
 
 def edges(op: Op) -> str:
@@ -101,10 +101,10 @@ def edges(op: Op) -> str:
     names = arguments(op)
     inputs = [n for n in names if n != "k"]
     two = len(names) - op.constants == 2
-    points = [(x, y) for x in EDGES for y in EDGES] if two else [(x, *OTHERS[: len(inputs) - 1])
-                                                                 for x in EDGES]  # fmt: skip
-    differentiated = [n for n, d in zip(inputs, slopes(op, (1.0,) * len(inputs) + tuple(constant(op))))
-                      if d is not None]  # fmt: skip
+    second = [(y,) for y in EDGES] if two else [OTHERS[: len(inputs) - 1]]
+    points = [(x, *rest) for x in EDGES for rest in second]
+    ordinary = slopes(op, (1.0,) * len(inputs) + tuple(constant(op)))
+    differentiated = [n for n, d in zip(inputs, ordinary) if d is not None]
     table = [[*names, "out", *[f"d out / d {n}" for n in differentiated]]]
     for point in points:
         args = (*point, *constant(op))
@@ -132,9 +132,8 @@ def section(op: Op) -> str:
     function: Any = getattr(functional, op.name, None)
     doc = (inspect.getdoc(function) or "").split("\n\n")[0].replace("*", r"\*").replace("|", r"\|")
     names = arguments(op)
-    derivatives = "\n".join(
-        f"| d out / d {name} = ``{text}``" for name, text in zip(names, words(op).derivatives) if text
-    )
+    pairs = zip(names, words(op).derivatives)
+    derivatives = "\n".join(f"| d out / d {name} = ``{text}``" for name, text in pairs if text)
     return "\n".join([
         f".. _op-{op.name}:", "", op.name, "-" * len(op.name), "",
         doc or f"The {words(op).noun}, written ``{op.symbol}``.", "",

@@ -1,7 +1,7 @@
 """The reference: a page for every room of the package, with every public name of it.
 
-The rooms, their order and what each owns are the table of docs/architecture.md; the names are those of
-``__all__``, or where a file has none, the classes and functions that it defines.
+The rooms, their order and what each owns are the table of docs/architecture.md; the names are those
+of ``__all__``, or where a file has none, the classes and functions that it defines.
 """
 
 import importlib
@@ -88,7 +88,8 @@ def index(groups: Rooms) -> str:
              if not inspect.ismodule(getattr(micrograd_like, n))]  # fmt: skip
     where = {n: getattr(micrograd_like, n).__module__.split(".")[1] for n in names}
     links = [f"[`{n}`](#micrograd_like.{room}.{n})" for n, room in where.items()]
-    lines += ["## From micrograd_like itself", "", ", ".join(links), "", "```{toctree}", ":hidden:", ""]
+    lines += ["## From micrograd_like itself", "", ", ".join(links), ""]
+    lines += ["```{toctree}", ":hidden:", ""]
     pages = [f"generated/{room}" for owned in groups.values() for room in owned]
     return "\n".join([*lines, "generated/optable", *pages, "```", ""])
 
@@ -105,7 +106,7 @@ def write(app: Sphinx) -> None:
             path.write_text(text, "utf-8")
 
 
-def described(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+def described(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     """Docstrings are plain text; a named op of Value is described in functional, once."""
     if what == "data":
         lines[:] = [", ".join(map(str, thing)) if isinstance(thing, Iterable) else repr(thing)]

@@ -1,7 +1,7 @@
 """Run it here: the examples of Start and Learn run in the reader's browser.
 
-The site brings Python along: the npm package pyodide, fetched once by ``npm pack`` and kept in build/,
-and the wheel of this package. A page loads them when a Run button is pressed, and not before
+The site brings Python along: the npm package pyodide, fetched once by ``npm pack`` and kept in
+build/, and the wheel of this package. A page loads them when a Run button is pressed, not before
 (_static/run.js; _static/run-worker.js is where Python runs).
 """
 
@@ -68,7 +68,8 @@ def package() -> Path:
 def wheel(folder: Path) -> Path:
     """The wheel of this package, made of the files as they are."""
     settings = folder / "setup.cfg"
-    settings.write_text(f"[build]\nbuild_base = {folder}\n[egg_info]\negg_base = {folder}\n", "utf-8")
+    text = f"[build]\nbuild_base = {folder}\n[egg_info]\negg_base = {folder}\n"
+    settings.write_text(text, "utf-8")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-index"]
     command += ["--no-build-isolation", "--wheel-dir", str(folder), str(ROOT)]
     environment = os.environ | {"DIST_EXTRA_CONFIG": str(settings)}

@@ -1,4 +1,4 @@
-"""The built site: complete, silent, alive. CONTRIBUTING.md builds it, ``pytest -m site`` reads it."""
+"""The built site: complete, silent, alive. CONTRIBUTING.md says how to build and test it."""
 
 import http.server
 import importlib
@@ -23,6 +23,7 @@ from micrograd_like.words import WORDS
 
 pytestmark = pytest.mark.site
 SITE = ROOT / "build" / "site"
+NOT_LOADED = {"canonical", "index", "search", "next", "prev"}  # links that lead somewhere
 LOADED = {"src", "srcset", "data", "poster"}  # attributes that a browser fetches at once
 
 
@@ -50,7 +51,7 @@ class Read(HTMLParser):
         found = dict(attributes)
         self.anchors |= {found[k] for k in ("id", "name") if found.get(k)}
         self.loads += [found[k] for k in LOADED & set(found) if found[k]]
-        if tag == "link" and found.get("rel") not in ("canonical", "index", "search", "next", "prev"):
+        if tag == "link" and found.get("rel") not in NOT_LOADED:
             self.loads.append(found["href"])
         if tag == "a" and "href" in found:
             self.links.append(found["href"])
@@ -114,7 +115,7 @@ def test_every_link_and_every_picture_of_the_site_is_there(pages):
             there = path.exists() and (
                 not anchor or path not in pages or anchor in pages[path].anchors
             )
-            if not there and "#" != url:
+            if not there and url != "#":
                 broken.append(f"{page.relative_to(SITE)}: {url}")
     assert not broken
 
@@ -152,7 +153,9 @@ def test_every_operation_has_its_derivative_its_plot_and_its_edges(pages):
         (section,) = [s for s in sections if s.startswith(f'id="op-{name.replace("_", "-")}"')]
         assert f"op-{name}.svg" in section
         assert f"{name.upper()}</span>" in section
-        assert section.count("<tr") >= 6 and "inf" in section and "nan" in section
+        assert section.count("<tr") >= 6
+        assert "inf" in section
+        assert "nan" in section
         derivatives = [text for text in WORDS[name].derivatives if text]
         assert len(re.findall(r"d out / d \w+ = ", section)) == len(derivatives)
 
