@@ -14,6 +14,7 @@ from typing import Any
 from shown import frame
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.errors import ExtensionError
 from sphinx_gallery.scrapers import figure_rst
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +44,7 @@ def settings() -> dict[str, Any]:
         "abort_on_example_error": True,
         "capture_repr": (),
         "download_all_examples": False,
+        "remove_config_comments": True,
         "notebook_extensions": set(),  # a script with arguments is no notebook
         "show_signature": False,
         "write_computation_times": False,
@@ -70,8 +72,7 @@ def scraper(block: Any, variables: dict[str, Any], conf: Any) -> str:
     pictures = [p for p in made if p.suffix in (".png", ".svg")]
     shown = [_kept(p, variables["image_path_iterator"]) for p in pictures]
     if not pictures:
-        for card in sorted(PICTURES.glob(f"{stem}*.png"))[:1]:
-            _kept(card, variables["image_path_iterator"])
+        _kept(card(stem), variables["image_path_iterator"])
     rst = figure_rst(shown, conf["src_dir"]) if shown else ""
     for page in [p for p in made if p.suffix == ".html"]:
         PAGES.mkdir(parents=True, exist_ok=True)
@@ -80,14 +81,24 @@ def scraper(block: Any, variables: dict[str, Any], conf: Any) -> str:
     return rst
 
 
+def card(stem: str) -> Path:
+    """The picture of a demo that draws none here."""
+    for picture in sorted(PICTURES.glob(f"{stem}*.png")):
+        return picture
+    raise ExtensionError(f"demos/{stem}.py draws no picture here: it needs demos/pictures/{stem}.png")
+
+
 def _kept(picture: Path, places: Any) -> str:
     place = Path(next(places)).with_suffix(picture.suffix)
     place.parent.mkdir(parents=True, exist_ok=True)
     return str(shutil.copy(picture, place))
 
 
-def with_heading(script: str, picture: str) -> str:
-    """A demo whose docstring is reStructuredText: a heading, a text, its commands as a block."""
+def with_heading(script: str, picture: Path | None) -> str:
+    """A demo whose docstring is reStructuredText: a heading, a text, its commands as a block.
+
+    One that is not run has its picture there.
+    """
     match = re.match(r'"""(.*?)"""\n', script, re.DOTALL)
     assert match, "a demo begins with a docstring"
     title, _, rest = match[1].partition("\n")
@@ -97,7 +108,11 @@ def with_heading(script: str, picture: str) -> str:
         r"^ *", "    ", found[0], flags=re.MULTILINE) + "\n"  # fmt: skip
     text = f"{title}\n{'=' * len(title)}\n{commands.sub(indented, rest)}"
     code = script[match.end() :].replace("  # fmt: skip", "")
-    return f'r"""{text}"""\n{picture}{code}'
+    if picture:
+        path = f"demos/pictures/{picture.name}"
+        text += f"\n.. image:: ../../{path}\n   :class: made\n   :alt: What it draws\n"
+        code = f'\n# sphinx_gallery_thumbnail_path = "../{path}"\n{code}'
+    return f'r"""{text}"""\n{code}'
 
 
 def copy(app: Sphinx, config: Config) -> None:
@@ -107,10 +122,9 @@ def copy(app: Sphinx, config: Config) -> None:
     for old in {p.name for p in COPIES.glob("*.py")} - {p.name for p in DEMOS.glob("*.py")}:
         (COPIES / old).unlink()
     for script in DEMOS.glob("*.py"):
-        card = next(iter(sorted(PICTURES.glob(f"{script.stem}*.png"))), None)
-        kept = needs_torch(script) and card
-        comment = f"\n# sphinx_gallery_thumbnail_path = {str(card)!r}\n" if kept else ""
-        (COPIES / script.name).write_text(with_heading(script.read_text("utf-8"), comment), "utf-8")
+        picture = card(script.stem) if needs_torch(script) else None
+        text = with_heading(script.read_text("utf-8"), picture)
+        (COPIES / script.name).write_text(text, "utf-8")
     PAGES.parent.mkdir(parents=True, exist_ok=True)
 
 

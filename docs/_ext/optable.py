@@ -78,10 +78,10 @@ def plot(op: Op) -> Figure:
             shown = [v if v is not None and abs(v) < 1e3 else math.nan for v in line]
             axes.plot(xs, shown, color=colour, lw=1.8)
             axes.plot(*zip(*alone(xs, shown)), ".", color=colour) if alone(xs, shown) else None
-    finite = sorted(v for v in ys if abs(v) < 1e3) or [0.0]
-    low, high = max(finite[0], -6.0), min(finite[-1], 6.0)
-    margin = 0.1 * (high - low) + 0.1
-    axes.set(xlim=(-4, 4), ylim=(min(low, 0) - margin, max(high, 1.0) + margin), xlabel=names[0])
+    finite = [0.0, 1.0, *[v for v in (*ys, *ds) if v is not None and abs(v) < 1e3]]
+    low, high = max(min(finite), -6.0), min(max(finite), 6.0)
+    margin = 0.05 * (high - low)
+    axes.set(xlim=(-4, 4), ylim=(low - margin, high + margin), xlabel=names[0])
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(colors=GREY)
     if rest:

@@ -51,6 +51,7 @@ ready.catch(error => setTimeout(() => { throw error; }));
 
 onmessage = async ({data}) => {
 	const python = await ready;
+	postMessage({loading: "Running …"});
 	const [text, same, done] = python.globals.get("run")(data).toJs();
 	const state = !done ? "An error." : !same ? "Done; not what stands above." :
 		text ? "Done: what stands above." : "Done; it prints nothing.";

@@ -61,7 +61,7 @@ function ask(block) {
 			forget();
 			if (say) finish("", "Python could not be loaded: " + (error.message || "is the site complete?"), false);
 		};
-		block.state.textContent = "Running …";
+		block.state.textContent = "Starting …";
 		worker.postMessage(block.element.querySelector("pre").textContent);
 	});
 }
