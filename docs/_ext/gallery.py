@@ -85,7 +85,7 @@ def card(stem: str) -> Path:
     """The picture of a demo that draws none here."""
     for picture in sorted(PICTURES.glob(f"{stem}*.png")):
         return picture
-    raise ExtensionError(f"demos/{stem}.py draws no picture here: it needs demos/pictures/{stem}.png")
+    raise ExtensionError(f"demos/{stem}.py draws nothing here: it needs demos/pictures/{stem}.png")
 
 
 def _kept(picture: Path, places: Any) -> str:
