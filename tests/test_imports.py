@@ -58,7 +58,7 @@ ARROWS = {
     | {"serialize", "testing", "check_engine", "draw", "plot", "explore"}
     | {"playground"},
 }
-LAZY = {"train": {"tape", "jit"}, "explore": {"tape"}}
+LAZY = {"train": {"tape", "jit"}, "explore": {"tape"}, "playground": {"explore"}}
 INSIDE = {
     "nn": ["module", "init", "dense", "convolution", "regularization"],
     "optim": ["optimizers", "lr_scheduler"],
@@ -69,10 +69,10 @@ INSIDE = {
         "causes", "roots", "report", "judge",
     ],
     "pages": ["export", "page"],
-    "playground": ["record", "page"],
+    "playground": ["record", "bridge", "page"],
     "draw": ["naming", "drawing", "graph", "network"],
     "plot": ["common", "curves", "parameters", "outputs"],
-    "explore": ["layout", "calls", "groups", "replay", "leaf", "page"],
+    "explore": ["layout", "calls", "groups", "names", "replay", "leaf", "training", "page"],
     "tape": ["surroundings", "tape", "recording", "gradients", "trace", "reroll"],
     "jit": [
         "emit", "vectormath", "plan", "nests", "lanes", "lower", "cache", "once", "native",

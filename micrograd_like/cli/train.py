@@ -264,6 +264,7 @@ def _keep(model: MLP, recipe: Recipe, history: History, options: argparse.Namesp
             for ax, key in zip(figure.subplots(1, 2), ("loss", recipe.metric)):
                 curves = {"trained on": history[key], "held out": history[f"val_{key}"]}
                 plot_history(curves, ax=ax).set_ylabel(key)
+                ax.set_title(f"{key} during training", fontsize="medium")
             figure.savefig(picture, format=options.plot.suffix[1:].lower())
         with explained(f"cannot save {options.plot}"):
             write_whole(options.plot, picture.getvalue())

@@ -267,7 +267,47 @@ class Groups:
             if item in joins:
                 adds = [x for i in self.nodes_of(item) for x in self.graph.inputs[i] if x in terms]
                 joins.update(x for x in adds if _is_add(self.graph.nodes[x]))
-        return self._equal_parts([item for item in own if item not in joins], by_work=True)
+        for further in (set(), self._mixed(own)):
+            apart = [item for item in own if item not in joins | further]
+            folds = [*self._of_any_class(self._equal_parts(apart, by_work=True))]
+            if any(same[1:] for same in folds):
+                break
+        return folds
+
+    def _mixed(self, own: list[int]) -> set[int]:
+        """The items that are made from outputs of a module for several samples."""
+        nodes = {i for item in own for i in self.nodes_of(item)}
+        sample: dict[int, set[int]] = {}  # of a Value: in each work, so many came before
+        turn: Counter[int] = Counter()
+        for x in sorted(x for i in nodes for x in set(self._made_from([i])) - nodes):
+            if x not in sample:
+                sample[x] = {turn[self.work[x]]}
+                turn[self.work[x]] += 1
+        for i in sorted(nodes):
+            sample[i] = set().union(*(sample.get(x, ()) for x in self.graph.inputs[i]))
+        return {item for item in own if len(sample[self.nodes_of(item)[-1]]) > 1}
+
+    def _of_any_class(self, equal: Iterable[list[list[int]]]) -> Iterable[list[list[int]]]:
+        """Those of the parts together that differ only in which output a class chooses.
+
+        They have as many items of each kind, on numbers that came about in the same way. Two terms
+        of one sample can, too, but they share such a number.
+        """
+        alike: dict[Any, list[list[list[int]]]] = {}
+        for same in equal:
+            kinds = sorted(self._kind(item) for item in same[0])
+            works = sorted(self.work[x] for x in self._made_from(same[0]))
+            alike.setdefault((*kinds, *works), []).append(same)
+        for all_of in alike.values():
+            parts = sorted(part for same in all_of for part in same)
+            numbers = Counter(x for part in parts for x in self._made_from(part))
+            yield from [parts] if max(numbers.values(), default=2) == 1 else all_of
+
+    def _made_from(self, part: list[int]) -> set[int]:
+        """The Values outside that a part computes with: those that come from parameters."""
+        nodes = {i for item in part for i in self.nodes_of(item)}
+        before = {x for i in nodes for x in self.graph.inputs[i]} - nodes
+        return {x for x in before if self.work[x] and self.graph.inputs[x]}
 
     def _is_loose(self, item: int) -> bool:
         """Whether it is neither a module nor a leaf."""
@@ -317,47 +357,6 @@ class Groups:
             return re.sub(r" \d+$", "", group.name), len(group.nodes)
         op = self.graph.nodes[item].op
         return (words(op).noun, 1) if op else ("leaf", item in self.graph.paths)
-
-
-class Names:
-    """The name that was given, or else what the Value was made from."""
-
-    def __init__(self, groups: Groups, values: Sequence[float]) -> None:
-        self.groups, self.graph = groups, groups.graph
-        self.given: list[str | None] = []  # None: the page writes the expression
-        short: list[bool] = []  # may be an operand in the name of another Value
-        numbered: dict[tuple[int, int, str], list[int]] = {}
-        for i, v in enumerate(self.graph.nodes):
-            name = self.graph.called[i]
-            name = name or (groups.maker_of(i) if v.op else f"{values[i]:.5g}")
-            short.append(0 < len(name) <= 10)
-            self.given.append(name or None)
-            if v.op is None or name:
-                continue
-            if not all(short[x] for x in self.graph.inputs[i]) or len(self.expression(i)) > 16:
-                noun = words(v.op).noun
-                copies = groups.all[groups.home[i]].copies
-                copy = groups.copy[i] if len(copies[0]) > 1 else 0
-                same = numbered.setdefault((groups.home[i], copy, noun), [])
-                same.append(i)
-                self.given[i] = f"{noun} {len(same)}"
-        for (_, _, noun), same in numbered.items():
-            if len(same) == 1:
-                self.given[same[0]] = noun  # the only one of its kind
-
-    def of(self, i: int) -> str:
-        return self.given[i] or self.expression(i, is_name=True)
-
-    def expression(self, i: int, is_name: bool = False) -> str:
-        """How a Value was computed from its inputs' names, as the page writes it too."""
-        v, inputs = self.graph.nodes[i], self.graph.inputs[i]
-        assert v.op is not None
-        tight = "" if is_name and v.op.symbol != "-" else " "
-        args = [self.of(x) for x in inputs[:7]] + [f"{k:g}" for k in v.arguments[len(inputs) :]]
-        if len(args) == 2 and re.fullmatch(r"\W+", v.op.symbol):
-            second = f"({args[1]})" if args[1].startswith("-") else args[1]
-            return f"{args[0]}{tight}{v.op.symbol}{tight}{second}"
-        return f"{v.op.symbol}({f',{tight}'.join(args)})"
 
 
 # --- by the parameters' paths and by calls ---

@@ -24,11 +24,12 @@ _MOST = 20_000  # Values: an edit of so many takes a browser about 0.1 s
 _SELDOM = {"exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", "tanh", "atan"}
 _SELDOM |= {"pow", "powc", "sigmoid", "softplus", "silu", "elu", "logsumexp"}
 _OFTEN = {"erfc", "gelu"}
+_AS_IT_IS = {"expm1", "log1p", "sinh", "tanh", "elu", *_OFTEN}  # exact.js has nothing better
 
 
 def changeable(walk: BackwardPass) -> dict[str, Any]:
     """What the page needs to change a leaf: tapes by kind of op; or a sentence why it cannot."""
-    if why := _why_not(walk):
+    if why := why_not(walk):
         return {"fixed": f"No leaf can be changed here: {why}."}
     graph = walk.graph
     kinds = {}
@@ -40,13 +41,22 @@ def changeable(walk: BackwardPass) -> dict[str, Any]:
         f"{name} {constant} {size}": tapes_of(op, constant, size)
         for (name, constant, size), op in kinds.items()
     }
-    used = {row[0] for pair in rules.values() for tape in pair[:2] for row in tape["code"]}
     unnamed = [i for i, v in enumerate(graph.nodes)
                if v.op is None and not graph.called[i] and i not in graph.folded]  # fmt: skip
-    return {"rules": rules, "unnamed": unnamed, "close": _how_close(used)}
+    return {"rules": rules, "unnamed": unnamed, "close": _how_close(_used(rules))}
 
 
-def _why_not(walk: BackwardPass) -> str:
+def needs_exact(data: dict[str, Any]) -> bool:
+    """Whether exact.js has anything for the tapes of these data."""
+    return bool(_used(data.get("rules", {})) & (_SELDOM - _AS_IT_IS))
+
+
+def _used(rules: dict[str, Any]) -> set[str]:
+    return {row[0] for pair in rules.values() for tape in pair[:2] for row in tape["code"]}
+
+
+def why_not(walk: BackwardPass) -> str:
+    """Why no leaf of the graph can be changed; nothing, if all can."""
     nodes, values = walk.graph.nodes, walk.values
     if len(nodes) > _MOST:
         return f"the graph has {len(nodes):,} values, the page computes at most {_MOST:,} anew"

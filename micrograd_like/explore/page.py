@@ -18,10 +18,12 @@ from ..pages.export import small, texts
 from ..pages.page import PAGE_SUFFIXES, Page
 from ..words import words
 from .calls import Calls
-from .groups import MANY, Graph, Groups, Names
+from .groups import MANY, Graph, Groups
 from .layout import GAP_Y, HEIGHT, WIDTH, Edge, layout, route
-from .leaf import changeable
-from .replay import BackwardPass, by_epoch
+from .leaf import changeable, needs_exact, why_not
+from .names import Names
+from .replay import BackwardPass
+from .training import by_epoch
 
 _MAX_VALUES = 1_000_000
 _MAX_STATIC = 100  # cards in the picture for paper and notebooks
@@ -58,7 +60,8 @@ def explore(
         root: the Value whose ``backward()`` is replayed, for example a loss, or a list of this one
             Value. Or a function without arguments that computes it: then the functions that it
             calls are the groups, so that a large graph can be read. Or the History of
-            ``fit(..., record=n)`` for a model of two inputs: the first sample's loss, by epoch.
+            ``fit(..., record=n)`` for a model of two inputs: a sample's loss, by epoch; the page
+            lets the reader choose both.
         path: where to write the page; without it, use ``.save``, ``.open`` or a notebook.
         model: a Module; its parameters' names sort the Values into layers and neurons.
         names: names for this page only, {name: Value}, which go before a label; dots in them make
@@ -101,6 +104,22 @@ def explore(
     if open:
         explorer.open()
     return explorer
+
+
+def guest(root: Value, leaves: Iterable[Value], model: Any) -> tuple[str, str]:
+    """A page in another page, which tells it the numbers of these leaves (web/guest.js).
+
+    Returns:
+        The page; or nothing, and why the numbers of this graph cannot be computed anew.
+    """
+    nodes = topological_order(root)
+    walk = BackwardPass(Graph(nodes, Naming(None, model)))
+    if why := why_not(walk):
+        return "", why
+    place = {v: i for i, v in enumerate(nodes)}
+    told = {"leaves": [place.get(v, -1) for v in leaves]}  # -1: it is not in the graph
+    given = Names(Groups(walk.graph), walk.values)
+    return _page(_data(walk, given) | changeable(walk) | told, ""), ""
 
 
 def _values_of(names: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
@@ -225,22 +244,17 @@ def _page(data: dict[str, Any], svg: str) -> str:
         "large": any("big" in x for x in data["layouts"]),
         "groups": len(data["groups"]) > 1,
         "leaf": "rules" in data,
+        "guest": "leaves" in data,
     }
     for part in (part for part, is_needed in parts.items() if not is_needed):
         page = re.sub(f"<!--{part}-->.*?<!--/{part}-->", "", page, flags=re.DOTALL)
     page = re.sub(r"/\*(\w+\.(?:css|js))\*/", lambda of: _squeezed(web.joinpath(of[1])), page)
-    tapes = small(texts(["tape.js", "exact.js"]))  # what runs the tapes of leaf.py
+    tapes = small(texts(["tape.js", "exact.js"] if needs_exact(data) else ["tape.js"]))
+    if not needs_exact(data):
+        tapes += "let EXACT=BROWSERS;"  # what leaf.js asks for
     # at once: a label may look like a place
     given = {"<!--svg-->": svg, "/*data*/": text, "/*tapes*/": tapes}
     return re.sub("|".join(map(re.escape, given)), lambda place: given[place[0]], page)
-
-
-# A string, a template, a regular expression (no space follows its slash), a comment, or space. In
-# them nothing is touched but comments and space.
-_TOKENS = re.compile(
-    r"""("(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`|/(?![ /*])(?:\[(?:[^]\\]|\\.)*\]|[^/\\\n]|\\.)+/)"""
-    r"""|\s*//.*|\n\s*|(?<=[^\w$]) (?=\S)| (?=[^\w$"`/])"""
-)
 
 
 def _squeezed(file: Any) -> str:
@@ -248,7 +262,7 @@ def _squeezed(file: Any) -> str:
     text: str = file.read_text("utf-8")
     if file.name.endswith(".css"):
         return re.sub(r"(?<=[{},;])\s+|\s+(?=[{}])", "", text)
-    return _TOKENS.sub(lambda found: found[1] or "\n" * found[0].startswith("\n"), text)
+    return small(text)
 
 
 def _static_svg(walk: BackwardPass, names: Names) -> str:

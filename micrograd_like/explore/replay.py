@@ -1,26 +1,23 @@
 """The backward pass into lists: every gradient, and how the page computes it to the last bit.
 
+>>> from micrograd_like import Value
+>>> from micrograd_like.draw import Naming
 >>> a, b = Value(2.0), Value(-3.0)
 >>> walk = BackwardPass(Graph([a, b, a * b], Naming()))
 >>> walk.grads, walk.rules[2]
 ([-3.0, 2.0, 1.0], [-3.0, 2.0])
 
 Nothing of the graph is changed, and what is stored in it is only compared: a gradient that was
-added up, clipped, or is another pass's is no mistake. Of a training there is a pass for every
-recorded epoch. A Value is its position in topological order, as in groups.py.
+added up, clipped, or is another pass's is no mistake. A Value is its position in topological order,
+as in groups.py.
 """
 
 import json
-from base64 import b64encode
 from collections import defaultdict
 from typing import Any
 
-from ..draw import Naming, recorded
-from ..engine import Value, as_value, no_grad, topological_order
-from ..nesting import flat
+from ..draw import recorded
 from .groups import Graph
-
-_SIDE = 24  # of the grid on which a model's output is shown
 
 
 class BackwardPass:
@@ -69,7 +66,7 @@ class BackwardPass:
             if v.grad and not _same(v.grad, self.grads[i] or 0.0):
                 held["grad"] = v.grad
             if held:
-                self.now[i] = dict(zip(held, _plain([*held.values()])))
+                self.now[i] = dict(zip(held, plain([*held.values()])))
         for i, times in self._multiples().items():
             what = f"{self.graph.nodes[i].grad:.6g} = {times} x {self.grads[i]:.6g}"
             self.notes[i].append(f"stored gradient {what}: was zero_grad missed?")
@@ -98,8 +95,8 @@ class BackwardPass:
             half = len(xs) // 2
             product = v.op is not None and v.op.name in ("mul", "dot")
             partners = [self.values[x] for x in xs[half:] + xs[:half]]
-            rules.append(0 if product and partners == rule else _plain(rule))
-        return {"value": _plain(self.values), "rule": rules}
+            rules.append(0 if product and partners == rule else plain(rule))
+        return {"value": plain(self.values), "rule": rules}
 
 
 def _same(x: float, y: float | None) -> bool:
@@ -114,63 +111,9 @@ def _multiple(stored: float, once: float | None) -> int:
     return round(times) if abs(times - round(times)) < 1e-12 * times else 0
 
 
-def _plain(numbers: list[Any]) -> list[Any]:
+def plain(numbers: list[Any]) -> list[Any]:
     """JSON has no nan and no inf: they go as JavaScript's text. Only of them x - x is not 0."""
     return [
-        _plain(x) if type(x) is list else json.dumps(x) if type(x) is float and x - x else x
+        plain(x) if type(x) is list else json.dumps(x) if type(x) is float and x - x else x
         for x in numbers
     ]
-
-
-# --- training: the same graph at every recorded epoch, and what the model has learned ---
-
-
-def by_epoch(record: Any, naming: Naming) -> tuple[BackwardPass, dict[str, Any]]:
-    """The pass over the first sample's loss, and for the page what changes from epoch to epoch."""
-    model, X, y = record.model, record.X, record.y
-    if not record.epochs or len(X[0]) != 2:
-        got = f"got {len(record.epochs)} epochs and {len(X[0])} inputs"
-        raise ValueError(f"explore shows recorded epochs of a model with 2 inputs, {got}")
-    grid, points, ranges = _map(X, y)
-    x = [Value(number, label=f"x{k}") for k, number in enumerate(X[0], start=1)]
-    kept, epochs = model.state_dict(), []
-    try:
-        for epoch, loss, state in [(0, None, record.start), *record.epochs]:
-            model.load_state_dict(state)
-            root = record.loss(model.batch([x]), [y[0]])
-            walk = BackwardPass(Graph(topological_order(root), naming))
-            with no_grad():
-                field = b64encode(bytes(map(_shade, model.batch(grid)))).decode()
-                if loss is None:  # before the first epoch
-                    loss = as_value(record.loss(model.batch(X), y)).data
-            told = {"epoch": epoch, "loss": _plain([loss])[0], "field": field}
-            epochs.append(told | walk.numbers())
-    finally:
-        model.load_state_dict(kept)
-    return walk, {"epochs": epochs, "points": points, "side": _SIDE, "ranges": ranges}
-
-
-def _map(X: Any, y: Any) -> tuple[list[list[float]], list[list[Any]], list[list[float]]]:
-    """A grid over the samples, row by row from the top; of each x, y in percent, target > 0; and
-    from where to where the grid goes, across and up."""
-    ranges = [(min(column), (max(column) - min(column)) or 1.0) for column in zip(*X)]
-    steps = [k * 1.2 / (_SIDE - 1) - 0.1 for k in range(_SIDE)]  # a margin of a tenth
-    across, up = ([low + span * s for s in steps] for low, span in ranges)
-    points = []
-    for row, target in zip(X, y):
-        a, b = (100 * (0.1 + (n - low) / span) / 1.2 for n, (low, span) in zip(row, ranges))
-        points.append([round(float(a), 1), round(float(100 - b), 1), int(_score(target) > 0.0)])
-    ends = [[float(low - 0.1 * span), float(low + 1.1 * span)] for low, span in ranges]
-    return [[a, b] for b in reversed(up) for a in across], points, ends
-
-
-def _score(out: Any) -> float:
-    """Of an output or a target: its number, or how far the second leads the first."""
-    first, *others = [as_value(x).data for x in flat(out)]
-    return others[0] - first if others else first
-
-
-def _shade(out: Any) -> int:
-    """0 for an output of -3 or less, 255 for 3 or more; of several, how far the second leads."""
-    score = _score(out)
-    return round(127.5 + 42.5 * max(-3.0, min(3.0, score))) if score == score else 128

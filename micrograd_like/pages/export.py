@@ -1,7 +1,7 @@
 """export: a Tape as what JSON can hold, for tape.js; and a page made of files that can be read.
 
 A number that JSON has no name for is a text, "NaN" or "Infinity". A table of slots is a list: its
-first slot, then pairs of a step and how often it follows; a table of one slot is that slot.
+first slot, then pairs of a step and how often it follows; a table of one slot only is that slot.
 
 >>> runs([4, 5, 6, 6])
 [4, 1, 2, 0, 1]
@@ -81,7 +81,7 @@ def runs(slots: Sequence[int]) -> list[int]:
 
 
 def _table(slots: Sequence[int]) -> int | list[int]:
-    return slots[0] if len(slots) == 1 else runs(list(slots))
+    return slots[0] if len(set(slots)) == 1 else runs(list(slots))
 
 
 def as_script(data: Any) -> str:
@@ -114,7 +114,7 @@ def joined(package: str, page: str, given: Mapping[str, str]) -> str:
 _TOKENS = re.compile(
     r"""("(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`)"""  # texts, which stay
     r"|\s*//[^\n]*|;(?=\s*})|\bconst\b|[ \t]*([{}()\[\];,=<>*?:|&!])[ \t]*"
-    r"|[ \t]*((?<![+-][ \t])[+-])[ \t]+(?![+-])|\s+"
+    r"|[ \t]*((?<![+-][ \t])[+-])[ \t]+(?![+-])|(?<=\S) ([/%]) |\s+"
 )
 
 
@@ -127,7 +127,7 @@ def small(text: str) -> str:
     """
 
     def shorter(token: Any) -> str:
-        kept: str | None = token[1] or token[2] or token[3]
+        kept: str | None = token[1] or token[2] or token[3] or token[4]
         if kept is None and token[0].isspace():
             kept = "\n" if "\n" in token[0] else " "
         return kept or "let" * (token[0] == "const")

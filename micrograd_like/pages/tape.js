@@ -86,7 +86,6 @@ const BROWSERS = {...Object.fromEntries(["exp", "expm1", "log", "log1p", "sin", 
 // --- running ---
 
 const slotsOf = table => {
-	if (typeof table === "number") return [table];
 	const slots = table.slice(0, 1);
 	for (let i = 1; i < table.length; i += 2)
 		for (let k = 0; k < table[i + 1]; k++) slots.push(slots[slots.length - 1] + table[i]);
@@ -119,7 +118,7 @@ class Tape {
 
 	// Slots become cells: {op, count, out, step, tables of cells, their steps from sample to sample}
 	instruction([op, count, ...tables]) {
-		const slots = tables.map(slotsOf), steps = slots.map(table => this.varies[table[0]]);
+		const slots = tables.map(table => table.length ? slotsOf(table) : Array(count).fill(table)), steps = slots.map(table => this.varies[table[0]]);
 		const step = Math.max(0, ...steps), out = this.size;
 		for (let k = 0; k < count; k++) this.place(step);
 		const args = slots.map(table => Int32Array.from(table, slot => this.cells[slot]));

@@ -1,4 +1,7 @@
-"""The page on which a network goes on training: its tapes (record.py), its files (page.py).
+"""The page on which a network goes on training.
+
+Its tapes come from record.py, the explorer's page of a sample from bridge.py, all of it joined by
+page.py.
 
 >>> from micrograd_like import MLP, SGD, mse_loss
 >>> model = MLP(2, [3, 1], rng=0)

@@ -17,7 +17,7 @@ function stateAsText() {
 		neuron: neuron ? `${neuron.column},${neuron.row}` : "", w: forLink([...now.params]),
 		k: forLink(now.kept.flatMap(column => [...column])),
 	});
-	if (samples.edited) state.set("data", forLink(Array.from({length: samples.count}, (_, i) => rowOf(i)).flat()));
+	if (samples.edited) state.set("data", forLink(list(samples.count, rowOf).flat()));
 	return state.toString();
 }
 
@@ -34,7 +34,7 @@ function restore(text) {
 	const first = Boolean(whole(get("first"), 0, 1)), keys = data.keys[first ? 0 : 1].length;
 	const params = Float64Array.from(fromLink(get("w"), data.parameters.length));
 	const numbers = fromLink(get("k"), keys * trained);
-	const kept = Array.from({length: keys}, (_, k) => Float64Array.from(numbers.slice(k * trained, (k + 1) * trained)));
+	const kept = list(keys, k => Float64Array.from(numbers.slice(k * trained, (k + 1) * trained)));
 	const rate = Number(get("rate")), axes = get("axes").split(",").map(k => whole(k, 0, max(1, data.inputs - 1)));
 	if (!(rate >= 0 && rate < Infinity) || axes.length !== 2) throw new RangeError("no learning rate");
 	const next = {rate, batch: whole(get("batch"), 1, MOST), speed: whole(get("speed"), 1, 50), held: whole(get("held"), 0, 9)};
@@ -44,7 +44,7 @@ function restore(text) {
 	setSamples(rows);
 	samples.edited = state.has("data");
 	Object.assign(settings, next);
-	Object.assign(view, {axes, sample, output, neuron: network.columns[column]?.[row] ?? null});
+	Object.assign(view, {axes, sample, output, neuron: unitAt(column, row)});
 	begin(now);
 }
 

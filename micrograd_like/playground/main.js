@@ -33,9 +33,10 @@ function say(text) {
 
 function nameMap() {
 	const i = view.sample, chosen = i < 0 ? "no sample selected" : `sample ${i} at ${view.axes.map(k => short(samples.columns[k][i])).join(", ")}, target ${short(targetOf(i))}`;
-	$("map").setAttribute("aria-label", `Map of the output with ${samples.count} samples; ${chosen}`);
+	$("map").ariaLabel = `Map of the output with ${samples.count} samples; ${chosen}`;
 	for (const id of ["change", "remove"]) $(id).disabled = i < 0;
-	$("change").hidden = data.kind === "number";
+	$("explore").disabled = $("explore").title = notExplored();
+	$("change").hidden = isNumber;
 }
 
 function tick(now) {
@@ -62,7 +63,7 @@ function lookAtHeld() {
 function setPlaying(playing) {
 	frame.playing = playing && !training.stopped;
 	$("play").textContent = frame.playing ? "Pause" : "Play";
-	$("play").setAttribute("aria-pressed", frame.playing);
+	$("play").ariaPressed = frame.playing;
 	if (frame.playing) requestAnimationFrame(tick);
 	else draw();
 }
@@ -96,7 +97,7 @@ const actions = {
 	save: savePicture,
 	help: () => {
 		$("keys").hidden = !$("keys").hidden;
-		$("help").setAttribute("aria-expanded", !$("keys").hidden);
+		$("help").ariaExpanded = !$("keys").hidden;
 	},
 	change: () => edit(() => changeClass(view.sample)),
 	add: () => edit(() => view.sample = addSample(newRow(view.ranges.map(([low, high]) => (low + high) / 2)))),
@@ -105,6 +106,7 @@ const actions = {
 		else say("Two samples have to stay.");
 		view.sample = min(view.sample, samples.count - 1);
 	}),
+	explore: openExplorer,
 };
 
 function act(name) {
@@ -124,7 +126,7 @@ function writeSettings() {
 	$("held").value = settings.held;
 	for (const id in shown) {
 		$(`${id}-shown`).textContent = shown[id];
-		$(id).setAttribute("aria-valuetext", shown[id]);
+		$(id).ariaValueText = shown[id];
 	}
 	$("across").value = view.axes[0];
 	$("up").value = view.axes[1];
@@ -135,22 +137,16 @@ function writeSettings() {
 const setters = {
 	rate: () => settings.rate = +(10 ** $("rate").value).toPrecision(3),
 	batch: () => settings.batch = BATCHES[$("batch").value],
-	speed: () => settings.speed = Number($("speed").value),
+	speed: () => settings.speed = +$("speed").value,
 	held: () => {
-		settings.held = Number($("held").value);
+		settings.held = +$("held").value;
 		training.heldLosses = [];
 		lookAtHeld();
 	},
-	across: () => view.axes = [Number($("across").value), view.axes[1]],
-	up: () => view.axes = [view.axes[0], Number($("up").value)],
-	which: () => view.output = Number($("which").value),
+	across: () => view.axes = [+$("across").value, view.axes[1]],
+	up: () => view.axes = [view.axes[0], +$("up").value],
+	which: () => view.output = +$("which").value,
 };
-
-function option(value, text) {
-	const made = element("option", text);
-	made.value = value;
-	return made;
-}
 
 // --- samples ---
 
@@ -163,7 +159,7 @@ function edit(change) {
 }
 
 function changeClass(i) {
-	if (i < 0 || data.kind === "number") return;
+	if (i < 0 || isNumber) return;
 	const k = (classOf(i) + 1) % data.classes.length;
 	samples.columns[data.inputs][i] = data.classes[k];
 }
@@ -171,9 +167,12 @@ function changeClass(i) {
 // The other inputs are their mean; the target is that of the selected sample, or of the first.
 function newRow(point) {
 	const row = rowOf(max(0, view.sample)).map((x, k) => k < data.inputs ? mean(used(k)) : x);
-	view.axes.forEach((k, i) => row[k] = k < data.inputs || data.kind === "number" ? point[i] : row[k]);
+	view.axes.forEach((k, i) => row[k] = isFree(k) ? point[i] : row[k]);
 	return row;
 }
+
+// Whether the number of a sample follows its place on the map: no class does.
+const isFree = k => k < data.inputs || isNumber;
 
 function watchMap() {
 	const canvas = $("map");
@@ -191,7 +190,7 @@ function watchMap() {
 		if (dragged < 0 || !event.buttons) return;
 		const {x, y} = pointed(event, reach), [across, up] = view.axes;
 		samples.columns[across][dragged] = x;
-		if (up < data.inputs || data.kind === "number") samples.columns[up][dragged] = y;
+		if (isFree(up)) samples.columns[up][dragged] = y;
 		samples.edited = true;
 		if (!frame.playing) draw();
 	});
@@ -205,14 +204,11 @@ function watchMap() {
 		const move = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1]}[event.key];
 		const other = {"]": 1, "[": -1}[event.key];
 		if (move && view.sample >= 0) {
-			edit(() => view.axes.forEach((k, i) => (k < data.inputs || data.kind === "number") && (samples.columns[k][view.sample] += move[i] * (view.ranges[i][1] - view.ranges[i][0]) / 50)));
+			edit(() => view.axes.forEach((k, i) => isFree(k) && (samples.columns[k][view.sample] += move[i] * (view.ranges[i][1] - view.ranges[i][0]) / 50)));
 		} else if (move || other) {
 			view.sample = (view.sample + (other ?? 1) + samples.count) % samples.count;
 			draw();
-		} else if (/^c$/i.test(event.key)) actions.change();
-		else if (/^a$/i.test(event.key)) actions.add();
-		else if (event.key === "Delete" && view.sample >= 0) actions.remove();
-		else if (event.key === "Escape") {
+		} else if (event.key === "Escape") {
 			view.sample = -1;
 			draw();
 		} else return;
@@ -260,13 +256,7 @@ function savePicture() {
 		const box = canvas.getBoundingClientRect();
 		pen.drawImage(canvas, box.x - all.x, box.y - all.y, box.width, box.height);
 	}
-	picture.toBlob(blob => {
-		const link = make("a");
-		link.href = URL.createObjectURL(blob);
-		link.download = "playground.png";
-		link.click();
-		setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-	});
+	Object.assign(make("a"), {href: picture.toDataURL(), download: "playground.png"}).click();
 }
 
 // --- the comparison with Python ---
@@ -284,13 +274,13 @@ function showComparison() {
 // --- start ---
 
 function keys(event) {
-	if (event.ctrlKey || event.metaKey || event.altKey) return;
+	if (event.ctrlKey || event.metaKey || event.altKey || $("bridge").open) return;
 	const on = event.target.tagName;
 	if (on === "SELECT" || event.key === " " && (on === "BUTTON" || on === "INPUT")) return;
-	const name = {" ": "play", n: "step", b: "back", r: "reset", "?": "help"}[event.key.toLowerCase()];
+	const name = {" ": "play", n: "step", b: "back", r: "reset", c: "change", a: "add", delete: "remove", x: "explore", "?": "help"}[event.key.toLowerCase()];
 	if (!name) return walk(event);
 	event.preventDefault();
-	act(name);
+	if (name === "explore" || !$(name).disabled) act(name);
 }
 
 function main() {
@@ -298,10 +288,10 @@ function main() {
 	$("batch").max = BATCHES.length - 1;
 	settings.batch = MOST;
 	$("axes").hidden = data.inputs < 3 || !hasMap;
-	$("which-part").hidden = data.kind !== "number" || data.outputs < 2;
+	$("which-part").hidden = !isNumber || data.outputs < 2;
 	$("map-part").hidden = !hasMap;
-	for (let k = 0; k < data.inputs; k++) for (const id of ["across", "up"]) $(id).append(option(k, nameOf(k)));
-	for (let k = 0; k < data.outputs; k++) $("which").append(option(k, k));
+	for (let k = 0; k < data.inputs; k++) for (const id of ["across", "up"]) $(id).append(new Option(nameOf(k), k));
+	for (let k = 0; k < data.outputs; k++) $("which").append(new Option(k, k));
 	for (const id in actions) on($(id), "click", () => act(id));
 	for (const id in setters) on($(id), "input", () => {
 		setters[id]();
@@ -311,9 +301,10 @@ function main() {
 	if (data.columns.length) makeNetwork();
 	else $("columns").textContent = "This model is no row of layers: there is no picture of it, only its output and its curve.";
 	setRanges();
-	if (data.columns.length) layOut();
+	layOut();
 	readLink();
 	watchMap();
+	watchExplorer();
 	refresh();
 	on(window, "keydown", keys);
 	on(window, "hashchange", () => {
@@ -322,7 +313,7 @@ function main() {
 		refresh();
 	});
 	on(window, "resize", () => {
-		if (data.columns.length) layOut();
+		layOut();
 		draw();
 	});
 	on(dark, "change", () => {

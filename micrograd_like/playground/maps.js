@@ -1,7 +1,8 @@
 // maps.js: what the network says everywhere, as colour, and the samples on it.
 
 const $ = id => document.getElementById(id);
-const FINE = 90, COARSE = 24, EDGE = {left: 40, right: 8, top: 8, bottom: 30};
+const FINE = 90, COARSE = 24, EDGE = {left: 46, right: 8, top: 8, bottom: 30};
+const inside = ({w, h}) => [w - EDGE.left - EDGE.right, h - EDGE.top - EDGE.bottom];
 const view = {axes: [0, 1], output: 0, sample: -1, neuron: null, ranges: []};
 const flat = data.inputs === 1;                          // then the map is a curve, and up is the target
 
@@ -14,7 +15,7 @@ const rgb = name => {
 	return getComputedStyle(probe).color.match(/[\d.]+/g).slice(0, 3).map(Number);
 };
 function readColours() {
-	colours = Object.fromEntries(["paper", "pos", "neg", "ink", "muted", "line", "now", "card"].map(x => [x, rgb(`--${x}`)]));
+	colours = Object.fromEntries(["paper", "pos", "neg", "ink", "muted", "line", "now"].map(x => [x, rgb(`--${x}`)]));
 	colours.classes = [colours.neg, colours.pos, ...[2, 3, 4, 5, 6, 7].map(k => rgb(`--class${k}`))];
 }
 const css = ([r, g, b], alpha = 1) => `rgba(${r},${g},${b},${alpha})`;
@@ -38,7 +39,7 @@ function setRanges() {
 
 // Columns of inputs for a size x size grid from the upper left: the axes vary, others are their mean.
 function grid(size) {
-	const n = size * size, columns = Array.from({length: data.inputs}, (_, k) => new Float64Array(n).fill(mean(used(k))));
+	const n = size * size, columns = list(data.inputs, k => new Float64Array(n).fill(mean(used(k))));
 	const [across, up] = view.axes, [[left, right], [low, high]] = view.ranges;
 	for (let i = 0; i < n; i++) {
 		const x = i % size / (size - 1), y = floor(i / size) / (size - 1);
@@ -57,8 +58,8 @@ function outputsEverywhere(size) {
 	return everywhere(stepTape, columns, size);
 }
 
-function image(size, colourAt) {
-	const canvas = make("canvas"), pen = canvas.getContext("2d");
+function image(size, colourAt, canvas = make("canvas")) {
+	const pen = canvas.getContext("2d");
 	canvas.width = canvas.height = size;
 	const pixels = pen.createImageData(size, size);
 	for (let i = 0; i < size * size; i++) {
@@ -78,7 +79,7 @@ const numberScale = () => {
 };
 
 function outputColour(outputs, i) {
-	if (data.kind === "number") {
+	if (isNumber) {
 		const [middle, half] = numberScale.now;
 		return signed((outputs[view.output][i] - middle) / half);
 	}
@@ -87,8 +88,8 @@ function outputColour(outputs, i) {
 }
 
 const placesOn = canvas => ({
-	x: x => EDGE.left + (x - view.ranges[0][0]) / (view.ranges[0][1] - view.ranges[0][0]) * (canvas.w - EDGE.left - EDGE.right),
-	y: y => canvas.h - EDGE.bottom - (y - view.ranges[1][0]) / (view.ranges[1][1] - view.ranges[1][0]) * (canvas.h - EDGE.top - EDGE.bottom),
+	x: x => EDGE.left + (x - view.ranges[0][0]) / (view.ranges[0][1] - view.ranges[0][0]) * inside(canvas)[0],
+	y: y => canvas.h - EDGE.bottom - (y - view.ranges[1][0]) / (view.ranges[1][1] - view.ranges[1][0]) * inside(canvas)[1],
 });
 
 // A canvas as large as it is on the screen, in CSS pixels.
@@ -109,15 +110,14 @@ function drawMap() {
 	const canvas = $("map"), pen = fitted(canvas), size = drawMap.size ?? FINE, began = performance.now();
 	const outputs = outputsEverywhere(size);
 	numberScale.now = numberScale();
-	const w = pen.w - EDGE.left - EDGE.right, h = pen.h - EDGE.top - EDGE.bottom;
-	pen.imageSmoothingEnabled = true;
+	const [w, h] = inside(pen);
 	const dx = w / (size - 1) / 2, dy = h / (size - 1) / 2;  // the outermost pixels lie on the edge
 	pen.save();
 	pen.rect(EDGE.left, EDGE.top, w, h);
 	pen.clip();
 	if (!flat) pen.drawImage(image(size, i => outputColour(outputs, i)), EDGE.left - dx, EDGE.top - dy, w + 2 * dx, h + 2 * dy);
 	pen.restore();
-	if (data.kind !== "number" && !flat) drawBoundary(pen, outputs, size, w, h);
+	if (!isNumber && !flat) drawBoundary(pen, outputs, size, w, h);
 	drawAxes(pen);
 	if (flat) drawOutput(pen, outputs, size);
 	const at = placesOn(pen);
@@ -131,7 +131,7 @@ function drawMap() {
 function drawBoundary(pen, outputs, size, w, h) {
 	const dx = w / (size - 1), dy = h / (size - 1), ways = [[0, 1], [1, size + 1], [size + 1, size], [size, 0]];
 	const one = data.kind === "sign" && [outputs[0].map(() => data.middle), outputs[0]], scores = one || outputs;
-	const best = Array.from({length: size * size}, (_, i) => scores.reduce((b, column, k) => column[i] > scores[b][i] ? k : b, 0));
+	const best = list(size * size, i => scores.reduce((b, column, k) => column[i] > scores[b][i] ? k : b, 0));
 	const x = i => EDGE.left + i % size * dx, y = i => EDGE.top + floor(i / size) * dy;
 	pen.beginPath();
 	for (let i = 0; i < size * (size - 1); i++) {
@@ -156,9 +156,9 @@ function drawOutput(pen, outputs, size) {
 	const at = placesOn(pen), [left, right] = view.ranges[0];
 	pen.save();
 	pen.beginPath();
-	pen.rect(EDGE.left, EDGE.top, pen.w - EDGE.left - EDGE.right, pen.h - EDGE.top - EDGE.bottom);
+	pen.rect(EDGE.left, EDGE.top, ...inside(pen));
 	pen.clip();
-	line(pen, Array.from({length: size}, (_, i) => [at.x(left + (right - left) * i / (size - 1)), at.y(outputs[view.output][i])]), colours.ink, []);
+	line(pen, list(size, i => [at.x(left + (right - left) * i / (size - 1)), at.y(outputs[view.output][i])]), colours.ink, []);
 	pen.restore();
 }
 
@@ -179,7 +179,7 @@ function drawAxes(pen) {
 	pen.textAlign = "right";
 	for (const y of ticks(view.ranges[1], 5)) pen.fillText(short(y), EDGE.left - 5, at.y(y) + 4);
 	pen.save();
-	pen.translate(11, EDGE.top + (pen.h - EDGE.top - EDGE.bottom) / 2);
+	pen.translate(11, EDGE.top + inside(pen)[1] / 2);
 	pen.rotate(-Math.PI / 2);
 	pen.textAlign = "center";
 	pen.fillText(nameOf(view.axes[1]), 0, 0);
@@ -214,7 +214,7 @@ function drawSample(pen, i, at) {
 
 function sampleOnMap(i, at) {
 	const [x, y] = view.axes.map(k => samples.columns[k][i]), k = classOf(i);
-	if (data.kind !== "number") return {x: at.x(x), y: at.y(y), colour: colours.classes[k], kind: k};
+	if (!isNumber) return {x: at.x(x), y: at.y(y), colour: colours.classes[k], kind: k};
 	const [middle, half] = numberScale.now, t = (samples.columns[shownTarget()][i] - middle) / half;
 	return {x: at.x(x), y: at.y(y), colour: mix(colours.classes[+(t > 0)], min(1, abs(t)), colours.muted), kind: +(t > 0)};
 }
@@ -235,8 +235,8 @@ function pointed(event, reach) {
 	const canvas = $("map"), box = canvas.getBoundingClientRect(), pen = {w: box.width, h: box.height}, at = placesOn(pen);
 	const px = event.clientX - box.x, py = event.clientY - box.y, [[left, right], [low, high]] = view.ranges;
 	const clip = t => max(0, min(1, t));
-	const x = left + (right - left) * clip((px - EDGE.left) / (pen.w - EDGE.left - EDGE.right));
-	const y = low + (high - low) * clip((pen.h - EDGE.bottom - py) / (pen.h - EDGE.top - EDGE.bottom));
+	const x = left + (right - left) * clip((px - EDGE.left) / inside(pen)[0]);
+	const y = low + (high - low) * clip((pen.h - EDGE.bottom - py) / inside(pen)[1]);
 	let near = -1, distance = reach;
 	for (let i = 0; i < samples.count; i++) {
 		const [sx, sy] = view.axes.map(k => samples.columns[k][i]);

@@ -5,12 +5,14 @@ into one.
 """
 
 import html
+import math
 import os
 from collections.abc import Sequence
 from typing import Any
 
 from ..checks import number
 from ..draw import checked_path
+from ..nesting import is_list
 from ..nn import MLP
 from ..pages.page import PAGE_SUFFIXES, Page
 from ..train.given import problem
@@ -48,15 +50,16 @@ def playground(
         path: where to write the page; without it, use ``.save``, ``.open`` or a notebook.
         history: the History of a fit; the page's curve begins with its losses.
         title: of the page.
-        names: of the inputs; without them x0, x1 and so on.
-        classes: the names of the classes, the lowest target first.
+        names: of the inputs, one for each; without them x0, x1 and so on.
+        classes: the names of the classes, at most 8, the lowest target first.
         open: show the page in the browser.
 
     Raises:
         JitError: the model, the loss or the optimiser cannot be written down as a tape; the
             message says why and what to do.
         TypeError: something is not what it should be, as for fit.
-        ValueError: more than 5,000 parameters or samples, or a path that does not end in .html.
+        ValueError: more than 5,000 parameters or samples, a number that is not finite, not one
+            name for each input or class, or a path that does not end in .html.
         FileNotFoundError: the directory of the path does not exist.
 
     Example:
@@ -74,6 +77,7 @@ def playground(
     before = _losses(history)
     given = problem(model, X, y, loss, optimizer, 0.0, 0.0, None, 1)
     _check_size(given)
+    _check_finite(given.model)
     page = Playground(_page(given, before, title, texts), len(given.optimizer.params), len(given.X))
     if path is not None:
         page.save(path)
@@ -96,11 +100,32 @@ def _losses(history: Any) -> list[float]:
 
 
 def _texts(name: str, some: Any) -> list[str]:
+    """Names that can be told apart."""
     if some is None:
         return []
-    if isinstance(some, str) or not all(isinstance(text, str) for text in some):
-        raise TypeError(f"{name} must be a list of texts, got {type(some).__name__} {some!r:.60}")
-    return list(some)
+    came = f"got {type(some).__name__} {some!r:.60}"
+    if not is_list(some) or not all(isinstance(text, str) for text in some):
+        raise TypeError(f"{name} must be a list of texts, {came}")
+    texts = [str(text) for text in some]
+    if len(set(texts)) < len(texts) or not all(map(str.strip, texts)):
+        raise ValueError(f"{name} must be different texts, none of them blank, {came}")
+    return texts
+
+
+def _check_texts(recorded: dict[str, Any], names: list[str], labels: list[str]) -> None:
+    """One for each input and each class, or none."""
+    from .record import MOST_CLASSES
+
+    inputs, classes = recorded["inputs"], len(recorded["classes"])
+    if names and len(names) != inputs:
+        raise ValueError(
+            f"names has {len(names)} texts, but a sample has {inputs} numbers: give one for each"
+        )
+    if labels and len(labels) != classes:
+        raise ValueError(
+            f"classes has {len(labels)} texts, but the page shows {classes or 'no'} classes: give "
+            f"one for each, and none where targets are no classes or more than {MOST_CLASSES}"
+        )
 
 
 def _check_size(given: Any) -> None:
@@ -117,18 +142,37 @@ def _check_size(given: Any) -> None:
         )
 
 
+def _check_finite(model: Any) -> None:
+    for name, p in model.named_parameters():
+        if not math.isfinite(p.data):
+            raise ValueError(
+                f"the parameter {name} is {p.data}: expected a finite number; explore() shows "
+                "where others come from"
+            )
+
+
 def _page(given: Any, before: list[float], title: str | None, texts: dict[str, Any]) -> str:
     # Here, since importing the package is to be quick.
     from ..pages import as_script, joined, number_as_json
+    from ..tape import JitError
+    from .bridge import bridge
     from .record import Recording
 
+    try:
+        recording = Recording(given)
+        recorded = recording.as_json()
+    except JitError as error:
+        raise JitError(f"the page runs the training as a tape, but {error}") from None
+    _check_texts(recorded, **texts)
+    explorer, why = bridge(recording, texts["names"])
     data = {
-        "title": _name(given.model) if title is None else title,
+        "title": title if title and title.strip() else _name(given.model),
         "history": [number_as_json(x) for x in before],
         **{name: some for name, some in texts.items() if some},
-        **Recording(given).as_json(),
+        **recorded,
+        **({"why": why} if why else {}),
     }
-    parts = {"title": html.escape(data["title"]), "data": as_script(data)}
+    parts = {"title": html.escape(data["title"]), "data": as_script(data), "explorer": explorer}
     return joined(__package__, "playground.html", parts)
 
 

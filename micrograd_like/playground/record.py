@@ -17,6 +17,7 @@ from ..nn import MLP, Activation, Layer, Sequential
 from ..optim import Optimizer
 from ..pages import number_as_json, packed, runs, tape_as_json
 from ..tape import JitError, Tape, reroll, trace
+from ..tape.recording import Recorded, record
 
 STEPS = 20  # that Python makes for the page to compare with
 WORK = 1_500_000  # inputs of nodes in them: about two seconds
@@ -62,6 +63,12 @@ class Recording:
         leaves, self.nest_out = flatten(list(outs))
         self.n_outputs = len(leaves)
         return leaves, [loss]
+
+    def recorded(self, row: list[float]) -> Recorded:
+        """What a sample and its target compute, op by op."""
+        modules = self.model.modules()
+        with replaced(modules, "training", [True] * len(modules)):
+            return record(self._sample, row, [])
 
     # --- what Python says ---
 

@@ -10,20 +10,15 @@
 //   check      [how many samples, the losses of Python's first steps on them]
 const {min, max, abs, floor} = Math, make = tag => document.createElement(tag);
 const data = JSON.parse(document.getElementById("data").textContent);
-const trained = data.trained;
+const {trained} = data, isNumber = data.kind === "number";
+const list = (length, f) => Array.from({length}, (_, k) => f(k));
 
-// Numbers as bytes in base64, and back.
-function unpacked(text) {
-	const bytes = Uint8Array.from(atob(text), c => c.charCodeAt(0)), view = new DataView(bytes.buffer);
-	return Array.from({length: bytes.length >> 3}, (_, i) => view.getFloat64(8 * i, true));
-}
-function packed(numbers) {
-	const view = new DataView(new ArrayBuffer(8 * numbers.length));
-	numbers.forEach((x, i) => view.setFloat64(8 * i, x, true));
-	return btoa(Array.from({length: view.byteLength}, (_, i) => String.fromCharCode(view.getUint8(i))).join(""));
-}
+// Numbers as bytes in base64, and back; little end first, as in every computer with a browser.
+const bytesOf = text => Uint8Array.from(atob(text), c => c.charCodeAt(0));
+const unpacked = text => [...new Float64Array(bytesOf(text).buffer)];
+const packed = numbers => btoa(Array.from(new Uint8Array(Float64Array.from(numbers).buffer), c => String.fromCharCode(c)).join(""));
 
-const rowsOf = (numbers, size) => Array.from({length: numbers.length / size}, (_, i) => numbers.slice(i * size, (i + 1) * size));
+const rowsOf = (numbers, size) => list(numbers.length / size, i => numbers.slice(i * size, (i + 1) * size));
 const targets = rowsOf(data.y.map(Number), data.targets);
 data.samples = rowsOf(unpacked(data.X), data.inputs).map((row, i) => [...row, ...targets[i]]);
 data.parameters = unpacked(data.parameters);
@@ -41,7 +36,7 @@ const samples = {columns: [], count: 0, edited: false};
 
 function setSamples(rows) {
 	samples.count = rows.length;
-	samples.columns = Array.from({length: width}, (_, k) => {
+	samples.columns = list(width, k => {
 		const column = new Float64Array(MOST);
 		rows.forEach((row, i) => column[i] = row[k]);
 		return column;
@@ -103,8 +98,7 @@ const settings = {rate: data.lr, batch: data.samples.length, speed: 5, held: 0};
 const training = {now: start(), past: [], losses: [], from: 0, heldLosses: [], stopped: ""};
 
 const isHeld = i => settings.held > 0 && i % settings.held === settings.held - 1;
-const places = held => Int32Array.from(
-	Array.from({length: samples.count}, (_, i) => i).filter(i => isHeld(i) === held));
+const places = held => Int32Array.from(list(samples.count, i => i).filter(i => isHeld(i) === held));
 
 // The samples of a step: whole epochs in an order that only their number decides, so that a step
 // that is taken back and made again is the same.
@@ -178,7 +172,7 @@ function judged(outputs) {
 
 function compareWithPython() {
 	const [n, wanted] = data.check, steps = unpacked(wanted).length, rows = data.samples.slice(0, n);
-	const columns = Array.from({length: width}, (_, k) => Float64Array.from(rows, row => row[k]));
+	const columns = list(width, k => Float64Array.from(rows, row => row[k]));
 	let now = start(), same = 0, largest = 0;
 	for (const python of unpacked(wanted)) {
 		const {loss, grads} = gradients(now.params, columns, null, 0, n);

@@ -13,23 +13,21 @@ function writeWords() {
 	if (view.neuron) parts.push(...neuronWords(view.neuron));
 	if (!parts.length) parts.push(element("p", `${data.optimizer}, step ${training.now.steps}. Select a neuron or a sample to read its numbers.`));
 	$("words").replaceChildren(...parts);
-	$("words").dataset.step = training.now.steps;
 }
 
 function sampleWords(i) {
 	const {loss, outputs} = said(i), target = rowOf(i).slice(data.inputs);
 	const inputs = inputOf(i).slice(0, 12).map((x, k) => `${nameOf(k)} = ${short(x)}`).join(", ") + (data.inputs > 12 ? ", ..." : "");
-	const is = target.map(short).join(", "), right = data.kind === "number" ? "" : judged(outputs)[0] === classOf(i) ? ", right" : ", wrong";
+	const is = target.map(short).join(", "), right = isNumber ? "" : judged(outputs)[0] === classOf(i) ? ", right" : ", wrong";
 	return element("div", "", element("p", "", element("b", `Sample ${i}`),
 		`${isHeld(i) ? " (held out)" : ""}: ${inputs}; target ${is}; output ${outputs.map(short).join(", ")}${right}; its loss ${short(loss)}`));
 }
-
 
 function neuronWords(unit) {
 	const column = unit.column ? data.columns[unit.column - 1] : null;
 	const title = element("b", nameOfUnit(unit));
 	if (!column || !column.neurons.length) {
-		const now = view.sample >= 0 ? ` = ${short(activations(view.sample)[unit.column][unit.row])} for sample ${view.sample}` : "";
+		const now = view.sample >= 0 ? numberOf(unit, activations(view.sample)) : "";
 		return [element("div", "", element("p", "", title, now))];
 	}
 	const places = column.neurons[unit.row], {params} = training.now, inputs = places.slice(0, -1), bias = places.at(-1);
@@ -39,16 +37,10 @@ function neuronWords(unit) {
 	if (view.sample >= 0) {
 		const numbers = activations(view.sample), h = numbers[unit.column - 1];
 		const terms = inputs.slice(0, 8).map((p, k) => (params[p] < 0 ? " - " : " + ") + `${short(abs(params[p]))}*${h[k] < 0 ? `(${short(h[k])})` : short(h[k])}`);
-		lines.push(element("p", `= ${f(short(params[bias]) + terms.join("") + (inputs.length > 8 ? " + ..." : ""))} = ${short(numbers[unit.column][unit.row])} for sample ${view.sample}`));
+		lines.push(element("p", `= ${f(short(params[bias]) + terms.join("") + (inputs.length > 8 ? " + ..." : ""))}${numberOf(unit, numbers)}`));
 	}
 	const own = view.sample >= 0 && gradients(params, samples.columns, [view.sample], 0, 1).grads;
-	if (own && bias < trained && inputs[0] < trained) {
-		const h = activations(view.sample)[unit.column - 1][0], g = short(own[bias]);
-		lines.push(element("p", `Its chain rule: d loss / d b = ${g}, so d loss / d w0 = ${g}*${source}0 = ${g}*${short(h)} = ${short(own[inputs[0]])}`));
-	}
-	const box = element("div", "", ...lines);
-	box.className = "neuron-words";
-	return [box, weightTable(places, inputs, bias, own)];
+	return [Object.assign(element("div", "", ...lines), {className: "neuron-words"}), weightTable(places, inputs, bias, own)];
 }
 
 // Each weight, its gradient over the next batch, and what the optimiser will make of it.
@@ -62,28 +54,22 @@ function weightTable(places, inputs, bias, own) {
 		return element("tr", "", ...cells.map(text => element("td", text)));
 	});
 	const box = element("div", "", element("table", "", head, ...rows));
-	box.id = "table";
-	box.tabIndex = rows.length > 8 ? 0 : -1;
-	box.setAttribute("role", "group");
-	box.setAttribute("aria-label", "Weights");
-	return box;
+	return Object.assign(box, {id: "table", tabIndex: rows.length > 8 ? 0 : -1, role: "group", ariaLabel: "Weights"});
 }
 
 const full = x => String(+x.toPrecision(innerWidth < 500 ? 5 : 9));
 
 function writeLegend() {
-	const names = data.kind === "number" ? ["low", "high"] : data.classes.map((c, k) => data.labels?.[k] ?? `class ${short(c)}`);
+	const names = isNumber ? ["low", "high"] : data.classes.map((c, k) => data.labels?.[k] ?? `class ${short(c)}`);
 	const parts = names.map((name, k) => {
 		const canvas = make("canvas"), pen = canvas.getContext("2d");
 		canvas.width = canvas.height = 14;
-		canvas.style.display = "inline-block";
-		canvas.style.verticalAlign = "-2px";
 		shape(pen, k, 7, 7, 5);
 		pen.fillStyle = css(colours.classes[k]);
 		pen.fill();
 		return element("span", "", canvas, ` ${name}`);
 	});
-	if (data.kind !== "number") parts.push(element("span", "strong colour: sure of it"));
+	if (!isNumber) parts.push(element("span", "strong colour: sure of it"));
 	if (settings.held) parts.push(element("span", "hollow: held out; dashed curve: their loss"));
 	$("legend").replaceChildren(...parts);
 }

@@ -29,7 +29,9 @@ _CELLS = {
     "pred": "which share of a predicted class (column) is which",
     "all": "which share of all is which and was taken for which",
 }
-_SHADES = (0.18, 0.28, 0.38, 0.48, 0.58)  # how much of its colour a region has, from unsure to sure
+# How much of its colour a region has, from unsure to sure. Of many classes the palest have more, so
+# that the colour-blind can tell them; of two less, so that points stand out.
+_SHADES, _SHADES_OF_MANY = (0.18, 0.28, 0.38, 0.48, 0.58), (0.30, 0.38, 0.46, 0.54, 0.62)
 
 
 def decision_scores(
@@ -127,17 +129,18 @@ def _draw_regions(ax: Axes, columns: list[float], rows: list[float], scores: Any
     # The last class everywhere, over it the one before where that beats it, and so on: what is
     # seen is the largest score, the first one on a tie, and no gap where three regions meet.
     leads = _ahead(_for_each_class(scores, t), lambda at, k: at[k + 1 :] or at[k:])
+    shares = _SHADES if len(leads) < 3 else _SHADES_OF_MANY
     for k, lead in reversed(list(enumerate(leads))):
         top = max((x for row in lead for x in row if x >= 0.0), default=-1.0)
         if top >= 0.0:
-            colour = pale(class_colour(k), _SHADES[0])
+            colour = pale(class_colour(k), shares[0])
             ax.contourf(columns, rows, lead, [0.0, top or 1.0], colors=[colour])
     margins = decision_margins(scores, t)
     won = sorted(x for margin in margins for row in margin for x in row if x > 0.0)
     for k, margin in enumerate(margins if won else ()):
         # Of the shares 1/5, 2/5, ... of what all but the surest tenth of the places stay below.
-        levels = [won[int(0.9 * len(won))] * i / len(_SHADES) for i in range(1, len(_SHADES))]
-        shades = [pale(class_colour(k), share) for share in _SHADES[1:]]
+        levels = [won[int(0.9 * len(won))] * i / len(shares) for i in range(1, len(shares))]
+        shades = [pale(class_colour(k), share) for share in shares[1:]]
         ax.contourf(columns, rows, margin, levels, colors=shades, extend="max")
         known = [x for row in margin for x in row if x == x]
         if min(known) < 0.0 < max(known):
@@ -243,7 +246,7 @@ def plot_confusion_matrix(
     display.plot(ax=ax, xticks_rotation=rotation, **look)
     for text, cell in zip(display.text_.flat, chain.from_iterable(cells)):
         # Its own ink is too pale between the smallest and the largest.
-        text.set_color("white" if cell > most / 2 else INK)
+        text.set(color="white" if cell > most / 2 else INK, size=min(10.0, 80.0 / len(cells)))
     ax.set(xlabel="predicted", ylabel="true")
     titled(ax, _CELLS[normalize])
     return ax

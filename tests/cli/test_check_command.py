@@ -8,7 +8,7 @@ import sys
 import pytest
 from helpers.commands import command
 
-from micrograd_like.check_engine import BadEngine
+from micrograd_like.check_engine import BadEngine, judge
 from micrograd_like.check_engine.contain import Contained
 from micrograd_like.check_engine.load import loader
 
@@ -110,7 +110,9 @@ def test_json_is_kept_for_an_autograder_whether_right_or_wrong(run, files, tmp_p
         assert f"{found['points']} of {found['max_points']}" in out
 
 
-def test_an_engine_is_found_as_a_file_or_a_module_with_or_without_its_name(run, files, tmp_path):
+def test_an_engine_is_found_as_a_file_or_a_module_with_or_without_its_name(run, files, monkeypatch):
+    few = dict(list(judge.CHECKS.items())[:3])  # only its name is asked for here
+    monkeypatch.setattr(judge, "CHECKS", few)
     path = files()
     files("room/engine.py", "from .base import Value\n")
     files("room/base.py")

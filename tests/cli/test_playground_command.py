@@ -37,6 +37,25 @@ def test_the_target_tells_the_loss(run, tmp_path, rows, kind):
     assert data_of(tmp_path / "p.html")["kind"] == kind
 
 
+def test_a_column_without_a_name_gets_one(run, tmp_path):
+    (tmp_path / "t.csv").write_text(",a,t\n0,10,0\n1,20,3\n2,60,1\n")
+    assert run("playground", "t.csv", "--target", "t", "--out", "p.html")[0] == 0
+    assert data_of(tmp_path / "p.html")["names"] == ["x0", "a"]
+
+
+def test_numbers_are_scaled_and_may_be_classes_and_both_is_said(run, tmp_path):
+    (tmp_path / "t.csv").write_text("a,t\n10,0\n20,1\n60,1\n")
+    code, out, _ = run("playground", "t.csv", "--target", "t", "--out", "p.html")
+    assert code == 0
+    assert "scaled to mean 0 and variance 1" in out
+    assert '--category "t"' in out
+    assert data_of(tmp_path / "p.html")["labels"] == ["0", "1"]
+    assert data_of(tmp_path / "p.html")["title"] == "t of t.csv, scaled"
+    out = run("playground", "t.csv", "--target", "t", "--category", "t", "--out", "p.html")[1]
+    assert "--category" not in out
+    assert data_of(tmp_path / "p.html")["labels"] == ["0", "1"]
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -48,12 +67,18 @@ def test_the_target_tells_the_loss(run, tmp_path, rows, kind):
         (["t.csv", "--target", "t", "--hidden", "90,90"], "smaller --hidden"),
         (["long.csv", "--target", "t"], "a page holds 5,000"),
         (["same.csv", "--target", "t"], "nothing to learn"),
+        (["many.csv", "--target", "t"], "has 9 classes, a page shows at most 8"),
+        (["hole.csv", "--target", "t"], "line 2, column 'a': the value is missing"),
+        (["lone.csv", "--target", "t"], "no column besides the target"),
     ],
 )
 def test_every_mistake_is_one_sentence(run, tmp_path, words, says):
     write_csv(tmp_path / "t.csv", ["a", "t"], [[1, 2], [2, 1]])
     write_csv(tmp_path / "long.csv", ["a", "t"], [[i, i] for i in range(5001)])
     write_csv(tmp_path / "same.csv", ["a", "t"], [[1, 2], [2, 2]])
+    write_csv(tmp_path / "many.csv", ["a", "t"], [[i, f"class {i}"] for i in range(9)])
+    write_csv(tmp_path / "hole.csv", ["a", "t"], [["", 1], [2, 2]])
+    write_csv(tmp_path / "lone.csv", ["t"], [[1], [2]])
     code, out, err = run("playground", *words)
     assert (code, out) == (1, "")
     assert says in err

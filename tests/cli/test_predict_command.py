@@ -62,6 +62,9 @@ def test_a_numeric_target_is_predicted_in_its_own_unit(run):
     words = ["diabetes.csv", "--target", "progression", "--hidden", "8", "--save", "m.json"]
     code, out, err = run("train", *words, "--epochs", 15, "--lr", 0.005, "--plot", "c.svg")
     assert (code, err) == (0, "")
+    with open("c.svg") as picture:
+        titles = re.findall("<!-- (.*) during training -->", picture.read())
+    assert titles == ["loss", "r2"]
     assert re.search(r"target +progression: 25 to 346\n", out)
     trained_on, held_out = numbers(r"r2, at best 1 +(\S+) +(\S+)\n", out)
     assert trained_on > 0.45

@@ -57,6 +57,11 @@ def check_playground(stdout, out):
     assert "Two moons" in (out / "playground_moons.html").read_text("utf-8")
 
 
+def check_spirals(stdout, out):
+    assert numbers(r"held-out accuracy ([\d.]+)%", stdout)[0] == 100.0  # as the README says
+    assert_pictures(out, "spirals.png")
+
+
 CHECKS = {
     "classification_and_regression.py": check_classification_and_regression,
     "digits.py": check_digits,
@@ -65,6 +70,7 @@ CHECKS = {
     "explore_neuron.py": check_explore,
     "moons.py": check_moons,
     "playground_moons.py": check_playground,
+    "spirals.py": check_spirals,
     "tiny_mlp.py": check_tiny_mlp,
     "xor.py": check_xor,
 }
@@ -135,3 +141,15 @@ def test_every_section_of_the_benchmark_agrees_with_its_peers_and_gives_numbers(
     assert all(row.get("us", 1.0) > 0.0 for row in steps)
     assert results["compile"]["irregular"]["machine code"]["us"] > 0.0
     assert all(row["accuracy"] > 0.3 for row in results["digits"])
+
+
+def test_every_picture_of_the_repository_can_be_drawn_anew(tmp_path):
+    script = ROOT / "demos" / "pictures" / "draw.py"
+    shown = {path.stem for path in script.parent.glob("*.png")}
+    run = python(script, "neuron", "--out", tmp_path)
+    assert run.returncode == 0, run.stderr
+    assert_pictures(tmp_path, "neuron.png")
+    (names,) = re.findall(r"choose from (.*)", python(script, "no such").stderr)
+    assert set(names.split(", ")) == shown
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert set(re.findall(r"demos/pictures/(\w+)\.png", readme)) <= shown

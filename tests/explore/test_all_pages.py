@@ -90,6 +90,37 @@ def test_receivers_that_are_far_away_come_beside_the_current_card(shown):
     assert browser.js("drawn === whole")  # near again
 
 
+@pytest.mark.parametrize("by", ["button", "key"])
+def test_of_many_receivers_a_phone_tells_which_are_shown_and_shows_the_next(shown, by):
+    leaves = [Value(0.1 * k, label=f"x{k}") for k in range(16)]
+    browser = shown(explore(F.sum(leaves).tanh()), "phone")
+    browser.press("n", "n")
+    looks = """(() => {
+        const frame = graph.getBoundingClientRect(), inside = [...cards].filter(([, {g}]) => {
+            const a = g.getBoundingClientRect();
+            return a.left >= frame.left - 1 && a.right <= frame.right + 1
+                && a.top >= frame.top - 1 && a.bottom <= frame.bottom + 1;
+        });
+        const sizes = [...$("scene").querySelectorAll("text")].filter(e => e.textContent)
+            .map(e => parseFloat(getComputedStyle(e).fontSize) * at.k);
+        return [inside.map(([i]) => name(i)), min(...sizes), $("step").textContent];
+    })()"""
+    told, seen = [], []
+    while "Show the first" not in "".join(told):
+        names, smallest, said = browser.js(looks)
+        assert names.pop() == "sum"  # the current card, and before it what it gives to
+        assert smallest >= 10
+        count = f"receivers {len(seen) + 1} to {len(seen) + len(names)} of 16"
+        seen += names
+        assert count in said or (len(names) == 1 and "receiver 16 of 16" in said)
+        told.append(said)
+        browser.press("r") if by == "key" else browser.click("#more")
+    assert seen == [f"x{k}" for k in range(16)]
+    assert browser.js(looks)[2] == told[0]  # all around
+    browser.press("n")
+    assert browser.js("$('more')") is None
+
+
 # --- names ---
 
 

@@ -61,9 +61,10 @@ STATE = "[view, copy, step, chosen, colour]"
 # --- the replay ---
 
 
-@pytest.mark.parametrize("seed", range(50))
-def test_the_page_computes_pythons_gradients_bit_for_bit(browser, seed):
-    root = random_graph(seed)
+@pytest.mark.parametrize("first", range(0, 50, 10))
+def test_the_page_computes_pythons_gradients_bit_for_bit(browser, first):
+    """Of 50 graphs, ten to a page: into each goes a gradient of 1, as if it were alone."""
+    root = F.sum([random_graph(seed) for seed in range(first, first + 10)])
     browser.show(explore(root))
     ours = [g or 0.0 for g in exact(browser.js(PAGE_GRADIENTS))]
     assert_same(ours, grad(root, topological_order(root)))
@@ -96,8 +97,9 @@ def test_lines_go_from_card_to_card_and_through_none(browser, network):
     for page in (network, words):
         browser.show(page)
         through = """edges.map(e => {
-            const at = k => e.path.getPointAtLength(k * e.path.getTotalLength());
-            const inside = c => [...Array(99).keys()].map(k => at((k + 1) / 100)).some(
+            const length = e.path.getTotalLength(), at = k => e.path.getPointAtLength(k * length);
+            const way = [...Array(99).keys()].map(k => at((k + 1) / 100));
+            const inside = c => way.some(
                 ({x, y}) => x > c.x + 1 && x < c.x + W - 1 && abs(y - c.y) < H / 2 - 1);
             return [at(0).x - cards.get(e.a).x - W, at(1).x - cards.get(e.b).x,
                     at(0).y - cards.get(e.a).y, at(1).y - cards.get(e.b).y,
@@ -140,19 +142,39 @@ def test_step_k_is_a_backward_pass_stopped_after_k_visits_and_back_undoes_next(b
         assert_same(exact(browser.js(NOW)), stopped_after(root, k))
 
 
-def test_a_page_of_100000_values_is_exact_and_loads_in_time(browser):
+def test_a_page_of_100000_values_is_exact_and_is_written_loaded_and_stepped_in_time(browser):
     model = MLP(2, [16, 16, 1], rng=0)
     root = samples(156, model)
-    browser.show(explore(root, model=model))
+    pages = []
+
+    def seconds_to_write():
+        start = time.process_time()
+        pages.append(explore(root, model=model))
+        return time.process_time() - start
+
+    assert any(seconds_to_write() < 5.0 for _ in range(3))  # busy machines are slow
+    assert len(pages[-1].page.encode()) <= 10e6
+    browser.show(pages.pop())
     nodes = topological_order(root)
     assert len(nodes) > 100_000
     assert_same(exact(browser.js(PAGE_GRADIENTS)), grad(root, nodes))
-    assert any(browser.loading_seconds() < 1.5 for _ in range(3))  # busy machines are slow
+    assert any(browser.loading_seconds() < 1.5 for _ in range(3))
     best = ("min(...[1, 2, 3].map(k => {const t = performance.now(); %s;"
             "return performance.now() - t;}))")  # fmt: skip
     assert browser.js(best % "$('find').value = 'neuron ' + k; $('find').oninput()") < 100
-    assert browser.js(best % "visit(25_000 * k)") < 50
-    assert browser.js(best % "visit(stopOf(step) + 1)") < 50
+    median = """(() => {
+        visit(floor(arguments[0] * (stops.length - 1)));
+        const times = Array.from({length: 9}, () => {
+            const start = performance.now();
+            keys[arguments[1]]();
+            return performance.now() - start;
+        });
+        return times.sort((a, b) => a - b)[4];
+    })()"""
+    for share in (0.0, 0.5, 0.97):
+        for key in "no":
+            assert any(browser.js(median, share, key) < 50 for _ in range(3))
+    assert any(browser.js(best % "visit(25_000 * k)") < 50 for _ in range(3))
 
 
 def test_a_page_of_1000_values_loads_in_time(browser, network):
@@ -220,6 +242,33 @@ def test_a_group_tells_its_worst_news(browser):
     assert [browser.js(line, name) for name in ("first", "second")] == ["", ""]
     browser.press("End")
     assert [browser.js(line, name) for name in ("first", "second")] == ["1 nan", "all gradients 0"]
+
+
+# What every group says of its Values and which they are, against all Values one by one: the groups
+# for which it is wrong.
+NEWS = """(() => {
+    visit(n >> 1);
+    const all = news(), inside = groups.map(() => []);
+    for (const i of value.keys()) for (const g of way(D.home[i])) inside[g].push(i);
+    return groups.map((_, g) => g).filter(g => {
+        const grads = inside[g].map(gradient), own = members(~g).sort((a, b) => a - b);
+        const most = grads.reduce((most, x) => abs(x) > most ? abs(x) : most, -1);
+        const zero = inside[g].filter((i, k) => n - i <= step && !grads[k]).length;
+        const bad = inside[g].filter((i, k) => isNan(value[i]) || isNan(grads[k])).length;
+        const done = inside[g].filter(i => !isLeaf(i)).map(i => n - i);
+        return String([most, zero, bad]) !== String([all[g].most, all[g].zero, all[g].nan])
+            || String(own) !== String(inside[g]) || groups[g].size !== own.length
+            || groups[g].last !== done.reduce((a, b) => max(a, b), 0);
+    });
+})()"""
+
+
+def test_what_groups_say_is_what_their_values_say_one_by_one(browser):
+    x = Value(0.0, label="x")
+    sums = [sum([Value(float(i)) for i in range(10)], x * i).exp().sqrt() for i in range(30)]
+    browser.show(explore(F.sum(sums) * (x * x).sqrt(), names={"part.x": x}))
+    assert browser.js("groups.some((group, g) => group.parent > g)")  # a fold comes after its parts
+    assert browser.js(NEWS) == []
 
 
 def test_no_gradient_is_shown_before_the_first_step(browser):

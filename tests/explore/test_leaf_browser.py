@@ -1,9 +1,10 @@
 """A leaf that is changed in the page: all numbers anew, in a real headless Chromium."""
 
 import math
+import time
 
 import pytest
-from helpers.pages import chain, data_of, samples, trained
+from helpers.pages import chain, data_of, samples
 from helpers.programs import build, random_program
 
 import micrograd_like.functional as F
@@ -25,9 +26,9 @@ ROUNDED = {"exp", "expm1", "log", "log1p", "sin", "cos", "tan", "sinh", "cosh", 
            "erfc"}  # fmt: skip
 
 
-def neuron(w1=-3.0):
+def neuron(w1=-3.0, x2=0.5):
     w1, x1 = Value(w1, label="w1"), Value(2.0, label="x1")
-    w2, x2 = Value(1.0, label="w2"), Value(0.5)
+    w2, x2 = Value(1.0, label="w2"), Value(x2)
     out = (w1 * x1 + w2 * x2 + Value(6.0, label="b")).tanh()
     out.label = "out"
     return out
@@ -45,6 +46,13 @@ def python(root):
                 if r is not None:
                     received[x].append([text(r), text(d)])
     return [list(map(text, walk.values)), list(map(text, walk.grads)), received]
+
+
+# The numbers of some Values only.
+THEIRS = f"""(() => {{
+    const all = {NUMBERS}, [own] = arguments;
+    return all.map(part => own.map(i => part[i]));
+}})()"""
 
 
 def text(x):
@@ -84,12 +92,12 @@ def test_random_graphs_have_pythons_numbers_after_a_change(browser):
     nodes = topological_order(F.sum([own[-1] for _, own in graphs]))
     place = {v: i for i, v in enumerate(nodes)}
     browser.show(explore(nodes[-1]))
+    browser.press("n")  # a close-up: a change draws a few cards, not a thousand
     others = {"exact": [], "seldom": [], "often": []}  # by ops: how many have other bits
     for seed, (leaf, own) in enumerate(graphs):
         number = [0.75, -1.5, 2.0, math.inf, -0.0][seed % 5 if seed % 2 else seed % 3]
         change(browser, place[leaf], number)
-        numbers = read(browser.js(NUMBERS))
-        ours = [[part[place[v]] for v in own] for part in numbers]
+        ours = read(browser.js(THEIRS, [place[v] for v in own]))
         ours[2][-1] = []  # what the sum over all graphs gives to the root
         wanted = python(again(own, leaf, number))
         assert all(map(near, flat(ours), flat(wanted))), seed
@@ -232,6 +240,64 @@ def test_a_leaf_is_dragged_and_several_are_changed_at_once(browser):
     assert browser.card("0.5")
 
 
+def test_changed_leaves_are_in_the_address_and_so_outlive_a_reload(browser):
+    browser.show(explore(neuron()))
+    browser.click(browser.card("w1"))
+    browser.press("Enter", *"-0.25", "Enter", "Escape")
+    browser.click(browser.card("0.5"))
+    browser.press("Enter", *"-inf", "Enter")
+    before = browser.js(f"[{NUMBERS}, D.name, [...changed]]")
+    time.sleep(0.2)  # browsers allow few changes of the address in a second
+    browser.go(browser.js("location.href"))
+    browser.js("location.reload()")
+    browser.wait_for_a_frame()
+    assert browser.js(f"[{NUMBERS}, D.name, [...changed]]") == before
+    assert browser.text("#size") == "10 values, 2 changed"
+    browser.js("location.hash = '#0,0,0,,gradient,0,0'")
+    browser.wait_for_a_frame()
+    assert browser.text("#size") == "10 values"
+    for wrong in ("3:x", "99:1", "9:1", "__proto__:1;constructor:2", ":", "0:constructor"):
+        browser.show(explore(neuron()), f"#0,0,0,,gradient,0,0,{wrong}")
+        assert browser.text("#size") == "10 values"
+    browser.click(browser.card("w1"))
+    browser.press("Enter", *"constructor", "Enter")
+    assert "constructor is no number" in browser.text("#told")
+
+
+def test_the_page_begins_anew_from_other_leaves_and_is_as_it_was_again(browser):
+    root = neuron()
+    root.backward()
+    root.backward()  # notes and what Values hold now are of Python's numbers only
+    browser.show(explore(root))
+    before = browser.js("[NUMBERS, D.notes, D.now, D.name]".replace("NUMBERS", NUMBERS))
+    assert before[1]
+    assert "several passes" in browser.text("#step")
+    nodes = topological_order(root)
+    place = {v.label or v.data: i for i, v in enumerate(nodes) if not v.op}
+    change(browser, place["b"], 5.0)
+    browser.js("startFrom([[arguments[0], -2.75], [arguments[1], 0.25]])", place["w1"], place[0.5])
+    assert browser.js("changed.size") == 0  # b is as Python wrote it, too
+    assert read(browser.js(NUMBERS)) == python(neuron(-2.75, 0.25))
+    assert browser.js("[D.notes, D.now]") == [{}, {}]
+    assert "several passes" not in browser.text("#step")
+    assert browser.card("0.25")  # its number is its name
+    browser.click(browser.card("w1"))
+    browser.press("Enter", *"-2.5", "Enter")
+    assert told(browser)["change"] == "0.25 (it was -2.75)"
+    rise, was = neuron(-2.5, 0.25).data, neuron(-2.75, 0.25)
+    was.backward()
+    slope = next(v.grad for v in topological_order(was) if v.label == "w1")
+    assert told(browser)["change of output"] == f"{rise - was.data:.5g} (it was {was.data:.5g})"
+    assert told(browser)["gradient * change"] == f"{slope:.5g} * 0.25 = {slope * 0.25:.5g}"
+    browser.click("#asitwas")
+    assert read(browser.js(NUMBERS)) == python(neuron(-2.75, 0.25))
+    browser.js("startFrom([[arguments[0], Infinity]])", place["w1"])
+    assert browser.js("[origin.i, origin.number]") == [place["w1"], None]  # JSON has no inf
+    browser.js("startFrom()")
+    assert browser.js("[NUMBERS, D.notes, D.now, D.name]".replace("NUMBERS", NUMBERS)) == before
+    assert browser.js("origin") is None
+
+
 def test_what_is_no_leaf_has_no_field(browser):
     browser.show(explore(neuron()))
     for name in ("out", "w1", "b"):
@@ -289,12 +355,6 @@ def test_what_cannot_be_computed_anew_says_why(browser, reason):
         browser.show(page)
         browser.js("choose(value.findIndex((_, i) => D.op[i] === -1))")
         assert why in browser.text("#chosen")
-
-
-def test_a_record_of_a_training_has_no_field():
-    page = explore(trained(epochs=2, widths=(4, 1))).page
-    assert "id=leaf" not in page
-    assert "class Tape" not in page
 
 
 def test_a_step_of_an_optimizer_is_no_change_inside_the_graph():

@@ -17,8 +17,9 @@ import pytest
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync",
          "--window-size=1280,800"]  # fmt: skip
-KEYS = {"Tab": "\ue004", "Enter": "\ue007", "Escape": "\ue00c", "End": "\ue010", "Home": "\ue011",
-        "Left": "\ue012", "Up": "\ue013", "Right": "\ue014", "Down": "\ue015"}  # fmt: skip
+KEYS = {"Tab": "\ue004", "Backspace": "\ue003", "Enter": "\ue007", "Escape": "\ue00c",
+        "End": "\ue010", "Home": "\ue011", "Left": "\ue012", "Up": "\ue013", "Right": "\ue014",
+        "Down": "\ue015"}  # fmt: skip
 
 
 class Browser:
@@ -79,6 +80,10 @@ class Browser:
     def wait_for_a_frame(self):
         frame = "requestAnimationFrame(() => requestAnimationFrame(arguments[0]))"
         self._call("/execute/async", {"script": frame, "args": []})
+
+    def inside(self, frame):
+        """From now on all is asked of the page's first frame, or (frame=None) of the page."""
+        self._call("/frame", {"id": frame})
 
     def loading_seconds(self):
         """The processor time of the page's process for opening it again."""

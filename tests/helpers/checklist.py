@@ -18,7 +18,7 @@ FREEZE = "tests/helpers/oracle.jsonl.gz: run python -m tests.helpers.make_oracle
 def missing(op: Op) -> Iterator[str]:
     """Every place where the op still has to be written, and what to write there."""
     function = getattr(functional, op.name, None)
-    if op.name not in OPERATORS and not getattr(function, "__doc__", None):
+    if op.name not in OPERATORS and not (function and function.__doc__):
         yield f"micrograd_like/functional.py: a function {op.name} with a docstring"
     if op.name not in LOWERINGS:
         yield "micrograd_like/jit/vectormath.py: a row of LOWERINGS, the op in LLVM's words"

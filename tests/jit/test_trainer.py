@@ -449,7 +449,7 @@ def test_an_interrupt_anywhere_leaves_all_of_some_step_and_a_trainer_to_go_on_wi
 
     before, after, found = outcomes(make, kinds={"call", "opcode"}, step=11)
     assert (before, after) == ({2.0}, {4.0})
-    assert len(found) > 20
+    assert len(found) >= 20
     assert {steps for (steps,) in found} == {2.0, 3.0, 4.0}
 
 

@@ -10,6 +10,8 @@ from helpers.browser import assert_silent, chromium
 from helpers.programs import random_program
 
 from micrograd_like.engine import Value, apply, as_value
+from micrograd_like.explore import explore
+from micrograd_like.explore.leaf import needs_exact
 from micrograd_like.ops import OPS
 from micrograd_like.pages import as_script, runs, tape_as_json
 from micrograd_like.pages.export import texts
@@ -180,6 +182,31 @@ def test_the_page_takes_the_functions_that_have_pythons_bits(browser):
     for first in ("BROWSERS", "EXACT"):
         assert browser.js(f"closest(math => math === {first}) === {first}")
     assert browser.js("closest(math => false) === EXACT")
+
+
+ASK_EXACT = """(() => {  // the ops of the table that call a function of exact.js
+    const better = Object.keys(BROWSERS).filter(name => EXACT[name] !== BROWSERS[name]);
+    let asked;
+    const spies = better.map(name => [name, (...xs) => {asked = true; return EXACT[name](...xs);}]);
+    const {one, two, many} = operations({...BROWSERS, ...Object.fromEntries(spies)});
+    return Object.entries({...one, ...two, ...many}).filter(([, f]) => {
+        asked = false;
+        f(-0.5, 1.5, 2.5);
+        return asked;
+    }).map(([name]) => name);
+})()"""
+
+
+def test_an_explorers_page_has_exact_js_if_one_of_its_ops_asks_it(browser):
+    asked = set(browser.js(ASK_EXACT))
+    assert {"exp", "sigmoid", "powc"} <= asked
+    for name in OPS:
+        rules = {"": [{"code": [[name, 1, 0]]}, {"code": []}, []]}
+        assert needs_exact({"rules": rules}) == (name in asked), name
+    x = Value(0.5)
+    assert "2^27" not in explore(x).page  # comments go
+    for root, has_it in ((x.tanh() * x, False), (x.exp(), True)):
+        assert ("134217729" in explore(root).page) == has_it
 
 
 def test_a_table_is_taken_from_and_put_into(browser):

@@ -10,7 +10,7 @@ import pytest
 import micrograd_like
 from micrograd_like.draw import network
 from micrograd_like.plot.common import BLUE, COLOURS, ORANGE, class_colour, pale
-from micrograd_like.plot.outputs import _SHADES
+from micrograd_like.plot.outputs import _SHADES, _SHADES_OF_MANY
 
 # What the eye without one kind of cone sees of linear red, green and blue: Machado, Oliveira and
 # Fernandes (2009), "A physiologically-based model for simulation of color vision deficiency",
@@ -115,11 +115,21 @@ def test_lines_and_points_are_seen_on_white():
     assert all(closest([colour, "#ffffff"])[0] > 15.0 for colour in COLOURS)
 
 
-def test_the_surest_regions_of_all_classes_and_every_region_of_two_stay_apart():
-    surest = [pale(class_colour(k), _SHADES[-1]) for k in range(len(COLOURS))]
-    assert closest(surest)[0] > 7.5, closest(surest)
-    for share in _SHADES:
-        assert closest([pale(BLUE, share), pale(ORANGE, share)])[0] > 15.0
+@pytest.mark.parametrize(
+    ("n", "palest", "surest"), [(2, 15.0, 15.0), (3, 7.5, 10.0), (10, 3.0, 8.0)]
+)
+def test_the_regions_of_all_classes_stay_apart_in_every_eye(n, palest, surest):
+    shares = _SHADES if n == 2 else _SHADES_OF_MANY
+    for share, least in ((shares[0], palest), (shares[-1], surest)):
+        regions = [pale(class_colour(k), share) for k in range(n)]
+        assert closest(regions)[0] > least, closest(regions)
+
+
+@pytest.mark.parametrize("shares", [_SHADES, _SHADES_OF_MANY])
+def test_what_is_sure_and_what_is_not_is_told_apart_in_every_eye(shares):
+    for k in range(len(COLOURS)):
+        ends = [pale(class_colour(k), share) for share in (shares[0], shares[-1])]
+        assert closest(ends)[0] > 5.0, closest(ends)
 
 
 def test_what_is_positive_and_what_negative_has_the_same_colours_on_every_page():

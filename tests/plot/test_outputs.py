@@ -1,6 +1,7 @@
 """Boundaries, confusion matrices and predictions: regions, points, counts and labels."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from micrograd_like import plot
 from micrograd_like.engine import Value
 from micrograd_like.nn import MLP
 from micrograd_like.plot.common import BLUE, COLOURS, INK, ORANGE, pale
-from micrograd_like.plot.outputs import _SHADES
+from micrograd_like.plot.outputs import _SHADES, _SHADES_OF_MANY
 
 
 def regions(ax):
@@ -32,7 +33,8 @@ def shade_at(ax, point):
 def colour_at(ax, point):
     """The colour of the class whose region is seen there, whatever its shade."""
     seen = shade_at(ax, point)
-    found = {colour for colour in COLOURS for share in _SHADES if pale(colour, share) == seen}
+    shares = _SHADES + _SHADES_OF_MANY
+    found = {colour for colour in COLOURS for share in shares if pale(colour, share) == seen}
     assert len(found) == (seen is not None)
     return found.pop() if found else None
 
@@ -109,8 +111,8 @@ def test_near_a_boundary_no_class_of_several_is_sure():
 
     ax = plot.plot_decision_boundary(model, [[-1, -1], [1, 1]], [2, 0], resolution=41)
     for near in ((0.70, 0.74), (0.74, 0.70), (-0.5, 0.03), (-0.5, -0.03), (0.03, -0.5)):
-        assert shade_at(ax, near) in [pale(colour, _SHADES[0]) for colour in COLOURS]
-    assert shade_at(ax, (-1.0, 1.1)) == pale(BLUE, _SHADES[-1])
+        assert shade_at(ax, near) in [pale(colour, _SHADES_OF_MANY[0]) for colour in COLOURS]
+    assert shade_at(ax, (-1.0, 1.1)) == pale(BLUE, _SHADES_OF_MANY[-1])
 
 
 def test_one_place_of_enormous_scores_makes_the_others_no_less_sure():
@@ -249,6 +251,14 @@ def test_counts_are_white_on_dark_cells_only():
     labels = [0] * 9 + [1]
     ax = plot.plot_confusion_matrix(outputs=labels, targets=labels)
     assert [text.get_color() for text in ax.texts] == ["white", *[INK] * 3]
+
+
+def test_shares_of_ten_classes_stand_apart():
+    ax = plot.plot_confusion_matrix(outputs=range(10), targets=range(10), normalize="true")
+    ax.figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in ax.texts[:10]]
+    half = boxes[0].height / 2  # about a space
+    assert all(left.x1 + half < right.x0 for left, right in pairwise(boxes))
 
 
 def test_long_names_of_classes_stand_upright():

@@ -22,9 +22,9 @@ function bounds() {
 }
 // at opening, and where a reader goes: cards are this large, so that their text is at least 10 px
 const LEGIBLE = .9, SMALLEST = .87;
-function fit(legible) {
+function fit(legible, {width, height} = screen()) {
 	if (drawn !== whole) draw();
-	const {width, height} = screen(), b = bounds(), all = min(width / b.width, height / b.height, 1.3);
+	const b = bounds(), all = min(width / b.width, height / b.height, 1.3);
 	const k = max(all, legible === true ? LEGIBLE : .1);
 	const focus = cards.get(chosen) ?? cards.get(current()) ?? cards.get(n - 1) ?? cards.get(shown.at(-1));
 	const middle = (size, start, length, spot) => length * k <= size ? (size - length * k) / 2 - start * k
@@ -36,14 +36,15 @@ function receivers(i) {
 	const all = inputs[i].filter(x => !isConstant(x) && received[x].some(c => c.user === i));
 	return [...new Set(all.map(cardOf))].filter(item => item !== undefined && item !== cardOf(i));
 }
-// the current card and its receivers, legible and in view: moved as little as possible, or in a close-up
-function bring() {
-	const now = current(), wanted = [now, ...receivers(n - step)], {width, height} = screen();
+// the current card and its receivers, legible and in view: moved as little as possible, or in a
+// close-up, of many receivers from one of them on
+function bring(from = 0) {
+	const now = current(), wanted = [now, ...receivers(n - step)], size = screen(), {width, height} = size;
 	if (now === undefined) return fit(true);
 	if (!wanted.every(item => whole.place.has(item))) setWhole(now);
 	const room = b => min(width / b.width, height / b.height);
-	const picture = room(boxOf(whole, wanted)) < LEGIBLE ? closeUp(now, wanted.slice(1), width, height) : whole;
-	if (picture === drawn) paint(); else {draw(picture); if (picture === whole) fit(true);}
+	const picture = room(boxOf(whole, wanted)) < LEGIBLE ? closeUp(now, wanted.slice(1), from, width, height) : whole;
+	if (picture === drawn) paint(); else {draw(picture); if (picture === whole) fit(true, size);}
 	const b = boxOf(picture, picture === whole ? wanted : picture.items);
 	const k = picture === whole ? max(LEGIBLE, min(at.k, room(b))) : min(room(b), 1.1);
 	const old = at, x = (width - b.width * k) / 2 - b.x * k, y = (height - b.height * k) / 2 - b.y * k;
@@ -59,19 +60,24 @@ function boxOf(picture, items) {
 	return {x, y, width: max(...xs) + W + 8 - x, height: max(...ys) + H / 2 + 8 - y};
 }
 // a step whose cards are far apart: they alone, as many as have room, with the users on the right
-function closeUp(now, wanted, width, height) {
+function closeUp(now, wanted, from, width, height) {
 	const gap = 40, tall = H + GAP_Y, has = (size, one, gap) => max(1, floor((size / LEGIBLE - 16 + gap) / (one + gap)));
 	const rows = has(height, H, GAP_Y), columns = max(2, has(width, W, gap));
 	const after = new Set(whole.e.filter(([a]) => whole.items[a] === now).map(([, b]) => whole.items[b]));
 	const users = [...after].slice(0, columns > 2 ? rows : 0), most = columns - 1 - !!users.length;
 	const wide = max(1, min(most, ceil(wanted.length / rows))), high = min(rows, ceil(wanted.length / wide));
-	const left = [...wanted.slice(0, wide * high)], items = [...left, now, ...users], s = left.length;
+	const left = wanted.slice(from, from + wide * high), items = [...left, now, ...users], s = left.length;
 	const x = items.map((_, k) => k < s ? k / high | 0 : k > s ? wide + 1 : wide);
 	const y = items.map((_, k) => k < s ? (k % high - (high - 1) / 2) * tall : k > s ? (k - s - 1 - (users.length - 1) / 2) * tall : 0);
 	const rails = k => Array(wide - 1 - x[k]).fill(y[k] + tall / 2); // between the rows
 	const e = [...left.map((_, k) => [k, s, ...rails(k)]), ...users.map((_, k) => [s, s + 1 + k])];
 	const place = new Map(items.map((item, k) => [item, k]));
-	return {items, x, y, e, place, left: [...Array(wide + 2).keys()].map(c => c * (W + gap))};
+	const part = s < wanted.length && {from, to: from + s, of: wanted.length};
+	return {items, x, y, e, place, part, left: [...Array(wide + 2).keys()].map(c => c * (W + gap))};
+}
+function showMore() {
+	const {part} = drawn;
+	if (part) bring(part.to < part.of ? part.to : 0);
 }
 function zoom(by, x, y) {
 	const box = screen(), k = max(.02, min(4, at.k * by)), more = k / at.k;

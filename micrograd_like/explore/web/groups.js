@@ -1,12 +1,20 @@
 // groups
 function news() {
-	const all = groups.map(() => ({nan: 0, zero: 0, most: -1}));
-	for (let i = 0; i < n; i++) for (let g = gradient(i), h = D.home[i]; h >= 0; h = groups[h].parent) {
-		const a = all[h];
+	const own = groups.map(() => ({nan: 0, zero: 0, most: -1})), all = own.map(a => ({...a}));
+	for (let i = 0; i < n; i++) {
+		const g = gradient(i), a = own[D.home[i]];
 		a.nan += isNan(value[i]) || isNan(g);
 		a.zero += n - i <= step && !g;
 		if (abs(g) > a.most) a.most = abs(g);
 	}
+	own.forEach(({nan, zero, most}, h) => {
+		for (; h >= 0; h = groups[h].parent) {
+			const a = all[h];
+			a.nan += nan;
+			a.zero += zero;
+			a.most = max(a.most, most);
+		}
+	});
 	return all;
 }
 function paintGroup(card, item, {nan, zero, most}) {

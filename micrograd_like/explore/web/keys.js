@@ -13,19 +13,19 @@ function saveSvg() {
 const keys = {
 	n: () => visit(stopOf(step) + 1), p: () => visit(stopOf(step) - 1), o: over, " ": () => play(),
 	Home: () => visit(0, true), End: () => visit(n, true),
-	a: togglePaths, Enter: () => dive(chosen), Escape: leave,
+	a: togglePaths, r: showMore, Enter: () => dive(chosen), Escape: leave,
 	"/": () => $("find").focus(), "?": () => $("help").showModal(),
 	"+": () => zoom(1.25), "=": () => zoom(1.25), "-": () => zoom(.8), 0: fit,
 };
 onkeydown = e => {
 	const on = e.target, {key} = e;
 	if (e.ctrlKey || e.metaKey || e.altKey || $("help").open) return;
-	if (on.matches("#find, #copy, #number, select")) {
+	if (on.matches("#find, #copy, #number, #sample, select")) {
 		if (key === "Escape") graph.focus();
 		else if (key === "Enter" && on.id === "find") findNext();
 		return;
 	}
-	if (/^(Enter| )$/.test(key) && on.matches("a, button") || on.type === "range" && /^(Arrow|Home|End)/.test(key)) return;
+	if (/^(Enter|\s)$/.test(key) && on.matches("a, button") || on.type === "range" && /^(Arrow|Home|End)/.test(key)) return;
 	if (key.startsWith("Arrow")) arrow(key);
 	else if (keys[key]) keys[key]();
 	else return;

@@ -1,6 +1,8 @@
 // a leaf that is changed: forward and backward anew, from the tapes of the ops
 let math, tapes = {};
-const changed = new Map(), python = {value, grad: value.map((_, i) => total(i)), names: [...D.name], now: D.now, notes: D.notes};
+const changed = new Map(), unnamed = new Set(D.unnamed);
+let opening = {value, rule: D.rule, grad: value.map((_, i) => total(i)), names: [...D.name], now: D.now, notes: D.notes};
+let base = opening;                                        // what a change is measured from
 let leaf = null, isTold;                                   // of the one that is selected
 function tapesOf(i) {
 	const key = `${opOf(i)[0]} ${D.constant[i] ?? ""} ${inputs[i].length}`;
@@ -21,17 +23,18 @@ function chooseMath() {
 	const agrees = all => {
 		math = all;
 		tapes = {};
-		return inputs.every((_, i) => isLeaf(i) || Object.is(forward(i, python.value), python.value[i]));
+		return inputs.every((_, i) => isLeaf(i) || Object.is(forward(i, opening.value), opening.value[i]));
 	};
 	[BROWSERS, EXACT].some(agrees);
 }
-function anew() {
+// all numbers, where some leaves have others than in a state
+function anew(from, leaves) {
 	if (!math) chooseMath();
-	const value = [...python.value], isNew = new Uint8Array(n);
+	const value = [...from.value], isNew = new Uint8Array(n);
 	for (let i = 0; i < n; i++) {
-		if (changed.has(i)) value[i] = changed.get(i);
+		if (leaves.has(i)) value[i] = leaves.get(i);
 		else if (inputs[i].some(x => isNew[x])) value[i] = forward(i, value);
-		isNew[i] = !Object.is(value[i], python.value[i]);
+		isNew[i] = !Object.is(value[i], from.value[i]);
 	}
 	const rule = (i, g) => {                               // what is given, and the local derivative
 		const rules = inputs[i].map(() => null);
@@ -43,15 +46,30 @@ function anew() {
 	return {value, rule};
 }
 function change(i, x) {
-	if (Object.is(x, python.value[i])) changed.delete(i); else changed.set(i, x);
-	const {size} = changed, isNamed = !D.unnamed.includes(i);
-	D.now = size ? {} : python.now;                        // they are about Python's numbers
-	D.notes = size ? {} : python.notes;
-	if (!isNamed) D.name[i] = size && changed.has(i) ? fmt(x) : python.names[i];
-	if (!isNamed) words = undefined;
-	backward(size ? anew() : D);
+	if (Object.is(x, base.value[i])) changed.delete(i); else changed.set(i, x);
+	if (unnamed.has(i)) D.name[i] = changed.has(i) ? fmt(x) : base.names[i];
+	follow(unnamed.has(i));
+	remember();
+}
+// The page begins anew, with leaves [[i, number], ...] of these numbers and all others as Python
+// wrote them; without any it is as it was at its opening.
+function startFrom(leaves = []) {
+	changed.clear();
+	base = leaves.length ? {...anew(opening, new Map(leaves)), names: [...opening.names], now: {}, notes: {}} : opening;
+	for (const [i, x] of leaves) if (unnamed.has(i)) base.names[i] = fmt(x);
+	D.name = [...base.names];
+	leaf = null;
+	follow(true);
+	base.grad = value.map((_, i) => total(i));
+}
+// everything on the screen after a change of numbers; now and notes are about the base's
+function follow(isRenamed) {
+	const {size} = changed;
+	D.now = size ? {} : base.now;
+	D.notes = size ? {} : base.notes;
+	backward(size ? anew(base, changed) : base);
 	isTold = false;
-	if (isNamed) paint(); else {draw(drawn); place();}
+	if (isRenamed) {words = undefined; draw(drawn); place();} else paint();
 	$("size").textContent = `${many(n)} values` + (size ? `, ${size} changed` : "");
 }
 isChanged = item => changed.has(item);
@@ -61,7 +79,7 @@ tellLeaf = () => {
 	if (!isOne) return leaf = null;
 	if (leaf === i && isTold) return;                      // perhaps somebody is typing
 	if (leaf !== i) {
-		const middle = isFinite(python.value[i]) ? python.value[i] : 0, span = max(1, 2 * abs(middle));
+		const middle = isFinite(base.value[i]) ? base.value[i] : 0, span = max(1, 2 * abs(middle));
 		const step = 10 ** (floor(Math.log10(span)) - 2);
 		set(drag, {step, min: floor((middle - span) / step) * step, max: ceil((middle + span) / step) * step});
 		leaf = i;
@@ -79,27 +97,40 @@ tellLeaf = () => {
 	isTold = true;
 };
 function tellChange() {
-	const box = $("told"), out = n - 1, all = [...changed], by = ([i, x]) => x - python.value[i];
+	const box = $("told"), out = n - 1, all = [...changed], by = ([i, x]) => x - base.value[i];
 	box.replaceChildren();
 	if (!all.length) return say(box, "muted", "Type a number and press Enter, or drag: all numbers follow.");
-	const list = make("dl", {}, box), slope = i => python.grad[i] ?? 0;
+	const list = make("dl", {}, box), slope = i => base.grad[i] ?? 0;
 	const row = (term, text, x) => {make("dt", {}, list, term); warn(make("dd", {}, list, text), wrong(x));};
-	if (changed.has(leaf)) row("change", `${fmt(by([leaf, value[leaf]]))} (it was ${fmt(python.value[leaf])})`);
-	const rise = value[out] - python.value[out], sum = all.reduce((sum, one) => sum + slope(one[0]) * by(one), 0);
-	row("change of output", `${fmt(rise)} (it was ${fmt(python.value[out])})`, rise);
+	if (changed.has(leaf)) row("change", `${fmt(by([leaf, value[leaf]]))} (it was ${fmt(base.value[leaf])})`);
+	const rise = value[out] - base.value[out], sum = all.reduce((sum, one) => sum + slope(one[0]) * by(one), 0);
+	row("change of output", `${fmt(rise)} (it was ${fmt(base.value[out])})`, rise);
 	row("gradient * change", all.length > 1 ? `${fmt(sum)}, the sum over ${all.length} changed leaves`
 		: `${signed(slope(all[0][0]))} * ${signed(by(all[0]))} = ${fmt(sum)}`, sum);
 	say(box, "muted", "With the gradient before the change: what it predicts, to first order. ", D.close);
 }
-const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/, NAMES = {nan: NaN, inf: Infinity, "+inf": Infinity, "-inf": -Infinity};
+const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/, NAMES = {__proto__: null, nan: NaN, inf: Infinity, "+inf": Infinity, "-inf": -Infinity};
+const numberIn = text => NAMES[text] ?? (NUMBER.test(text) ? +text : undefined);
 $("number").onchange = () => {
-	const text = $("number").value.trim().toLowerCase(), x = NAMES[text] ?? (NUMBER.test(text) ? +text : undefined);
+	const text = $("number").value.trim().toLowerCase(), x = numberIn(text);
 	if (x !== undefined) return change(leaf, x);
 	set($("number"), {"aria-invalid": true});
 	$("told").replaceChildren();
 	say($("told"), "warn", `${clean(text) || "Nothing"} is no number: write one like 0.5, -2e-3, inf or nan.`);
 };
 $("drag").oninput = () => change(leaf, +(+$("drag").value).toPrecision(9));
-$("asitwas").onclick = () => {change(leaf, python.value[leaf]); $("number").focus();};
+$("asitwas").onclick = () => {change(leaf, base.value[leaf]); $("number").focus();};
+// the changed leaves in the page's address, such as 3:0.5;7:-2
+edits = () => [...changed].map(([i, x]) => `${i}:${full(x)}`).join(";");
+edit = text => {
+	const pairs = text.split(";").map(pair => pair.split(":")).map(([i, x]) => [+i, numberIn(x)]);
+	const leaves = pairs.filter(([i, x]) => D.op[i] === -1 && x !== undefined);
+	if (!leaves.length && !changed.size) return;
+	changed.clear();
+	D.name = [...base.names];
+	for (const [i, x] of leaves) changed.set(i, x);
+	for (const i of changed.keys()) if (unnamed.has(i)) D.name[i] = fmt(changed.get(i));
+	follow(true);
+};
 takeUp = () => {if (leaf !== null) {$("number").focus(); $("number").select();}};
-paint();
+if (location.hash.split(",")[7]) recall(); else paint();

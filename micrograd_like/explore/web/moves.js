@@ -1,8 +1,8 @@
 // moving around
-let hash, late, epoch = 0, show = () => {};
+let hash, late, epoch = 0, sample = 0, show = () => {}, edits = () => "", edit = () => {};
 function remember(push) {
 	clearTimeout(late);
-	hash = "#" + [view, copy, step, chosen ?? "", colour, epoch];
+	hash = "#" + [view, copy, step, chosen ?? "", colour, epoch, sample, edits()];
 	const write = () => {
 		try {
 			history[push ? "pushState" : "replaceState"](null, "", hash);
@@ -21,7 +21,8 @@ function recall() {
 	goTo(stops[stopOf(whole(2, 0, n + 1, 0))]);
 	chosen = whole(3, 1 - groups.length, n, null);
 	colour = $("colour").value = ["value", "none"].includes(given[4]) ? given[4] : "gradient";
-	show(whole(5, 0, last + 1, last));
+	show(whole(5, 0, last + 1, last), whole(6, 0, D.samples?.rows.length ?? 1, 0));
+	edit(given[7] ?? "");
 	hash = location.hash;
 	look();
 }

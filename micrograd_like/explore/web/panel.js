@@ -24,6 +24,7 @@ function tellStep() {
 	}
 	heading(box, `Step ${stopOf(step)}: ${own(i)}${isLeaf(i) ? " is a leaf" : " = " + expression(i)}`);
 	if (D.home[i]) say(box, "muted", `(${where(D.home[i])})`);
+	tellPart(box);
 	warnings(box, i);
 	if (origin?.i === i) sayOrigin(box);
 	if (!all.length) return say(box, "rule", "No gradient reaches it.");
@@ -34,6 +35,14 @@ function tellStep() {
 		if (j < 12 || k === xs.length - 1) tellRule(box, i, k);
 		else if (j === 12) say(box, "muted", `\u2026 and ${xs.length - 13} more inputs`);
 	});
+}
+// which of the receivers have room in the picture
+function tellPart(box) {
+	if (!drawn.part) return;
+	const {from, to, of} = drawn.part, shown = to > from + 1 ? `s ${from + 1} to ${to}` : ` ${to}`;
+	say(box, "muted", `In the picture: receiver${shown} of ${of} `);
+	const button = make("button", {id: "more"}, box.lastChild, to < of ? "Show the next" : "Show the first");
+	button.onclick = () => {showMore(); $("more").focus();};
 }
 function sayOrigin(box) {
 	if (!origin) return;

@@ -14,7 +14,10 @@ for (let k = 1; k <= n; k++) if (!isConstant(n - k)) stops.push(k);
 let step = 0, value, received, origin;
 const done = c => n - c.user <= step;
 const total = i => received[i].at(-1)?.sum;
-const gradient = i => received[i].findLast(done)?.sum;
+const gradient = i => { // what it has so far: nearly always nothing, or all
+	const all = received[i], last = all.at(-1);
+	if (last && done(all[0])) return (done(last) ? last : all.findLast(done)).sum;
+};
 const partner = (i, k) => (k + inputs[i].length / 2) % inputs[i].length;
 function backward(numbers) {
 	value = numbers.value.map(Number);

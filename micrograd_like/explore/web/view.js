@@ -2,16 +2,25 @@
 // picture; whole is all of it, drawn a part (the step's close-up) where that does not fit
 let view = 0, copy = 0, chosen = null, paths = null, colour, shown = [], cards = new Map(), edges = [], at;
 let whole, drawn;
-for (let i = 0; i < n; i++) for (const g of way(D.home[i])) {
+for (let i = 0; i < n; i++) for (let g = D.home[i]; g >= 0; g = groups[g].parent) {
 	groups[g].size++;
-	if (!isLeaf(i)) groups[g].last = max(groups[g].last, n - i);
+	if (!isLeaf(i)) groups[g].last ||= n - i; // of its inner Values the first, which is visited last
 }
 function itemIn(g, i) {
 	let h = i < 0 ? groups[~i].parent : D.home[i];
 	for (; h >= 0 && h !== g; h = groups[h].parent) i = ~h;
 	return h === g ? i : undefined;
 }
-const members = item => item < 0 ? [...value.keys()].filter(i => way(D.home[i]).includes(~item)) : [item];
+// what a group has inside; the lists are made when they are first asked for
+function members(item) {
+	if (item >= 0) return [item];
+	if (!groups[0].own) {
+		for (const group of groups) group.own = [];
+		for (let i = 0; i < n; i++) groups[D.home[i]].own.push(i);
+		for (let g = 1; g < groups.length; g++) groups[groups[g].parent].own.push(~g);
+	}
+	return groups[~item].own.flatMap(members);
+}
 function copyOf(g, i) {
 	const item = itemIn(g, i);
 	return max(0, groups[g].views.findIndex(([, count, items]) => items.slice(0, count).includes(item)));
