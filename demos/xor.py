@@ -1,4 +1,4 @@
-"""XOR with all that fit offers: a schedule, L2, a history, saving and loading.
+"""XOR with all that fit offers: a schedule, L2, a history, saving, loading, and a page of it.
 
     python demos/xor.py              # the files go to the current directory, or to --out DIR
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from micrograd_like import MLP, SGD, evaluate, fit, hinge_loss, load, predict, save
+from micrograd_like import MLP, SGD, evaluate, explore, fit, hinge_loss, load, predict, save
 from micrograd_like.data import make_xor, train_test_split
 from micrograd_like.optim import CosineAnnealingLR
 from micrograd_like.plot import plot_decision_boundary, plot_history
@@ -31,7 +31,7 @@ def main() -> None:
     schedule = CosineAnnealingLR(optimizer, T_max=40)
     history = fit(
         model, X, y, hinge_loss, optimizer, epochs=40, batch_size=16, scheduler=schedule,
-        l2=1e-4, metrics=["accuracy"], validation=(X_held_out, y_held_out),
+        l2=1e-4, metrics=["accuracy"], validation=(X_held_out, y_held_out), record=4,
     )  # fmt: skip
     print(f"loss {history['loss'][0]:.4f} at first, {history['loss'][-1]:.4f} at last")
     scores = evaluate(model, X_held_out, y_held_out, hinge_loss, metrics=["accuracy"])
@@ -46,8 +46,9 @@ def main() -> None:
     plot_decision_boundary(model, X, y, ax=left).set_title("What the network learned")
     plot_history(history, ["loss", "val_loss"], ax=right).set_title("How it learned")
     figure.savefig(out / "xor.png", dpi=150)
-    print("saved", out / "xor.json")
-    print("saved", out / "xor.png")
+    explore(history, out / "xor.html")  # every fourth epoch, for any sample, to walk through
+    for name in ("xor.json", "xor.html", "xor.png"):
+        print("saved", out / name)
 
 
 if __name__ == "__main__":

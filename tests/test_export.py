@@ -30,7 +30,8 @@ MODELS = {
     "one line": (lambda: nn.mlp(2, [4, 4, 1], batch_norm=True, dropout=0.1, rng=0), PAIRS),
     "pooled": (
         lambda: nn.Sequential(
-            nn.MaxPool2d(2, stride=1), nn.AvgPool2d(2, padding=1), nn.Flatten(), nn.Linear(4, 1, rng=0)
+            nn.MaxPool2d(2, stride=1), nn.AvgPool2d(2, padding=1), nn.Flatten(),
+            nn.Linear(4, 1, rng=0),
         ),
         IMAGES,
     ),

@@ -102,7 +102,8 @@ def with_heading(script: str, picture: Path | None) -> str:
     match = re.match(r'"""(.*?)"""\n', script, re.DOTALL)
     assert match, "a demo begins with a docstring"
     title, _, rest = match[1].partition("\n")
-    title = title.strip().removesuffix(".")
+    title, _, more = title.strip().removesuffix(".").partition(": ")
+    rest = f"\n{more[:1].upper()}{more[1:]}.\n{rest}" if more else rest
     commands = re.compile(r"(?:^ *python demos/.*\n?)+", re.MULTILINE)
     indented = lambda found: "\n.. code-block:: console\n\n" + re.sub(  # noqa: E731
         r"^ *", "    ", found[0], flags=re.MULTILINE) + "\n"  # fmt: skip

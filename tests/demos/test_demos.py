@@ -33,6 +33,7 @@ def check_xor(printed, out):
     assert "the loaded model predicts the same numbers" in printed
     assert (out / "xor.json").stat().st_size > 1000
     assert_png(out / "xor.png")
+    assert "Sample" in (out / "xor.html").read_text()
 
 
 def check_classification_and_regression(printed, out):

@@ -14,6 +14,7 @@ class Interrupter:
 
     def __init__(self, n: int, kinds: set[str]) -> None:
         self.left, self.kinds = n, kinds
+        sys._getframe().f_trace_opcodes = True  # Python 3.12 looks for one frame that wants them
 
     def __call__(self, frame, event, arg):
         frame.f_trace_opcodes, frame.f_trace_lines = True, False
