@@ -95,9 +95,13 @@ def test_micrograd_passes_the_rules_and_fails_what_it_is_known_to_fail():
 
 def test_the_first_two_levels_take_less_than_two_seconds():
     closures = next(engine for engine in RIGHT if engine.name == "closures_full").load()
-    start = time.perf_counter()
-    check_engine(closures, "careful")
-    assert time.perf_counter() - start < 4.0  # 0.7 s alone; another test may run beside it
+
+    def seconds():
+        start = time.perf_counter()
+        check_engine(closures, "careful")
+        return time.perf_counter() - start
+
+    assert any(seconds() < 4.0 for _ in range(3))  # 0.7 s alone; others may run beside it
 
 
 # --- wrong engines ---
