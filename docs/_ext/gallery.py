@@ -78,9 +78,11 @@ def find(app: Sphinx) -> None:
     index = (DEMOS / "README.md").read_text("utf-8")
     table = re.search(r"(?<=## By what you look for\n).*?(?=\n## |\Z)", index, re.DOTALL)
     assert table, "demos/README.md has a table by what you look for"
-    links = re.sub(r"\]\((?!\w+:|#)", "](../../demos/", table[0])
+    gallery = ROOT / "docs" / "gallery"
+    from_there = lambda found: f"]({os.path.relpath(DEMOS / found[1], gallery)}"  # noqa: E731
+    links = re.sub(r"\]\((?!\w+:|#)([^)]*)", from_there, table[0])
     (COPIES / "find.md").write_text(links, "utf-8")
-    with open(ROOT / "docs" / "gallery" / "index.rst", "a", encoding="utf-8") as page:
+    with open(gallery / "index.rst", "a", encoding="utf-8") as page:
         page.write(FIND)
 
 
