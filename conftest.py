@@ -22,6 +22,7 @@ def pytest_configure(config):
     """What is made in the temporary directory is made in one of this run's own."""
     if not hasattr(config, "workerinput") and "PYTEST_CURRENT_TEST" not in os.environ:
         os.environ["TMPDIR"] = tempfile.mkdtemp(prefix="micrograd_like-")
+        os.chmod(os.environ["TMPDIR"], 0o755)  # some tests look into it as another user
         tempfile.tempdir = None  # it looks again
         config.own_temporary_directory = os.environ["TMPDIR"]
 

@@ -83,8 +83,8 @@ def command_score(parts: Any, numeric: bool, scaled: bool, seed: int) -> float:
         with open(answers, newline="") as file:
             _, *lines = csv.reader(file)
     if numeric:
-        return float(r2_score(right, [float(line[0]) for line in lines]))
-    return float(accuracy_score(right, [int(line[0].split()[1]) for line in lines]))
+        return float(r2_score(right, [float(line[1]) for line in lines]))
+    return float(accuracy_score(right, [int(line[1].split()[1]) for line in lines]))
 
 
 def quietly(*words: str) -> None:

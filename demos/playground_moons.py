@@ -7,23 +7,10 @@ network and nothing but the library.
 """
 
 import argparse
-import math
-import random
 from pathlib import Path
 
 from micrograd_like import MLP, Adam, fit, hinge_loss, playground
-
-
-def moons(count: int, noise: float, rng: random.Random) -> tuple[list[list[float]], list[int]]:
-    """Two half circles that reach into each other, and their classes, 1 and -1."""
-    points, classes = [], []
-    for i in range(count):
-        side, angle = 1 - 2 * (i % 2), rng.uniform(0.0, math.pi)
-        x = math.cos(angle) if side > 0 else 1.0 - math.cos(angle)
-        y = math.sin(angle) if side > 0 else 0.5 - math.sin(angle)
-        points.append([round(x + rng.gauss(0.0, noise), 4), round(y + rng.gauss(0.0, noise), 4)])
-        classes.append(side)
-    return points, classes
+from micrograd_like.data import make_moons
 
 
 def main() -> None:
@@ -32,7 +19,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(), help="where the page goes")
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
-    X, y = moons(200, 0.12, random.Random(1))
+    X, classes = make_moons(200, noise=0.12, seed=1)
+    y = [2 * k - 1 for k in classes]  # the hinge loss wants -1 and 1
     model = MLP(2, [8, 8, 1], output_activation="linear", rng=3)
     optimizer = Adam(model.parameters(), lr=0.01)
     history = fit(model, X, y, hinge_loss, optimizer, epochs=15, batch_size=50, progress=False)
@@ -40,7 +28,7 @@ def main() -> None:
     path = out / "playground_moons.html"
     playground(
         model, X, y, hinge_loss, optimizer, path,
-        history=history, title="Two moons", classes=["lower", "upper"],
+        history=history, title="Two moons", classes=["upper", "lower"],
     )  # fmt: skip
     print("saved", path)
 

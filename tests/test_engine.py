@@ -17,7 +17,7 @@ from helpers.programs import build, random_program
 from micrograd_like import detect_anomaly, draw, engine, micrograd, ops
 from micrograd_like.draw.naming import Naming
 from micrograd_like.engine import Value, apply, as_float, as_value, grad, no_grad, topological_order
-from micrograd_like.explore.groups import Graph
+from micrograd_like.explore.graph import Graph
 from micrograd_like.explore.replay import BackwardPass
 from micrograd_like.ops import DETACH, OPS
 

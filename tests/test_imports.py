@@ -73,7 +73,9 @@ INSIDE = {
     "playground": ["record", "bridge", "page"],
     "draw": ["naming", "drawing", "graph", "network"],
     "plot": ["common", "curves", "parameters", "outputs"],
-    "explore": ["layout", "calls", "groups", "names", "replay", "leaf", "training", "page"],
+    "explore": [
+        "layout", "calls", "graph", "groups", "names", "replay", "leaf", "training", "page",
+    ],
     "tape": ["surroundings", "tape", "recording", "gradients", "trace", "reroll"],
     "jit": [
         "emit", "vectormath", "plan", "nests", "lanes", "lower", "cache", "once", "native",

@@ -28,7 +28,7 @@ ROOT = HERE.parents[1]
 PAGES = {
     "explore_neuron": ("explore_neuron", 1400, 620, 1.25, False, "#0,0,8", ""),
     "explore_mlp": ("explore_mlp", 1800, 700, 1.0, True, "#0,0,801", "$('fit').click()"),
-    "explore_microgpt": ("explore_microgpt", 1400, 900, 1.0, False, "", ""),
+    "explore_microgpt": ("explore_microgpt", 1200, 700, 1.0, False, "#396,26,4", ""),
     "playground_moons": (
         "playground_moons", 1400, 900, 1.0, False, "",
         "for (let i = 0; i < 260; i++) step(); view.sample = 9; "

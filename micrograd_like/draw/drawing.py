@@ -202,7 +202,7 @@ def _no_word_of_fonts() -> Iterator[None]:
     except OSError:  # there is no stderr, or no place
         yield
         return
-    with said, open(kept, "wb", buffering=0) as stderr:
+    with said, os.fdopen(kept, "wb", buffering=0) as stderr:
         os.dup2(said.fileno(), 2)
         try:
             yield

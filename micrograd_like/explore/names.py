@@ -2,7 +2,7 @@
 
 >>> from micrograd_like import Value
 >>> from micrograd_like.draw import Naming
->>> from micrograd_like.explore.groups import Graph
+>>> from micrograd_like.explore.graph import Graph
 >>> a, b = Value(2.0, label="a"), Value(-3.0, label="b")
 >>> names = Names(Groups(Graph([a, b, a * b], Naming())), [2.0, -3.0, -6.0])
 >>> names.of(0), names.of(2)

@@ -18,7 +18,8 @@ from ..pages.export import small, texts
 from ..pages.page import PAGE_SUFFIXES, Page
 from ..words import words
 from .calls import Calls
-from .groups import MANY, Graph, Groups
+from .graph import Graph
+from .groups import MANY, Groups
 from .layout import GAP_Y, HEIGHT, WIDTH, Edge, layout, route
 from .leaf import changeable, needs_exact, why_not
 from .names import Names

@@ -17,7 +17,7 @@ from collections import defaultdict
 from typing import Any
 
 from ..draw import recorded
-from .groups import Graph
+from .graph import Graph
 
 
 class BackwardPass:

@@ -12,7 +12,7 @@ from typing import Any
 from ..draw import Naming
 from ..engine import Value, as_value, no_grad, topological_order
 from ..nesting import flat
-from .groups import Graph
+from .graph import Graph
 from .leaf import changeable, why_not
 from .replay import BackwardPass, plain
 

@@ -1,6 +1,5 @@
-"""demos/README.md: it lists what there is, its links lead somewhere, its examples run."""
+"""demos/README.md: it lists what there is, and its links lead somewhere."""
 
-import doctest
 import re
 
 import pytest
@@ -34,11 +33,3 @@ schedule, softmax, spirals, training loop, xor
 def test_a_word_that_people_search_for_leads_to_a_row(word):
     rows = [row for row in INDEX.read_text("utf-8").lower().splitlines() if row.startswith("| ")]
     assert any(word in row for row in rows)
-
-
-def test_the_examples_of_the_index_run():
-    pytest.importorskip("torch", reason="the test extra is not installed")
-    options = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
-    failed, tried = doctest.testfile(str(INDEX), module_relative=False, optionflags=options)
-    assert failed == 0
-    assert tried > 20

@@ -114,7 +114,7 @@ def test_the_links_between_the_notebooks_and_to_the_source_lead_somewhere():
     for name in NAMES:
         for cell in read(NOTEBOOKS, name).cells:
             if cell.cell_type == "markdown":
-                for target in re.findall(r"\]\(([\w./]+)\)", cell.source):
+                for target in re.findall(r"\]\(([\w./-]+)\)", cell.source):
                     assert (NOTEBOOKS / target).is_file(), target
 
 

@@ -12,7 +12,7 @@ from micrograd_like import MLP, Value, micrograd
 from micrograd_like.draw import Naming
 from micrograd_like.engine import apply, topological_order
 from micrograd_like.explore import explore
-from micrograd_like.explore.groups import Graph
+from micrograd_like.explore.graph import Graph
 from micrograd_like.explore.replay import BackwardPass
 from micrograd_like.ops import OPS
 

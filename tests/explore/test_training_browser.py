@@ -13,7 +13,7 @@ from micrograd_like import MLP, SGD, Value, cross_entropy, hinge_loss, mse_loss
 from micrograd_like.draw import Naming
 from micrograd_like.engine import topological_order
 from micrograd_like.explore import explore
-from micrograd_like.explore.groups import Graph
+from micrograd_like.explore.graph import Graph
 from micrograd_like.explore.leaf import changeable
 from micrograd_like.explore.replay import BackwardPass
 from micrograd_like.explore.training import by_epoch

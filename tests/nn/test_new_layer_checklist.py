@@ -86,6 +86,10 @@ def it_equals_torch(cls, row, path):
     assert len(module.parameters()) - len(module.weights()) == biases, "declare biases"
 
 
+def it_says_what_it_is_in_torch(cls, row, path):
+    assert cls.twins is not nn.Module.twins, "define twins(): its counterpart in torch.nn"
+
+
 def what_it_draws_is_declared(cls, row, path):
     module, x = row.make(), numbers(row.batch)
     if str(module.batch(x)) != str(module.batch(x)):
@@ -105,6 +109,7 @@ CHECKS = [
     size_counts_its_numbers,
     it_is_saved_and_loaded,
     it_equals_torch,
+    it_says_what_it_is_in_torch,
     what_it_draws_is_declared,
 ]
 
@@ -139,5 +144,5 @@ def test_a_layer_that_forgot_everything_is_told_all_of_it(tmp_path):
 
     row = ROWS["Linear"]._replace(make=lambda: Shift(1.0))
     text = "\n".join(missing(Shift, row, tmp_path / "m.json"))
-    for check in CHECKS[:2] + CHECKS[3:8]:
+    for check in CHECKS[:2] + CHECKS[3:9]:
         assert check.__name__.replace("_", " ") in text
