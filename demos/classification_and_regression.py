@@ -1,4 +1,4 @@
-"""One network that classifies and one that predicts a number, with their curves.
+"""Classification and regression: a network for each, with their curves.
 
     python demos/classification_and_regression.py    # pictures go here, or to --out DIR
 

@@ -1,4 +1,4 @@
-"""A convolutional network on images of 28x28 pixels, compiled: MNIST, if you have its files.
+"""A CNN for 28x28 images: convolution and pooling, compiled; MNIST, if you have its files.
 
     python demos/cnn.py                     # cnn.png goes here, or to --out DIR
     python demos/cnn.py --data mnist.npz    # or the folder of train-images-idx3-ubyte.gz and so on

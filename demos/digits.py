@@ -1,4 +1,4 @@
-"""Handwritten digits, real 8x8 images: a perceptron, and with --cnn a small convolutional network.
+"""Handwritten digits: real 8x8 images, a perceptron, and with --cnn a convolutional network.
 
     python demos/digits.py --epochs 12      # digits.png goes here, or to --out DIR
 

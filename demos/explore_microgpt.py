@@ -1,4 +1,4 @@
-"""A scalar GPT's loss of one name as a page: every call of its functions is a part to enter.
+"""A scalar GPT's loss as a page: every call of its functions is a part to enter.
 
 python demos/explore_microgpt.py    # explore_microgpt.html goes here, or to --out DIR
 """

@@ -1,4 +1,4 @@
-"""A 2-16-16-1 network, written out product by product: 985 Values, sorted into layers and neurons.
+"""A network, product by product: the 985 Values of 2-16-16-1, sorted into layers and neurons.
 
 python demos/explore_mlp.py    # explore_mlp.html goes here, or to --out DIR
 """

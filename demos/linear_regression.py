@@ -1,4 +1,4 @@
-"""A line through noisy points: the gradient by hand, by the engine, and no descent at all.
+"""Linear regression: the gradient by hand, by the engine, and no descent at all.
 
     python demos/linear_regression.py    # linear_regression.png goes here, or to --out DIR
 

@@ -1,4 +1,4 @@
-"""Every loss and its gradient, as functions of one prediction.
+"""Losses and their gradients: each as a function of one prediction.
 
     python demos/losses.py            # losses.png goes to the current directory, or to --out DIR
 

@@ -1,4 +1,4 @@
-"""A GPT of 4,192 scalars learns names, one a step, and then invents some.
+"""A scalar GPT: 4,192 parameters learn names, one a step, and then invent some.
 
     python demos/microgpt.py                # [FILE] [--steps 1000] [--eager] [--seed 42]
 

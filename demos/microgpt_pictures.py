@@ -1,4 +1,4 @@
-"""Pictures of demos/microgpt.py while it learns: the loss of every step, and what letters mean.
+"""A GPT while it learns: the loss of every step of demos/microgpt.py, and what letters mean.
 
     python demos/microgpt_pictures.py       # two pictures go here, or to --out DIR
 

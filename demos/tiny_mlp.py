@@ -1,4 +1,4 @@
-"""Four samples, a tiny tanh network, and gradient descent written out by hand.
+"""A tiny tanh network: four samples, and gradient descent written out by hand.
 
     python demos/tiny_mlp.py            # the pictures go to the current directory, or to --out DIR
 

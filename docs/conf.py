@@ -47,6 +47,7 @@ exclude_patterns = ["_ext", "gallery/extra"]
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
+smartquotes = False  # what is quoted is pasted
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the signature has them

@@ -27,7 +27,7 @@ ROOT = HERE.parents[1]
 # the page's (of the explorer view, copy and step), and what is clicked or done then.
 PAGES = {
     "explore_neuron": ("explore_neuron", 1400, 620, 1.25, False, "#0,0,8", ""),
-    "explore_mlp": ("explore_mlp", 1800, 700, 1.0, True, "#0,0,801", "$('fit').click()"),
+    "explore_mlp": ("explore_mlp", 1800, 700, 1.0, False, "#0,0,801", "$('fit').click()"),
     "explore_microgpt": ("explore_microgpt", 1200, 700, 1.0, False, "#396,26,4", ""),
     "playground_moons": (
         "playground_moons", 1400, 900, 1.0, False, "",

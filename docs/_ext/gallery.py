@@ -28,7 +28,18 @@ Gallery
 =======
 
 Every script in ``demos/``, with what it prints, its pictures and its pages, as this build has made
-them. Run one yourself: ``python demos/xor.py --out pictures``.
+them. Run one yourself: ``python demos/xor.py --out pictures``. Below the pictures all of them, and
+the notebooks, :ref:`by what you look for <find>`.
+"""
+FIND = """\
+
+.. _find:
+
+By what you look for
+--------------------
+
+.. include:: ../../build/demos/find.md
+   :parser: myst_parser.sphinx_
 """
 
 
@@ -38,6 +49,7 @@ def settings() -> dict[str, Any]:
     return {
         "examples_dirs": "../build/demos",
         "gallery_dirs": "gallery",
+        "within_subsection_order": "gallery.by_index",
         "filename_pattern": rf"/({scripts})\.py$",
         "image_scrapers": ("gallery.scraper",),
         "reset_argv": "gallery.arguments",
@@ -54,6 +66,24 @@ def settings() -> dict[str, Any]:
 def needs_torch(script: Path) -> bool:
     """Does it import torch before anything else happens?"""
     return re.search(r"^import torch", script.read_text("utf-8"), re.MULTILINE) is not None
+
+
+def by_index(script: str) -> int:
+    """The order of demos/README.md, which goes from the first steps on."""
+    return (DEMOS / "README.md").read_text("utf-8").index(f"]({script})")
+
+
+def find(app: Sphinx) -> None:
+    """The table of demos/README.md, below the cards that sphinx-gallery has written."""
+    index = (DEMOS / "README.md").read_text("utf-8")
+    table = re.search(r"(?<=## By what you look for\n).*?(?=\n## |\Z)", index, re.DOTALL)
+    assert table, "demos/README.md has a table by what you look for"
+    gallery = ROOT / "docs" / "gallery"
+    from_there = lambda found: f"]({os.path.relpath(DEMOS / found[1], gallery)}"  # noqa: E731
+    links = re.sub(r"\]\((?!\w+:|#)([^)]*)", from_there, table[0])
+    (COPIES / "find.md").write_text(links, "utf-8")
+    with open(gallery / "index.rst", "a", encoding="utf-8") as page:
+        page.write(FIND)
 
 
 def arguments(conf: Any, script: dict[str, Any]) -> list[str]:
@@ -83,7 +113,7 @@ def scraper(block: Any, variables: dict[str, Any], conf: Any) -> str:
 
 def card(stem: str) -> Path:
     """The picture of a demo that draws none here."""
-    for picture in sorted(PICTURES.glob(f"{stem}*.png")):
+    for picture in sorted(PICTURES.glob(f"{stem}*.png"), reverse=True):  # a loss before letters
         return picture
     raise ExtensionError(f"demos/{stem}.py draws nothing here: it needs demos/pictures/{stem}.png")
 
@@ -108,7 +138,7 @@ def with_heading(script: str, picture: Path | None) -> str:
     indented = lambda found: "\n.. code-block:: console\n\n" + re.sub(  # noqa: E731
         r"^ *", "    ", found[0], flags=re.MULTILINE) + "\n"  # fmt: skip
     text = f"{title}\n{'=' * len(title)}\n{commands.sub(indented, rest)}"
-    code = script[match.end() :].replace("  # fmt: skip", "")
+    code = re.sub(r"  # (fmt: skip|noqa: \w+)$", "", script[match.end() :], flags=re.MULTILINE)
     if picture:
         path = f"demos/pictures/{picture.name}"
         text += f"\n.. image:: ../../{path}\n   :class: made\n   :alt: What it draws\n"
@@ -130,6 +160,7 @@ def copy(app: Sphinx, config: Config) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Before sphinx-gallery looks for its examples."""
+    """Before sphinx-gallery looks for its examples, and after."""
     app.connect("config-inited", copy, priority=10)
+    app.connect("builder-inited", find, priority=900)
     return {"parallel_read_safe": True}
