@@ -74,9 +74,11 @@ class Groups:
         """Pairs of slots, each once, in a fixed order; slot says where each Value is."""
         edges: dict[tuple[int, int], None] = {}
         for i in (i for item in items for i in self.nodes_of(item)):
-            for a in dict.fromkeys(map(slot.get, self.graph.inputs[i])):
-                if a is not None and a != slot[i]:
-                    edges[a, slot[i]] = None
+            to = slot[i]
+            for x in self.graph.inputs[i]:
+                a = slot.get(x)
+                if a is not None and a != to:
+                    edges[a, to] = None
         return edges
 
     def _is_handed_on(self, i: int) -> bool:

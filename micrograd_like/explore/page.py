@@ -14,6 +14,7 @@ from typing import Any
 
 from ..draw import Naming, checked_path, one_line
 from ..engine import Value, topological_order
+from ..modes import uncollected
 from ..pages.export import small, texts
 from ..pages.page import PAGE_SUFFIXES, Page
 from ..words import words
@@ -86,6 +87,16 @@ def explore(
     """
     if path is not None:
         checked_path(path, "a page", PAGE_SUFFIXES)
+    explorer = _made(root, model, names)
+    if path is not None:
+        explorer.save(path)
+    if open:
+        explorer.open()
+    return explorer
+
+
+@uncollected()  # which would look through a large graph's lists, and they have no cycles
+def _made(root: Any, model: Any, names: Mapping[str, Value] | None) -> Explorer:
     calls = Calls() if callable(root) else None
     if calls is not None:
         root = calls.during(_without_arguments(root))
@@ -99,12 +110,7 @@ def explore(
         more = changeable(walk)
     given = Names(Groups(walk.graph), walk.values)
     svg = _static_svg(walk, given)
-    explorer = Explorer(_page(_data(walk, given) | more, svg), svg, len(walk.values))
-    if path is not None:
-        explorer.save(path)
-    if open:
-        explorer.open()
-    return explorer
+    return Explorer(_page(_data(walk, given) | more, svg), svg, len(walk.values))
 
 
 def guest(root: Value, leaves: Iterable[Value], model: Any) -> tuple[str, str]:
@@ -192,9 +198,10 @@ def _shown(groups: Groups, g: int, items: list[int]) -> tuple[list[int], Iterabl
     inputs, users = groups.graph.inputs, groups.graph.users
     place = {i: k for k, item in enumerate(items) for i in groups.nodes_of(item)}
     edges = groups.edges(items, place)
-    around = [(a, b) for i in place for a, b in (*((x, i) for x in inputs[i]),
-              *((i, u) for u in users[i])) if a not in place or b not in place]  # fmt: skip
-    around = [(a, b) for a, b in around if a not in groups.graph.folded]
+    folded, around = groups.graph.folded, []
+    for i in place:
+        around += [(x, i) for x in inputs[i] if x not in place and x not in folded]
+        around += [(i, u) for u in users[i] if u not in place and i not in folded]
     outside = {i: i for edge in around for i in edge if i not in place}
     work = [groups.work[i] for i in outside if groups.work[i]]
     if len(outside) > MANY or len(set(work)) < len(work):  # many, or those of several samples
