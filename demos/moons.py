@@ -17,7 +17,7 @@ from micrograd_like import MLP, SGD, Value, hinge_loss, no_grad
 from micrograd_like.functional import dot
 
 
-def train(model: MLP, xs: list[list[float]], ys: list[float], steps: int = 100) -> float:
+def train(model: MLP, xs: list[list[float]], ys: list[float], steps: int) -> float:
     """Full-batch SGD with a falling learning rate; returns the accuracy."""
     parameters = model.parameters()
     optimizer = SGD(parameters)
@@ -63,12 +63,14 @@ def main() -> None:
     """Trains, says how well, and saves the picture."""
     parser = argparse.ArgumentParser(description="Separate two moons with a 2-16-16-1 network.")
     parser.add_argument("--out", type=Path, default=Path(), help="where moons.png goes")
-    out = parser.parse_args().out
+    parser.add_argument("--steps", type=int, default=100)
+    options = parser.parse_args()
+    out = options.out
     out.mkdir(parents=True, exist_ok=True)
     points, classes = make_moons(n_samples=100, noise=0.1, random_state=1)
     xs, ys = points.tolist(), [2.0 * c - 1.0 for c in classes.tolist()]
     model = MLP(2, [16, 16, 1], activation="relu", output_activation="linear", rng=1)
-    share = train(model, xs, ys)
+    share = train(model, xs, ys, options.steps)
     print(f"accuracy {share:.0%} on {len(xs)} points")
     picture(model, xs, ys, f"Two moons, accuracy {share:.0%}").savefig(out / "moons.png", dpi=150)
     print("saved", out / "moons.png")

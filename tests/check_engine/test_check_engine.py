@@ -55,7 +55,10 @@ def said(failure):
 # --- right engines ---
 
 
-@pytest.mark.parametrize("engine", RIGHT, ids=lambda e: e.name)
+@pytest.mark.parametrize(
+    "engine",
+    [pytest.param(e, marks=[pytest.mark.slow] * (k % 2), id=e.name) for k, e in enumerate(RIGHT)],
+)
 def test_a_right_engine_is_not_accused_of_a_wrong_rule(engine):
     adapter = (
         {"backward": "{}.grad = 1.0; {}.backward()"} if engine.name == "seed_by_user" else None
@@ -112,7 +115,7 @@ REFUSED = {"takes_no_number"}  # they cannot be tried at all
 SLOW = {"backward_hangs", "exp_hangs"} | {
     engine.name for engine in WRONG if engine.level != "rules" and engine.name != "recursion"
 }  # they are deep, or late
-SLOW |= {engine.name for k, engine in enumerate(RULES) if k % 3 != 1}  # many are like them
+SLOW |= {engine.name for k, engine in enumerate(RULES) if k % 6 != 1}  # many are like them
 
 
 @pytest.mark.parametrize(
@@ -407,7 +410,7 @@ def test_an_engine_whose_leaves_alone_have_a_seed_gets_a_report():
 # --- two ways to one report ---
 
 TWO_WAYS = [*RIGHT[::5], *[e for e in WRONG if e.level == "rules" and not e.contained][::6]]
-TWO_WAYS = [pytest.param(e, marks=[pytest.mark.slow] * (k % 4 > 0), id=e.name)
+TWO_WAYS = [pytest.param(e, marks=[pytest.mark.slow] * (k % 7 > 0), id=e.name)
             for k, e in enumerate(TWO_WAYS)]  # fmt: skip
 
 
