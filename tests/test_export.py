@@ -85,6 +85,37 @@ def test_the_package_safetensors_reads_what_we_write_and_we_what_it_writes(name,
     assert other.state_dict() == model.state_dict()
 
 
+def stacked(rng):
+    """Some layers in a row, of those that take two numbers or more."""
+    width, layers = 2, []
+    for _ in range(rng.randint(1, 5)):
+        wider = rng.randint(2, 4)
+        layer = rng.choice([
+            nn.Linear(width, wider, rng=rng), nn.Layer(width, wider, rng.choice([*ACTIVATIONS])),
+            nn.BatchNorm(width, eps=rng.choice([1e-5, 0.5])), nn.Dropout(0.5, rng=rng),
+            nn.Activation(rng.choice([*ACTIVATIONS])), MLP(width, [3, wider], rng=rng),
+            nn.mlp(width, [3, wider], batch_norm=True, dropout=0.5, rng=rng),
+        ])  # fmt: skip
+        layers.append(layer)
+        changes = isinstance(layer, nn.Layer | MLP | nn.Sequential)
+        width = wider if changes else width
+    return nn.Sequential(*layers)
+
+
+def test_generated_networks_are_the_same_in_torch(tmp_path):
+    for seed in range(40):
+        rng = random.Random(seed)
+        model = stacked(rng)
+        model.load_state_dict({key: rng.uniform(0.1, 1.0) for key in model.state_dict()})
+        path = to_torch(model, tmp_path / "net.py", PAIRS)
+        assert imported(path).check() <= 1e-9, (seed, model)
+        save_safetensors(model, tmp_path / "w")
+        before = model.state_dict()
+        model.load_state_dict(dict.fromkeys(before, 0.5))
+        load_safetensors(model, tmp_path / "w")
+        assert model.state_dict() == before, (seed, model)
+
+
 def test_half_and_single_precision_are_read(tmp_path):
     model, _ = made("one output")
     save_safetensors(model, tmp_path / "f64")

@@ -155,6 +155,15 @@ class Browser:
         return self.js("document.querySelector(arguments[0]).textContent", selector)
 
 
+def wait_for(browser, expression):
+    """Until it holds in the page, at most ten seconds."""
+    for _ in range(200):
+        if browser.js(expression):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"never: {expression}")
+
+
 @contextlib.contextmanager
 def chromium(folder):
     """A Browser, closed afterwards; a machine without one skips, and in CI fails."""

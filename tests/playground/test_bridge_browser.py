@@ -1,9 +1,9 @@
 """From the training to the explorer's page of a sample's graph and back, in a real Chromium."""
 
 import random
-import time
 
 import pytest
+from helpers.browser import wait_for
 
 from micrograd_like import MLP, SGD, cross_entropy, hinge_loss, mse_loss, playground
 from micrograd_like.engine import assign, grad
@@ -33,14 +33,6 @@ def made(kind):
 @pytest.fixture(scope="module")
 def page():
     return made("sign")[1]
-
-
-def wait_for(browser, expression):
-    for _ in range(200):
-        if browser.js(expression):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"never: {expression}")
 
 
 def open_explorer(browser):

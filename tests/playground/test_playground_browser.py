@@ -6,6 +6,7 @@ import random
 import time
 
 import pytest
+from helpers.browser import wait_for
 from helpers.pages import HOSTILE
 
 import micrograd_like.optim as optim
@@ -130,14 +131,6 @@ def moons(widths=(8, 8, 1), count=60, optimizer=SGD, lr=0.2, **given):
 @pytest.fixture(scope="module")
 def page():
     return moons(optimizer=Adam, lr=0.01)
-
-
-def wait_for(browser, expression):
-    for _ in range(100):
-        if browser.js(expression):
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"never: {expression}")
 
 
 def test_the_page_compares_itself_with_python(browser, page):
