@@ -66,14 +66,13 @@ def to_torch(model: nn.Module, path: AnyPath, samples: Any) -> Path:
         >>> to_torch(model, tempfile.mkdtemp() + "/net.py", samples=[[0.5, 1.0]]).name
         'net.py'
     """
-    path = Path(path)
+    made, path = [twin for twin, _ in _twins(model)], Path(path)
     if path.suffix != ".py":
         raise ValueError(f"a torch module is written to a .py file, got {str(path)!r:.200}")
     rows = _rows(samples)
     with no_grad(), evaluating(model.modules()):
         outs = [[as_value(v).data for v in flat([out])] for out in model.batch(rows)]
     weights = path.with_suffix(".safetensors")
-    made = [twin for twin, _ in _twins(model)]
     about = {"samples": json.dumps(rows), "outputs": json.dumps(outs)}
     write_whole(weights, _as_bytes(_tensors(model), about))
     write_whole(path, _source(type(model).__name__, made, path.stem, weights.name).encode())
@@ -159,6 +158,9 @@ _Tensor = tuple[list[int], list[float]]  # its shape, its numbers row by row
 
 
 def _twins(model: nn.Module) -> list[nn.module.Twin]:
+    if not isinstance(model, nn.Module):
+        came = f"{type(model).__name__} {model!r:.60}"
+        raise TypeError(f"model must be an nn.Module, such as MLP(2, [16, 1]), got {came}")
     for m in model.modules():
         order = type(m).__mro__
         computes = next(cls for cls in order if "forward" in vars(cls))

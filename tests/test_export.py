@@ -168,6 +168,7 @@ REFUSED = {
     "a nan": (MLP(2, [1], rng=0), "net.py", [[0.0, float("nan")]], ValueError, "finite numbers"),
     "no list": (MLP(2, [1], rng=0), "net.py", 3, ValueError, "samples must be a list of inputs"),
     "a forward": (Twice(2, 1, rng=0), "net.py", PAIRS, TypeError, "Twice has a forward of its own"),
+    "no model": (3, "net.py", PAIRS, TypeError, "must be an nn.Module, .* got int 3"),
     "own": (Own(), "net.py", PAIRS, TypeError, "Own has no counterpart in torch.nn that is known"),
     "shared": (nn.Sequential(SHARED, SHARED), "net.py", PAIRS, TypeError, "that occurs twice"),
 }

@@ -256,6 +256,7 @@ def test_changed_leaves_are_in_the_address_and_so_outlive_a_reload(browser):
     browser.js("location.hash = '#0,0,0,,gradient,0,0'")
     browser.wait_for_a_frame()
     assert browser.text("#size") == "10 values"
+    assert browser.card("0.5")  # which has its number as its name
     for wrong in ("3:x", "99:1", "9:1", "__proto__:1;constructor:2", ":", "0:constructor"):
         browser.show(explore(neuron()), f"#0,0,0,,gradient,0,0,{wrong}")
         assert browser.text("#size") == "10 values"
